@@ -1,0 +1,98 @@
+"""One thing on a guest: how it is observed, and which steps lead from what is to what is wanted.
+
+An item's `spec` is a frozen dataclass whose fields are the Terraform attributes (see `attr`). Field types: str, int,
+bool, Secret, `tuple[X, ...]`, `Mapping[str, str]`, another frozen dataclass (nested object) and tuples of it, each
+also `| None`. The schema, the bindings' contract test and docs/resources are derived from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, field
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from .host import Host
+from .platform import Platform
+from .steps import Step
+
+S = TypeVar("S")
+Check = Callable[[Any], str | None]
+
+
+def attr(
+    doc: str,
+    *,
+    replace: bool = False,
+    computed: bool = False,
+    stable: bool = False,
+    default: Any = MISSING,
+    check: Check | None = None,
+    secret: bool = False,
+) -> Any:
+    """Declare a field of a spec.
+
+    `doc`: one sentence for docs/resources, with unit. `replace`: a change makes a new object. `computed`: known after
+    apply (default None; together with a default of None and `given` by the user it is optional+computed). `stable`:
+    a computed value that survives updates. `check`: value -> what is wrong with it, or None; runs at plan.
+    `secret`: sensitive although the field is not a Secret (computed passwords and the like).
+    """
+    meta = {"doc": doc, "replace": replace, "computed": computed, "stable": stable, "check": check, "secret": secret}
+    if computed and default is MISSING:
+        default = None
+    return field(metadata=meta) if default is MISSING else field(metadata=meta, default=default)
+
+
+class Item(Generic[S]):
+    """Base of all items. Items hold no state; one instance serves all threads."""
+
+    spec: type[S]
+    # machine: the spec has a field `machine` (the domain's UUID) and is carried out there.
+    # cluster: the spec has a field `cluster` (its name) and is carried out on any member whose cluster runs.
+    scope: ClassVar[Literal["machine", "cluster"]] = "machine"
+    # The phase that `make deploy` shows it under: host, iscsi, cluster, fencing, storage, site.
+    phase: ClassVar[str]
+    # Fields that name the object: the import id is their values joined by ":" (the last may itself contain ":").
+    identity: ClassVar[tuple[str, ...]]
+    timeout_s: ClassVar[float] = 900.0
+
+    def observe(self, host: Host, wanted: S) -> S | None:
+        """What is there now, in the same type as what is wanted; None = proven absent. Reads only.
+
+        Whatever `wanted` leaves to others (keys that it does not declare) is left out of the answer.
+        """
+        raise NotImplementedError
+
+    def steps(self, platform: Platform, now: S | None, wanted: S | None) -> Iterator[Step]:
+        """Pure: the steps from `now` to `wanted` (None = remove)."""
+        raise NotImplementedError
+
+    def check(self, wanted: S) -> Iterable[tuple[str, str]]:
+        """Problems between several fields, as (field, what is wrong and the remedy). Called with known values only."""
+        del wanted
+        return ()
+
+    def plan(self, prior: S | None, wanted: S) -> S:
+        """Fill in computed fields that are known before anything is done (None = known after apply)."""
+        del prior
+        return wanted
+
+    def requires_replace(self, prior: S, wanted: S) -> Iterable[str]:
+        """Fields whose change from `prior` to `wanted` cannot be made in place, beyond those marked `replace`."""
+        del prior, wanted
+        return ()
+
+
+def converge(host: Host, item: Item[S], prior: S | None, wanted: S) -> S | None:
+    """Observe, do what is missing, observe again. `prior` is what we declared last time (its keys may have to go)."""
+    host.do(item.steps(host.platform, item.observe(host, prior or wanted), wanted))
+    return item.observe(host, wanted)
+
+
+def remove(host: Host, item: Item[S], last: S) -> None:
+    host.do(item.steps(host.platform, item.observe(host, last), None))
+
+
+def with_fields(spec: S, **changes: Any) -> S:
+    """A copy of a frozen spec with some fields changed."""
+    return dataclasses.replace(spec, **changes)  # type: ignore[type-var]

@@ -1,0 +1,91 @@
+"""What differs between distributions: one frozen table each. Distribution names appear nowhere else."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+
+from .errors import NotSupported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """Names and paths of one distribution release."""
+
+    name: str
+    family: str  # "debian" or "el"
+    package_query: tuple[str, ...] = ("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package} ${Version}\\n")
+    package_install: tuple[str, ...] = (
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "install",
+        "-y",
+        "-q",
+        "--no-install-recommends",
+    )
+    apache_package: str = "apache2"
+    apache_unit: str = "apache2"
+    apache_binary: str = "/usr/sbin/apache2"
+    apache_config: str = "/etc/apache2/apache2.conf"
+    apache_conf_dir: str = "/etc/apache2/conf-enabled"
+    apache_default_site: str | None = "/etc/apache2/sites-enabled/000-default.conf"
+    apache_user: str = "www-data"
+    lio_unit: str = "rtslib-fb-targetctl"
+    lio_saveconfig: str = "/etc/rtslib-fb-target/saveconfig.json"
+    iscsid_unit: str = "iscsid"
+    iscsi_login_unit: str = "open-iscsi"
+    iscsi_node_db: str = "/var/lib/iscsi/nodes"
+    chrony_unit: str = "chrony"
+    chrony_config: str = "/etc/chrony/chrony.conf"
+    ssh_unit: str = "ssh"
+    lvm_uses_devices_file: bool = False
+    firewall: str = "nftables"  # "nftables" or "firewalld"
+    ca_trust_dir: str = "/usr/local/share/ca-certificates"
+    ca_trust_update: tuple[str, ...] = ("update-ca-certificates",)
+    corosync_default_to_clear: bool = True  # the package ships and starts a one-node cluster
+
+
+DEBIAN_13 = Platform(name="Debian 13", family="debian")
+DEBIAN_12 = replace(DEBIAN_13, name="Debian 12", iscsi_node_db="/etc/iscsi/nodes")
+EL_9 = Platform(
+    name="EL 9",
+    family="el",
+    package_query=("rpm", "-qa", "--qf", "ii  %{NAME} %{VERSION}-%{RELEASE}\\n"),
+    package_install=("dnf", "install", "-y", "-q"),
+    apache_package="httpd",
+    apache_unit="httpd",
+    apache_binary="/usr/sbin/httpd",
+    apache_config="/etc/httpd/conf/httpd.conf",
+    apache_conf_dir="/etc/httpd/conf.d",
+    apache_default_site=None,
+    apache_user="apache",
+    lio_unit="target",
+    lio_saveconfig="/etc/target/saveconfig.json",
+    iscsi_login_unit="iscsi",
+    chrony_unit="chronyd",
+    chrony_config="/etc/chrony.conf",
+    ssh_unit="sshd",
+    lvm_uses_devices_file=True,
+    firewall="firewalld",
+    ca_trust_dir="/etc/pki/ca-trust/source/anchors",
+    ca_trust_update=("update-ca-trust", "extract"),
+    corosync_default_to_clear=False,
+)
+
+_TABLE = {("debian", "13"): DEBIAN_13, ("debian", "12"): DEBIAN_12}
+_EL_IDS = frozenset({"rhel", "almalinux", "rocky", "centos"})
+
+
+def detect(os_release: str, host: str = "host") -> Platform:
+    """The platform of a host from the text of its /etc/os-release."""
+    fields = dict(word.split("=", 1) for word in shlex.split(os_release, comments=True) if "=" in word)
+    name, version = fields.get("ID", ""), fields.get("VERSION_ID", "").split(".")[0]
+    if name in _EL_IDS and version == "9":
+        return EL_9
+    if (known := _TABLE.get((name, version))) is None:
+        raise NotSupported(
+            f"{host}: {fields.get('PRETTY_NAME', name or 'unknown system')} is not supported",
+            "halab configures Debian 12, Debian 13 and EL 9 guests. Choose one with image.suite.",
+        )
+    return known
