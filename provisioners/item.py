@@ -32,15 +32,26 @@ def attr(
 ) -> Any:
     """Declare a field of a spec.
 
-    `doc`: one sentence for docs/resources, with unit. `replace`: a change makes a new object. `computed`: known after
-    apply (default None; together with a default of None and `given` by the user it is optional+computed). `stable`:
-    a computed value that survives updates. `check`: value -> what is wrong with it, or None; runs at plan.
-    `secret`: sensitive although the field is not a Secret (computed passwords and the like).
+    `doc`: one sentence for docs/resources, with unit. `default`: makes it optional (None: no default value).
+    `computed`: known after apply; with `default=None` written out a user may also give it. `stable`: a computed value
+    that survives updates. `replace`: a change makes a new object. `check`: value -> what is wrong with it and what
+    would be right, or None; runs at plan. `secret`: sensitive although the field is no Secret.
     """
-    meta = {"doc": doc, "replace": replace, "computed": computed, "stable": stable, "check": check, "secret": secret}
-    if computed and default is MISSING:
-        default = None
-    return field(metadata=meta) if default is MISSING else field(metadata=meta, default=default)
+    optional = default is not MISSING
+    meta = {
+        "doc": doc,
+        "replace": replace,
+        "computed": computed,
+        "stable": stable,
+        "check": check,
+        "secret": secret,
+        "optional": optional,
+    }
+    if isinstance(default, (dict, list)):
+        return field(metadata=meta, default_factory=lambda: type(default)(default))
+    if not optional:
+        return field(metadata=meta, default=None) if computed else field(metadata=meta)
+    return field(metadata=meta, default=default)
 
 
 class Item(Generic[S]):

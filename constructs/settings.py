@@ -1,0 +1,302 @@
+"""The lab's settings: `context` in cdktf.json, overridden by HALAB_* variables, checked once, all errors at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from halab.provisioners import limits
+
+# HALAB_ variables that are not settings of a lab, but of the tools around it.
+TOOL_VARIABLES = frozenset({"HALAB_CACHE", "HALAB_PROGRESS", "HALAB_SANDBOX_DIR", "HALAB_ARTIFACTS", "HALAB_PYTHON"})
+_PREFIX = "HALAB_"
+_FIRST_HOST = 10  # the target's place in the network; the nodes follow it
+
+
+class SettingsError(Exception):
+    """Every setting that is wrong, one a line."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("The lab's settings are not right:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        self.problems = problems
+
+
+def setting(default: Any, doc: str, rule: limits.Rule | None = None) -> Any:
+    """A field of a settings class: its default, one line for README's table, and its rule."""
+    return field(default=default, metadata={"doc": doc, "rule": rule})
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    cidr: str = setting("192.168.77.0/24", "the lab's network (IPv4, private)", limits.ipv4_network)
+    mode: str = setting("nat", "nat, or isolated (no way out)", limits.one_of("nat", "isolated"))
+    domain: str = setting("summit.test", "DNS domain of all hosts", limits.dns_domain)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    suite: str = setting("trixie", "distribution release of all guests", limits.one_of("trixie", "bookworm"))
+    extra_packages: tuple[str, ...] = setting((), "packages added to the image")
+
+
+@dataclass(frozen=True, slots=True)
+class Iscsi:
+    lun_gib: int = setting(4, "size of the shared LUN, GiB", limits.between(1, 2048, "GiB"))
+    iqn: str | None = setting(None, "the target's iSCSI name; generated when left out", limits.iqn)
+    demo_mode: bool = setting(False, "true: the talk's open target, no ACLs and no CHAP")
+
+
+@dataclass(frozen=True, slots=True)
+class Gfs2:
+    name: str = setting("gfs0", "name of the shared file system", limits.fs_name)
+    size: str = setting("90%VG", "size of its logical volume: a percentage of the VG, or like 2G")
+    journals: int | None = setting(
+        None, "journals; one for each node when left out", limits.between(1, limits.MAX_NODES)
+    )
+    journal_mib: int = setting(
+        32, "size of a journal, MiB", limits.between(limits.MIN_JOURNAL_MIB, limits.MAX_JOURNAL_MIB, "MiB")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    storage: str = setting(
+        "gfs2", "gfs2: served from the shared file system; local: a page on each node", limits.one_of("gfs2", "local")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fencing:
+    method: str = setting(
+        "redfish", "redfish, or none (only with site.storage local)", limits.one_of("redfish", "none")
+    )
+    port: int = setting(8000, "port of the Redfish endpoint on the lab's bridge", limits.between(1024, 65535))
+    delay_s: int = setting(
+        0,
+        "seconds before node1 is fenced, so that it survives a tie; 0: 15 in a 2-node lab",
+        limits.between(0, 300, "s"),
+    )
+    power_wait_s: int = setting(0, "seconds between a power command and the next", limits.between(0, 60, "s"))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One lab. Nested settings are joined by a dot in messages and by _ in variables: HALAB_IMAGE_SUITE."""
+
+    name: str = setting("summit", "name of the lab and of its cluster", limits.dns_label)
+    node_count: int = setting(3, "cluster nodes", limits.between(1, limits.MAX_NODES))
+    floating_ip: str | None = setting(None, "the site's address; .50 of the network when left out", limits.ipv4)
+    memory_mib: int = setting(
+        1536, "memory of each machine, MiB", limits.between(limits.MIN_GUEST_MEMORY_MIB, 1 << 20, "MiB")
+    )
+    vcpus: int = setting(1, "virtual CPUs of each machine", limits.between(1, 64))
+    firewall: str = setting(
+        "managed",
+        "managed: opens what each role needs; disabled: none, as in the talk",
+        limits.one_of("managed", "disabled"),
+    )
+    token_ms: int | None = setting(
+        None,
+        "Corosync's token, ms; its own on KVM and 10000 under emulation when left out",
+        limits.between(limits.MIN_TOKEN_MS, 600_000, "ms"),
+    )
+    hypervisor: str = setting(
+        "auto", "auto: KVM where it really works; kvm; qemu: emulation", limits.one_of("auto", "kvm", "qemu")
+    )
+    uri: str = setting("qemu:///system", "the libvirt to build on", limits.one_of("qemu:///system"))
+    time_scale: float = setting(1.0, "multiplies every deadline, for slow machines", limits.between(0.1, 100))
+    network: Network = field(default_factory=Network)
+    image: Image = field(default_factory=Image)
+    iscsi: Iscsi = field(default_factory=Iscsi)
+    gfs2: Gfs2 = field(default_factory=Gfs2)
+    site: Site = field(default_factory=Site)
+    fencing: Fencing = field(default_factory=Fencing)
+
+    @property
+    def net(self) -> ipaddress.IPv4Network:
+        return ipaddress.IPv4Network(self.network.cidr)
+
+    @property
+    def target_address(self) -> str:
+        return str(self.net[_FIRST_HOST])
+
+    def node_address(self, number: int) -> str:
+        """Address of node `number`, counted from 1."""
+        return str(self.net[_FIRST_HOST + number])
+
+    @property
+    def gateway(self) -> str:
+        return str(self.net[1])
+
+    @property
+    def site_address(self) -> str:
+        return self.floating_ip or str(self.net[50])
+
+    @property
+    def journals(self) -> int:
+        return self.gfs2.journals or self.node_count
+
+    @property
+    def first_node_delay_s(self) -> int:
+        """A tie between two nodes is decided for node1 by fencing it later than the other."""
+        return self.fencing.delay_s or (15 if self.node_count == 2 else 0)
+
+
+def load(context: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """The settings from cdktf.json's context and the environment. Raises SettingsError with all that is wrong."""
+    problems: list[str] = []
+    given = _flatten(context, problems)
+    given.update(_from_environment(environment, problems))
+    settings = _build(Settings, "", given, problems)
+    problems += [f"{name}: unknown setting{_nearest(name)}" for name in given if name not in names()]
+    if not problems:
+        problems += _together(settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def names(cls: type = Settings, prefix: str = "") -> dict[str, dataclasses.Field[Any]]:
+    """Dotted name -> field, for every setting."""
+    found: dict[str, dataclasses.Field[Any]] = {}
+    for item in dataclasses.fields(cls):
+        hint = typing.get_type_hints(cls)[item.name]
+        if dataclasses.is_dataclass(hint):
+            found |= names(typing.cast(type, hint), f"{prefix}{item.name}.")
+        else:
+            found[prefix + item.name] = item
+    return found
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return _PREFIX + name.replace(".", "_").upper()
+
+
+def _flatten(context: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    groups = {f.name for f in dataclasses.fields(Settings) if f.default is dataclasses.MISSING}
+    flat: dict[str, Any] = {}
+    for name, value in context.items():
+        if name in groups and isinstance(value, Mapping):
+            flat |= {f"{name}.{inner}": v for inner, v in value.items()}
+        elif name in groups:
+            problems.append(f"{name}: is a group of settings, write it as an object: {{...}}")
+        else:
+            flat[name] = value
+    return flat
+
+
+def _from_environment(environment: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    by_variable = {variable(name): name for name in names()}
+    given = {}
+    for key, value in environment.items():
+        if not key.startswith(_PREFIX) or key in TOOL_VARIABLES:
+            continue
+        if key not in by_variable:
+            close = difflib.get_close_matches(key, by_variable, n=1, cutoff=0.6)
+            problems.append(f"{key}: unknown setting" + (f"; did you mean {close[0]}?" if close else ""))
+        elif value != "":
+            given[by_variable[key]] = value
+    return given
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _build(cls: type, prefix: str, given: Mapping[str, Any], problems: list[str]) -> Any:
+    values = {}
+    for item in dataclasses.fields(cls):
+        name, hint = prefix + item.name, typing.get_type_hints(cls)[item.name]
+        if dataclasses.is_dataclass(hint):
+            values[item.name] = _build(typing.cast(type, hint), f"{name}.", given, problems)
+        elif given.get(name) is not None:
+            try:
+                values[item.name] = value = _convert(hint, given[name])
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+                continue
+            if (rule := item.metadata["rule"]) and (problem := rule(value)):
+                problems.append(f"{name}: {problem}")
+    return cls(**values)
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is tuple:
+        words = value.replace(",", " ").split() if isinstance(value, str) else value
+        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"{value!r} is not a list of words")
+        return tuple(words)
+    if hint is bool:
+        return _convert_bool(value)
+    if hint in (int, float):
+        return _convert_number(hint, value)
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def _convert_bool(value: Any) -> bool:
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in known:
+        return known[value.lower()]
+    raise ValueError(f"{value!r} is neither true nor false")
+
+
+def _convert_number(kind: type, value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"{value!r} is not a number")
+    try:
+        number = float(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a number") from None
+    if kind is int and not number.is_integer():
+        raise ValueError(f"{value!r} is not a whole number")
+    return kind(number)
+
+
+def _together(s: Settings) -> Iterator[str]:
+    """What single settings cannot tell."""
+    last_host = s.net.num_addresses - 2
+    if last_host < _FIRST_HOST + s.node_count:
+        yield (
+            f"network.cidr: {s.network.cidr} is too small for {s.node_count} nodes: "
+            f"the target is host {_FIRST_HOST} and the nodes follow it; use a /24"
+        )
+        return
+    yield from _site_address(s, last_host)
+    if s.gfs2.journals is not None and s.gfs2.journals < s.node_count:
+        yield f"gfs2.journals: {s.gfs2.journals} is too few: each of the {s.node_count} nodes needs one"
+    if s.fencing.method == "none" and s.site.storage == "gfs2":
+        yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
+    journals_gib = s.journals * s.gfs2.journal_mib / 1024
+    if s.site.storage == "gfs2" and journals_gib > 0.8 * s.iscsi.lun_gib:
+        yield (
+            f"iscsi.lun_gib: {s.iscsi.lun_gib} GiB is too small for {s.journals} journals of "
+            f"{s.gfs2.journal_mib} MiB; make it {int(journals_gib * 2) + 1} or more"
+        )
+
+
+def _site_address(s: Settings, last_host: int) -> Iterator[str]:
+    if s.floating_ip is None and last_host < 50:
+        yield f"floating_ip: {s.network.cidr} has no host .50; choose a free address in it"
+        return
+    address = ipaddress.IPv4Address(s.site_address)
+    if address not in s.net or address in (s.net.network_address, s.net.broadcast_address):
+        yield f"floating_ip: {address} is not a host address of network.cidr {s.network.cidr}"
+    elif address == s.net[1] or s.net[_FIRST_HOST] <= address <= s.net[_FIRST_HOST + limits.MAX_NODES]:
+        yield (
+            f"floating_ip: {address} is inside the DHCP range; {s.net[1]} is the gateway, {s.net[_FIRST_HOST]} to "
+            f"{s.net[_FIRST_HOST + limits.MAX_NODES]} belong to the target and the nodes"
+        )

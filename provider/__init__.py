@@ -1,0 +1,1 @@
+"""The Terraform provider: protocol, hypervisor and guests brought together."""

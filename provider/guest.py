@@ -1,0 +1,170 @@
+"""Any provisioner item as a Terraform resource: the life cycle, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from halab.provider import specs
+from halab.provider.hosts import Gone, Off
+from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
+from halab.provisioners.errors import ClusterNotRunning, ConnectError
+from halab.provisioners.host import Host
+from halab.provisioners.item import Item, converge, remove
+
+_ID = ("id", Attr(STR, computed=True, stable=True, doc="What `terraform import` takes for it."))
+
+
+class GuestResource(Resource):
+    """One item as a resource. libvirt decides what exists: off = it keeps its state; gone = it is gone; mute = an error."""
+
+    def __init__(self, provider: Any, type_name: str, item: Item[Any]) -> None:
+        super().__init__(provider)
+        self.type, self._item = type_name, item
+        self.schema = specs.block(item.spec, _ID)
+
+    # --- plan ---
+
+    def validate(self, ctx: Ctx, cfg: State) -> None:
+        if not has_unknown(cfg):
+            for field, problem in self._item.check(specs.decode(self._item.spec, cfg)):
+                ctx.error(f"Invalid value for {field}", problem, (field,))
+
+    def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
+        if planned is None:
+            return
+        given = {k: v for k, v in planned.items() if not self._left_to_us(k, cfg)}
+        if has_unknown(given):
+            return
+        wanted = specs.decode(self._item.spec, given)
+        before = None if prior is None else specs.decode(self._item.spec, prior)
+        self._fill(planned, specs.encode(self._item.plan(before, wanted)))
+        if before is not None:
+            ctx.replace += [(field,) for field in self._item.requires_replace(before, wanted)]
+        if not any(planned[field] is UNKNOWN for field in self._item.identity):
+            planned["id"] = self._id(planned)
+
+    def _left_to_us(self, name: str, cfg: State) -> bool:
+        """A computed attribute that the configuration does not give."""
+        attr = self.schema.attrs[name]
+        return attr.computed and not attr.has_default and cfg.get(name) is None
+
+    def _fill(self, planned: State, proposed: Mapping[str, Any]) -> None:
+        for name, value in proposed.items():
+            if planned[name] is UNKNOWN and value is not None:
+                planned[name] = value
+
+    # --- life ---
+
+    def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
+        del cfg
+        wanted = specs.decode(self._item.spec, planned)
+        with self._working(ctx, planned) as host:
+            before = self._item.observe(host, wanted)
+            try:
+                host.do(self._item.steps(host.platform, before, wanted))
+            except BaseException:
+                # What we began to make is saved and tainted, never forgotten. What was there before us is adopted by
+                # the next run, since a tainted object would be removed with whatever a person keeps in it.
+                if before is None:
+                    ctx.save(self._state(planned, wanted))
+                raise
+            return self._present(planned, self._item.observe(host, wanted))
+
+    def read(self, ctx: Ctx, state: State) -> State | None:
+        last = specs.decode(self._item.spec, state)
+        try:
+            observed = self._item.observe(self._host(ctx, state), last)
+        except Gone:
+            return None
+        except (Off, ClusterNotRunning):
+            return state
+        return None if observed is None else self._state(state, observed)
+
+    def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
+        del cfg
+        before, wanted = specs.decode(self._item.spec, prior), specs.decode(self._item.spec, planned)
+        with self._working(ctx, planned) as host:
+            return self._present(planned, converge(host, self._item, before, wanted))
+
+    def delete(self, ctx: Ctx, state: State) -> None:
+        try:
+            with self._working(ctx, state) as host:
+                remove(host, self._item, specs.decode(self._item.spec, state))
+        except Gone:
+            return
+        except (Off, ConnectError, ClusterNotRunning) as error:
+            # It lives only inside machines that cannot be asked: it goes with their disks.
+            ctx.warn(f"{self.type} {state['id']} was left as it is", f"{error.summary}. {error.detail}")
+
+    def import_(self, ctx: Ctx, id: str) -> State:
+        names = self._item.identity
+        values = id.split(":", len(names) - 1)
+        if len(values) != len(names):
+            raise Failure(f"Cannot import {self.type}", f"The id is {':'.join(names)}, not {id!r}.")
+        hints = specs.hints(self._item.spec)
+        given = {n: int(v) if hints[n] is int else v for n, v in zip(names, values, strict=True)}
+        wanted = specs.blank(self._item.spec, **given)
+        observed = self._item.observe(self._host(ctx, specs.encode(wanted)), wanted)
+        if observed is None:
+            raise Failure("Nothing to import", f"There is no {self.type} {id!r}.")
+        return self._state(specs.encode(wanted), observed)
+
+    # --- in between ---
+
+    def _host(self, ctx: Ctx, state: State, name: str = "") -> Host:
+        hosts = self.provider.hosts
+
+        def report(detail: str) -> None:
+            self.provider.progress("wait", self._item.phase, self.type, name, "", detail)
+
+        if self._item.scope == "cluster":
+            found: Host = hosts.cluster(state["cluster"], ctx.stop, report)
+        else:
+            found = hosts.machine(state["machine"], ctx.stop, report)
+        return found
+
+    def _working(self, ctx: Ctx, state: State) -> _Working:
+        return _Working(self, ctx, state)
+
+    def _present(self, planned: State, observed: Any) -> State:
+        if observed is None:
+            raise Failure(
+                f"{self.type} is not there after it was made",
+                "Every step succeeded, yet it cannot be seen. Something else removes it.",
+            )
+        state = self._state(planned, observed)
+        for name, attr in self.schema.attrs.items():
+            if planned[name] is not UNKNOWN and not has_unknown(planned[name]) and planned[name] != state[name]:
+                shown = "" if attr.sensitive else f" It is {state[name]!r}, not {planned[name]!r}."
+                raise Failure(f"{self.type}: {name} did not take effect", f"Every step succeeded.{shown}", (name,))
+        return state
+
+    def _state(self, base: State, spec: Any) -> State:
+        values = {**base, **specs.encode(spec)}
+        return {**values, "id": self._id(values)}
+
+    def _id(self, values: Mapping[str, Any]) -> str:
+        return ":".join(str(values[field]) for field in self._item.identity)
+
+
+class _Working:
+    """Reports start and end of a change to the progress file, and gives the host."""
+
+    def __init__(self, resource: GuestResource, ctx: Ctx, state: State) -> None:
+        self._resource, self._ctx, self._state = resource, ctx, state
+        identity = resource._item.identity
+        self._name = str(state.get(identity[-1], "")) if identity[-1] != "machine" else ""
+
+    def __enter__(self) -> Host:
+        host = self._resource._host(self._ctx, self._state, self._name)
+        self._machine = host.name if self._resource._item.scope == "machine" else ""
+        self._report("start")
+        return host
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        self._report("done" if error is None else "failed", "" if error is None else str(error).splitlines()[0])
+
+    def _report(self, event: str, detail: str = "") -> None:
+        resource = self._resource
+        resource.provider.progress(event, resource._item.phase, resource.type, self._name, self._machine, detail)

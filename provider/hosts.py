@@ -1,0 +1,110 @@
+"""From a machine's UUID, or a cluster's name, to a host that answers. libvirt decides what exists."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from halab.provisioners.command import cmd
+from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabError
+from halab.provisioners.host import Host, Pace, Shared, Transport
+from halab.provisioners.platform import Platform
+from halab.provisioners.ssh import Address, SshTransport
+
+if TYPE_CHECKING:
+    from halab.provider.hypervisor.inventory import Inventory, MachineView
+
+# `cibadmin`: 0 = answered, 102 = not connected (the cluster does not run here; 107, ENOTCONN, before pacemaker 2.0)
+_CIB = cmd("cibadmin", "--query", ok=(0, 102, 107))
+
+
+class Gone(HalabError):
+    """The machine, or every member of the cluster, does not exist any more: what was in it is gone too."""
+
+
+class Off(HalabError):
+    """The machine, or every member of the cluster, is powered off: what is in it is as it was."""
+
+
+class _Station(NamedTuple):
+    """One machine as this process knows it."""
+
+    transport: Transport
+    shared: Shared
+    platform: list[Platform]  # empty until first asked for
+
+
+class Hosts:
+    """All guests of a lab. Thread-safe; connections are made on first use and live as long as the process."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        key_path: Path,
+        time_scale: float,
+        dial: Callable[[Address, Pace], Transport] = SshTransport,
+    ) -> None:
+        self._inventory, self._key_path, self._dial, self._time_scale = inventory, key_path, dial, time_scale
+        self._guard = threading.Lock()
+        self._stations: dict[tuple[str, str, str], _Station] = {}
+        self._clusters: dict[str, Shared] = {}
+
+    def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None) -> Host:
+        """The host on this domain. Raises Gone or Off."""
+        view = self._inventory.machine(uuid)
+        _must_run(view)
+        return self._host(view, stop, report, None)
+
+    def cluster(self, name: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None) -> Host:
+        """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers."""
+        members = sorted(self._inventory.members(name), key=lambda view: view.name)
+        if not members:
+            raise Gone(f"cluster {name} has no machine any more")
+        running = [view for view in members if view.presence.name == "RUNNING"]
+        if not running:
+            raise Off(f"all machines of cluster {name} are off")
+        shared = self._cluster(name)
+        mute: ConnectError | None = None
+        for view in running:
+            host = self._host(view, stop, report, shared)
+            try:
+                if self._host(view, stop, report, None).ask(_CIB, cached=True).rc == 0:
+                    return host
+            except ConnectError as error:
+                mute = error
+        if mute is not None:
+            raise mute
+        raise ClusterNotRunning(
+            f"cluster {name} does not run on any of its machines",
+            f"{', '.join(view.hostname for view in running)} answer, but pacemaker does not run there. "
+            "`cdktf deploy` starts it; `pcs cluster start --all` on a node does too.",
+        )
+
+    def _cluster(self, name: str) -> Shared:
+        with self._guard:
+            return self._clusters.setdefault(name, Shared())
+
+    def _host(
+        self, view: MachineView, stop: threading.Event, report: Callable[[str], None], shared: Shared | None
+    ) -> Host:
+        pace = Pace(time_scale=self._time_scale, stop=stop)
+        # A machine that was given another address or key is another station.
+        key = (view.uuid, view.address, view.host_key)
+        with self._guard:
+            if (station := self._stations.get(key)) is None:
+                address = Address(view.hostname, view.address, view.host_key, self._key_path)
+                station = self._stations[key] = _Station(self._dial(address, pace), Shared(), [])
+        if not station.platform:
+            station.platform.append(Host(station.transport, pace=pace, shared=station.shared).platform)
+        return Host(
+            station.transport, pace=pace, shared=shared or station.shared, report=report, platform=station.platform[0]
+        )
+
+
+def _must_run(view: MachineView) -> None:
+    if view.presence.name == "GONE":
+        raise Gone(f"machine {view.uuid} does not exist any more")
+    if view.presence.name == "OFF":
+        raise Off(f"machine {view.hostname} is powered off")

@@ -1,0 +1,48 @@
+"""The progress file: the plugin protocol has no channel for it, so whoever wants to follow a deploy reads this.
+
+One JSON object a line: {"t", "event", "phase", "resource", "name", "machine", "detail", "elapsed_s"}; `event` is
+start, wait, done or failed; `elapsed_s` counts from the object's own start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+
+class Progress:
+    """Appends to the file; a line goes out in one write, so that parallel processes never mix."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._guard = path, threading.Lock()
+        self._started: dict[tuple[str, str, str], float] = {}
+
+    def __call__(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
+        now = time.time()
+        key = (resource, name, machine)
+        with self._guard:
+            if event == "start":
+                self._started[key] = now
+            started = self._started.get(key, now)
+        line = {
+            "t": round(now, 3),
+            "event": event,
+            "phase": phase,
+            "resource": resource,
+            "name": name,
+            "machine": machine,
+            "detail": detail,
+            "elapsed_s": round(now - started, 1),
+        }
+        self._append(json.dumps(line) + "\n")
+
+    def _append(self, line: str) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,105 @@
+"""Limits and naming rules, written once: constructs check them at synth, the provider at plan. Pure.
+
+A rule takes a value and returns what is wrong with it and what would be right, or None.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+
+MAX_NODES = 16  # GFS2 and DLM: Red Hat supports at most 16 nodes (RHEL 9, "Configuring GFS2 file systems")
+MAX_CLUSTER_NAME = 32  # bytes of the cluster's part of a lock table (gfs2-utils: mkfs.gfs2(8) -t)
+MAX_FS_NAME = 30  # bytes of the file system's part of a lock table (mkfs.gfs2(8) -t)
+MIN_JOURNAL_MIB = 8  # mkfs.gfs2(8) -J
+MAX_JOURNAL_MIB = 1024
+MIN_TOKEN_MS = 1000
+MIN_GUEST_MEMORY_MIB = 768
+
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_LOCK_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_LVM_NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
+_IQN = re.compile(r"iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.-]*(:[a-z0-9._:-]+)?")
+_NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+Rule = Callable[[object], str | None]
+
+
+def dns_label(value: object) -> str | None:
+    """A host's short name, or a lab's name (it becomes part of domain names)."""
+    if isinstance(value, str) and _LABEL.fullmatch(value):
+        return None
+    return f"{value!r} is no host name: use 1 to 63 lower-case letters, digits and -, starting with a letter."
+
+
+def dns_domain(value: object) -> str | None:
+    if isinstance(value, str) and len(value) <= 200 and all(_LABEL.fullmatch(part) for part in value.split(".")):
+        return None
+    return f"{value!r} is no DNS domain: use lower-case labels joined by dots, for example summit.test."
+
+
+def cluster_name(value: object) -> str | None:
+    """Corosync, DLM and GFS2 all carry it."""
+    if isinstance(value, str) and _LOCK_NAME.fullmatch(value) and len(value) <= MAX_CLUSTER_NAME:
+        return None
+    return f"{value!r} is no cluster name: GFS2 takes 1 to {MAX_CLUSTER_NAME} letters, digits, - and _."
+
+
+def fs_name(value: object) -> str | None:
+    if isinstance(value, str) and _LOCK_NAME.fullmatch(value) and len(value) <= MAX_FS_NAME:
+        return None
+    return f"{value!r} is no file system name: GFS2 takes 1 to {MAX_FS_NAME} letters, digits, - and _."
+
+
+def lvm_name(value: object) -> str | None:
+    if isinstance(value, str) and _LVM_NAME.fullmatch(value) and value not in (".", ".."):
+        return None
+    return f"{value!r} is no LVM name: use letters, digits, + _ . -, not starting with -."
+
+
+def iqn(value: object) -> str | None:
+    if isinstance(value, str) and _IQN.fullmatch(value) and len(value) <= 223:
+        return None
+    return f"{value!r} is no iSCSI name: use iqn.YYYY-MM.reversed.domain:name in lower case, at most 223 characters."
+
+
+def ipv4(value: object) -> str | None:
+    try:
+        ipaddress.IPv4Address(str(value))
+    except ValueError:
+        return f"{value!r} is no IPv4 address, for example 192.168.77.50."
+    return None
+
+
+def ipv4_network(value: object) -> str | None:
+    try:
+        network = ipaddress.IPv4Network(str(value))
+    except ValueError as error:
+        return f"{value!r} is no IPv4 network ({error}): write it as 192.168.77.0/24."
+    if not network.is_private or network.is_loopback or network.is_link_local:
+        return f"{value} is not a private network: take one from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
+    return None
+
+
+def ncname(value: object) -> str | None:
+    """An id in the CIB."""
+    if isinstance(value, str) and _NCNAME.fullmatch(value):
+        return None
+    return f"{value!r} is no id for the CIB: start with a letter or _, then letters, digits, _ . and -."
+
+
+def between(low: float, high: float, unit: str = "") -> Rule:
+    def rule(value: object) -> str | None:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
+            return None
+        return f"{value!r} is out of range: {low:g} to {high:g}{' ' + unit if unit else ''}."
+
+    return rule
+
+
+def one_of(*choices: str) -> Rule:
+    def rule(value: object) -> str | None:
+        return None if value in choices else f"{value!r} is not known: use {' or '.join(choices)}."
+
+    return rule
