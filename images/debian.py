@@ -1,0 +1,156 @@
+"""The Debian recipe: renders the host profile to what mmdebstrap needs. Pure: it runs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shlex
+import tarfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from halab.provisioners.errors import ConfigError
+
+from .profile import HOST, TEMPLATES, HostProfile, unit_names
+
+FORMAT_VERSION = 1
+VIRTUAL_SIZE_BYTES = 6 * 1024**3
+SCRATCH_DIR = "/root/.halab-build"
+BASE_CMDLINE = "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet audit=0 apparmor=0"
+# Words that only an emulated processor wants: it is no place to defend against speculation or to calibrate clocks.
+EMULATED_CMDLINE = "nokaslr mitigations=off tsc=reliable"
+RENAMED: dict[str, dict[str, str]] = {
+    "trixie": {},
+    "bookworm": {"fence-agents-redfish": "fence-agents"},
+}
+DEFAULT_SUITE = "trixie"
+# The directories that no host of a lab reads; licences stay.
+EXCLUDED_PATHS = ("man", "doc", "locale", "info", "groff", "lintian")
+_MKE2FS = "mke2fs -q -F -t ext4 -L halab-root -m 1 -E lazy_itable_init=0,lazy_journal_init=0"
+_PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+
+
+@dataclass(frozen=True)
+class DebianRecipe:
+    """One base image, described. Equal recipes have equal hashes and give interchangeable images.
+
+    `apt_sources` are mmdebstrap's MIRROR arguments (an address, a `deb ...` line or a file); none: its own default.
+    """
+
+    suite: str = DEFAULT_SUITE
+    extra_packages: tuple[str, ...] = ()
+    apt_sources: tuple[str, ...] = ()
+    profile: HostProfile = field(default=HOST, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.suite not in RENAMED:
+            raise ConfigError(
+                f"unknown suite {self.suite!r}", f"halab makes images of: {', '.join(RENAMED)}.", "image.suite"
+            )
+        if wrong := [name for name in self.extra_packages if not _PACKAGE_NAME.fullmatch(name)]:
+            raise ConfigError(
+                f"{', '.join(map(repr, wrong))}: not a package name",
+                "List Debian package names: lower-case letters, digits, '+', '-' and '.'.",
+                "image.extra_packages",
+            )
+
+    @cached_property
+    def packages(self) -> tuple[str, ...]:
+        """Names of all packages asked for, without the dependencies that follow."""
+        renamed = RENAMED[self.suite]
+        wanted = [renamed.get(name, name) for name in self.profile.package_names("debian")]
+        return tuple(dict.fromkeys([*wanted, *sorted(self.extra_packages)]))
+
+    @cached_property
+    def overlay(self) -> bytes:
+        """A tar archive of the profile's files and the build's inputs, the same bytes each time."""
+        entries = [(f.path, f.content(), f.mode) for f in self.profile.files_of("debian")]
+        for name, source in (
+            ("initramfs.py", Path(__file__).parent / "initramfs.py"),
+            ("initramfs-init", TEMPLATES / "initramfs-init"),
+            ("configure", TEMPLATES / "debian-configure"),
+        ):
+            entries.append((f"{SCRATCH_DIR}/{name}", source.read_bytes(), 0o644))
+        entries.append((f"{SCRATCH_DIR}/lists", self._lists().encode(), 0o644))
+        return _tar(entries, self.profile.links)
+
+    def _lists(self) -> str:
+        profile = self.profile
+        values = {
+            "ENABLED": unit_names(profile.enabled, "debian"),
+            "DISABLED": unit_names(profile.disabled, "debian"),
+            "MASKED": unit_names(profile.masked, "debian"),
+            "REMOVED": profile.removed,
+            "EARLY_MODULES": profile.early_modules,
+        }
+        return "".join(f"{name}={shlex.quote(' '.join(value))}\n" for name, value in values.items())
+
+    @cached_property
+    def hash(self) -> str:
+        """Sixteen hex digits over everything that goes into the image."""
+        parts = json.dumps(
+            [
+                FORMAT_VERSION, self.suite, self.packages, self.apt_sources, VIRTUAL_SIZE_BYTES, BASE_CMDLINE,
+                EMULATED_CMDLINE, self.mmdebstrap_argv("overlay", "disk"), hashlib.sha256(self.overlay).hexdigest(),
+            ]
+        )
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    def mmdebstrap_argv(self, overlay: str, disk: str, mode: str = "auto") -> list[str]:
+        """The command that fills `disk`, a sparse file that exists, and puts kernel, initrd and package list beside.
+
+        The file system is made in a hook, while mmdebstrap still holds the tree with its real owners: so it works
+        without root and without a tar archive in between. Paths are relative to the working directory, `disk` is not.
+        """
+        excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in EXCLUDED_PATHS]
+        hooks = [
+            f"tar-in {overlay} /",
+            f'chroot "$1" sh {SCRATCH_DIR}/configure {SCRATCH_DIR}',
+            f"download {SCRATCH_DIR}/packages packages",
+            "download /vmlinuz vmlinuz",
+            "download /boot/initrd.halab initrd",
+            f'rm -rf "$1{SCRATCH_DIR}" "$1/boot/initrd.halab"',
+            # Bound alone, without /proc and what else is mounted in it.
+            f"""unshare --mount sh -ec 'mount --bind "$1" "$1/mnt"; {_MKE2FS} -d "$1/mnt" {disk}' - "$1\"""",
+        ]
+        return [
+            "mmdebstrap",
+            f"--mode={mode}",
+            "--variant=minbase",
+            "--format=null",
+            "--components=main",
+            f"--include={','.join(self.packages)}",
+            *excluded,
+            "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+            "--dpkgopt=path-include=/usr/share/locale/locale.alias",
+            *(f"--customize-hook={hook}" for hook in hooks),
+            self.suite,
+            "-",
+            *self.apt_sources,
+        ]
+
+
+def _tar(entries: list[tuple[str, bytes, int]], links: tuple[tuple[str, str], ...]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for directory in sorted({p for path, _, _ in entries for p in _parents(path)}):
+            info = tarfile.TarInfo(directory.lstrip("/"))
+            info.type, info.mode = tarfile.DIRTYPE, 0o700 if directory == "/root" else 0o755
+            archive.addfile(info)
+        for path, content, mode in sorted(entries):
+            info = tarfile.TarInfo(path.lstrip("/"))
+            info.size, info.mode = len(content), mode
+            archive.addfile(info, io.BytesIO(content))
+        for path, destination in links:
+            info = tarfile.TarInfo(path.lstrip("/"))
+            info.type, info.linkname = tarfile.SYMTYPE, destination
+            archive.addfile(info)
+    return buffer.getvalue()
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.strip("/").split("/")[:-1]
+    return ["/" + "/".join(parts[: i + 1]) for i in range(len(parts))]
