@@ -49,7 +49,7 @@ def serve(provider: Provider, argv: Sequence[str] | None = None) -> NoReturn:
 
 @contextmanager
 def reattachable(provider: Provider) -> Iterator[str]:
-    """Serve inside this process, for tests, whose doubles it then shares; yields the value for TF_REATTACH_PROVIDERS."""
+    """Serve inside this process, for tests, which then share its doubles; yields the value of TF_REATTACH_PROVIDERS."""
     with _socket_folder() as socket, _running(provider, socket, reusable=True):
         yield json.dumps({provider.address: _reattach_entry(socket)})
 
