@@ -16,23 +16,18 @@ def image_arguments(context: Mapping[str, Any], environment: Mapping[str, str]) 
     image = context.get("image", {})
     packages = image.get("extra_packages", [])
     if not isinstance(packages, str):
-        packages = " ".join(packages)
-    return [
-        "build",
-        "--suite",
-        environment.get("HALAB_IMAGE_SUITE") or image.get("suite") or "trixie",
-        "--extra-packages",
-        environment.get("HALAB_IMAGE_EXTRA_PACKAGES", packages),
-        "--cache",
-        environment.get("HALAB_CACHE") or str(CHECKOUT / ".cache/images"),
-    ]
+        packages = ",".join(packages)
+    arguments = ["build", "--extra-packages", environment.get("HALAB_IMAGE_EXTRA_PACKAGES", packages)]
+    if suite := environment.get("HALAB_IMAGE_SUITE") or image.get("suite"):
+        arguments += ["--suite", suite]
+    return arguments
 
 
 def main() -> int:
     """Prints the image's folder; the exit code is the builder's."""
     context = json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {})
     arguments = image_arguments(context, os.environ)
-    return subprocess.run([sys.executable, "-m", "halab.images", *arguments], check=False).returncode
+    return subprocess.run([sys.executable, "-m", "halab.images", *arguments], cwd=CHECKOUT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -1,0 +1,51 @@
+# The lab's commands: `make help` lists them. Everything that needs the network is in `make prepare`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+export CHECKPOINT_DISABLE := 1
+# Terraform prints an error block at every call when this names a file that is not there.
+ifeq ($(wildcard $(TF_CLI_CONFIG_FILE)),)
+unexport TF_CLI_CONFIG_FILE
+endif
+
+BIN := .venv/bin
+SCRIPTS := tools/prepare tools/packages.sh tests/e2e/sandbox bin/terraform-shield provider/launcher .ci/run
+
+.PHONY: help
+help: ## Show the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: prepare
+prepare: ## Install what is missing: packages, Python, cdktf, the provider, the base image
+	@tools/prepare
+
+.PHONY: deploy
+deploy: prepare ## Build the lab
+	@$(BIN)/python -m halab.cli.deploy
+
+.PHONY: destroy
+destroy: prepare ## Remove the lab
+	@$(BIN)/python -m halab.cli.destroy
+
+.PHONY: lint
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck -x $(SCRIPTS)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: lint ## Linters, types, import rules and the unit tests
+	$(BIN)/pytest -q tests/unit
+
+# One pytest run, last: its summary line is the result of everything. The sandbox keeps the machine's libvirt apart.
+.PHONY: test
+test: prepare lint ## The checks and all tests, with real terraform and real machines in a sandbox
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest tests/unit tests/acceptance tests/e2e
+
+.PHONY: clean
+clean: ## Remove what was installed or cached in the checkout (refused while a lab is deployed)
+	@python3 cli/clean.py

@@ -1,0 +1,76 @@
+"""`make deploy`: libvirt answers, cdktf deploys, the progress is told; at the end times and what to try next."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import libvirt_daemons
+from .cdktf_run import CdktfRun
+from .progress import table
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+LAB = CHECKOUT / ".halab"
+
+
+def next_steps(outputs: Mapping[str, Any]) -> list[str]:
+    """What to try, from the stack's outputs."""
+    nodes = outputs.get("nodes")
+    node = next(iter(nodes), "node1") if isinstance(nodes, dict) else "node1"
+    shell = f"ssh -F .halab/ssh_config {node}"
+    steps = [
+        (shell, "a shell on a node"),
+        (f"{shell} crm_mon -1", "what runs where"),
+        (f"{shell} pcs status", "the same, as pcs tells it"),
+        (f"{shell} stonith_admin --reboot {_last(nodes, 'node2')}", "fence a node"),
+        ("npx cdktf diff", "does reality still match?"),
+        ("make destroy", "remove everything"),
+    ]
+    if url := outputs.get("site_url"):
+        steps.insert(0, (f"curl {url}", "the site; it names the node that served it"))
+    width = max(len(command) for command, _ in steps)
+    return [f"  {command:<{width}}  # {meaning}" for command, meaning in steps]
+
+
+def _last(nodes: object, default: str) -> str:
+    return list(nodes)[-1] if isinstance(nodes, dict) and nodes else default
+
+
+def stack_outputs(file: Path) -> dict[str, Any]:
+    """The outputs of the one stack in cdktf's outputs file; empty without one."""
+    if not file.exists():
+        return {}
+    stacks = json.loads(file.read_text())
+    return dict(next(iter(stacks.values()), {}))
+
+
+def main() -> int:
+    """The exit code is cdktf's; 1 when libvirt does not answer."""
+    LAB.mkdir(mode=0o700, exist_ok=True)
+    LAB.chmod(0o700)
+    try:
+        libvirt_daemons.ensure(LAB / "libvirt.json")
+    except libvirt_daemons.LibvirtUnavailable as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    outputs_file = LAB / "outputs.json"
+    run = CdktfRun(CHECKOUT, LAB / "deploy.log", sys.stdout)
+    code = run.run(["deploy", "--auto-approve", "--outputs-file", str(outputs_file)])
+    print("", *table(run.timeline.phases(), time.time() - run.timeline.began), sep="\n")
+    if code == 0:
+        outputs = stack_outputs(outputs_file)
+        print("", *(f"{name}: {_plain(value)}" for name, value in sorted(outputs.items())), sep="\n")
+        print("", "Try:", *next_steps(outputs), sep="\n")
+    return code
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {entry}" for key, entry in value.items())
+    return str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

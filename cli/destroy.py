@@ -1,0 +1,42 @@
+"""`make destroy`: cdktf destroys, then what was started or written for the lab goes as well."""
+
+import sys
+from pathlib import Path
+
+from . import libvirt_daemons
+from .cdktf_run import CdktfRun
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+LAB = CHECKOUT / ".halab"
+FILES = ("progress.jsonl", "outputs.json", "deploy.log", "destroy.log", "terraform.pid")
+
+
+def main() -> int:
+    """The exit code is cdktf's; 1 when libvirt does not answer or its daemons do not end."""
+    LAB.mkdir(mode=0o700, exist_ok=True)
+    record = LAB / "libvirt.json"
+    try:
+        libvirt_daemons.ensure(record)
+        run = CdktfRun(CHECKOUT, LAB / "destroy.log", sys.stdout)
+        code = run.run(["destroy", "--auto-approve"])
+        if code == 0:
+            libvirt_daemons.stop(record, print)
+            _remove_files()
+    except libvirt_daemons.LibvirtUnavailable as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _remove_files() -> None:
+    """Leaves .halab only if something is in it that is not known here."""
+    for name in FILES:
+        (LAB / name).unlink(missing_ok=True)
+    if any(LAB.iterdir()):
+        print(f"kept in .halab: {', '.join(sorted(path.name for path in LAB.iterdir()))}")
+    else:
+        LAB.rmdir()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
