@@ -16,7 +16,10 @@ _ID = ("id", Attr(STR, computed=True, stable=True, doc="What `terraform import` 
 
 
 class GuestResource(Resource):
-    """One item as a resource. libvirt decides what exists: off = it keeps its state; gone = it is gone; mute = an error."""
+    """One item as a resource.
+
+    libvirt decides what exists: off = it keeps its state; gone = it is gone; running but mute = an error.
+    """
 
     def __init__(self, provider: Any, type_name: str, item: Item[Any]) -> None:
         super().__init__(provider)

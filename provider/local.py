@@ -16,6 +16,8 @@ from halab.provisioners.corosync import Member, render_corosync_conf
 
 # Letters and digits only: such a password needs no quoting in any file or tool that it passes through.
 _ALPHABET = string.ascii_letters + string.digits
+# An emulated node under load answers late: with Corosync's own 3 s it is fenced for being slow.
+_EMULATED_TOKEN_MS = 10_000
 
 
 class SecretResource(Resource):
@@ -177,7 +179,13 @@ class Cluster:
 
     name: str
     token_ms: int | None
+    hypervisor: str | None
     members: tuple[Member, ...]
+
+    @property
+    def conf(self) -> str:
+        token_ms = self.token_ms or (_EMULATED_TOKEN_MS if self.hypervisor == "qemu" else None)
+        return render_corosync_conf(self.name, token_ms, self.members)
 
 
 class ClusterResource(Resource):
@@ -190,6 +198,11 @@ class ClusterResource(Resource):
             "id": Attr(STR, computed=True, stable=True, doc="The name."),
             "name": Attr(STR, required=True, replace=True, doc="Cluster name (corosync, DLM and GFS2 use it)."),
             "token_ms": Attr(NUM, optional=True, doc="Corosync's token timeout in ms; none: corosync's own."),
+            "hypervisor": Attr(
+                STR,
+                optional=True,
+                doc="What the machines run on. With qemu (emulation) a missing token_ms means 10000.",
+            ),
             "members": Attr(
                 required=True,
                 nesting="list",
@@ -208,7 +221,7 @@ class ClusterResource(Resource):
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         del ctx, prior
-        if planned is not None and not has_unknown({k: cfg[k] for k in ("name", "token_ms", "members")}):
+        if planned is not None and not has_unknown({k: cfg[k] for k in ("name", "token_ms", "hypervisor", "members")}):
             planned["corosync_conf"] = _conf(planned)
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
@@ -229,8 +242,8 @@ class ClusterResource(Resource):
 
 
 def _conf(state: State) -> str:
-    spec = specs.decode(Cluster, state)
-    return render_corosync_conf(spec.name, spec.token_ms, spec.members)
+    cluster: Cluster = specs.decode(Cluster, state)
+    return cluster.conf
 
 
 def _random_key() -> str:

@@ -33,6 +33,11 @@ def dns_label(value: object) -> str | None:
     return f"{value!r} is no host name: use 1 to 63 lower-case letters, digits and -, starting with a letter."
 
 
+def lab_name(value: object) -> str | None:
+    """A lab's name is its cluster's name and begins the names of its machines."""
+    return dns_label(value) or cluster_name(value)
+
+
 def dns_domain(value: object) -> str | None:
     if isinstance(value, str) and len(value) <= 200 and all(_LABEL.fullmatch(part) for part in value.split(".")):
         return None

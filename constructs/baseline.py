@@ -1,0 +1,72 @@
+"""What every host gets: names, time, firewall, and passwordless root SSH from each to each."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from halab.constructs import bindings
+from halab.constructs.machines import Machines, Place
+from halab.constructs.settings import Settings
+
+# What each role needs from the lab's network; the firewall opens nothing else.
+# 5405 corosync, 21064 DLM, 2224 pcsd and its web page.
+_NODE_PORTS = ("tcp/22", "tcp/80", "tcp/2224", "tcp/21064", "udp/5405")
+_TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
+
+
+class Baseline(Construct):
+    """One halab_host and one halab_ssh_trust for each machine, and the ssh_config of the lab. `hosts` is by name."""
+
+    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
+        super().__init__(scope, id)
+        self._settings, self._machines = settings, machines
+        self.hosts = {place.name: self._host(place) for place in machines.places}
+        for place in machines.places:
+            self._trust(place)
+        self.ssh_config = bindings.SshConfig(
+            self,
+            "ssh_config",
+            private_key_path=machines.key.private_key_path,
+            hosts=[
+                {
+                    "name": place.name,
+                    "fqdn": place.fqdn(settings),
+                    "address": place.address,
+                    "host_key": machines.by_name[place.name].host_key,
+                }
+                for place in machines.places
+            ],
+        )
+
+    def _host(self, place: Place) -> bindings.Host:
+        settings = self._settings
+        return bindings.Host(
+            self,
+            f"{place.name}_host",
+            machine=self._machines.by_name[place.name].id,
+            hostname=place.name,
+            domain=settings.network.domain,
+            hosts=[{"name": p.name, "address": p.address} for p in self._machines.places],
+            time_source=settings.target_address if place.cluster else None,
+            time_clients=None if place.cluster else settings.network.cidr,
+            firewall=settings.firewall,
+            firewall_open=_NODE_PORTS if place.cluster else _TARGET_PORTS,
+            firewall_sources=[settings.network.cidr],
+        )
+
+    def _trust(self, place: Place) -> None:
+        bindings.SshTrust(
+            self,
+            f"{place.name}_ssh_trust",
+            machine=self._machines.by_name[place.name].id,
+            peers=[
+                {
+                    "name": p.name,
+                    "address": p.address,
+                    "domain": self._settings.network.domain,
+                    "host_key": self._machines.by_name[p.name].host_key,
+                    "user_key": self.hosts[p.name].ssh_public_key,
+                }
+                for p in self._machines.places
+            ],
+        )

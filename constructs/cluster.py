@@ -1,0 +1,79 @@
+"""The Corosync cluster, its members, its properties, and pcsd for the people who type `pcs`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from constructs import Construct, IDependable
+
+from halab.constructs import bindings
+from halab.constructs.baseline import Baseline
+from halab.constructs.machines import Machines
+from halab.constructs.settings import Settings
+
+
+class CorosyncCluster(Construct):
+    """A running, empty cluster. `ready` is what everything in the CIB waits for."""
+
+    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, baseline: Baseline) -> None:
+        super().__init__(scope, id)
+        self._settings, self._machines = settings, machines
+        self.name = settings.name
+        nodes = [place for place in machines.places if place.cluster]
+        cluster = bindings.Cluster(
+            self,
+            "cluster",
+            name=settings.name,
+            token_ms=settings.token_ms,
+            hypervisor=machines.nodes[0].hypervisor_used,
+            members=[{"name": n.name, "address": n.address, "node_id": i} for i, n in enumerate(nodes, 1)],
+        )
+        self.members = {
+            node.name: bindings.ClusterMember(
+                self,
+                f"{node.name}_member",
+                machine=machines.by_name[node.name].id,
+                cluster=cluster.name,
+                name=node.name,
+                corosync_conf=cluster.corosync_conf,
+                corosync_authkey=cluster.corosync_authkey,
+                pacemaker_authkey=cluster.pacemaker_authkey,
+                depends_on=[baseline.hosts[node.name]],
+            )
+            for node in nodes
+        }
+        shared = settings.site.storage == "gfs2"
+        properties = {
+            "stonith-enabled": "false" if settings.fencing.method == "none" else "true",
+            # With a lock manager, a partition without quorum must stand still: stopping would need the locks.
+            "no-quorum-policy": "freeze" if shared else "stop",
+        }
+        self.properties = [
+            bindings.ClusterProperty(
+                self,
+                name.replace("-", "_"),
+                cluster=self.name,
+                name=name,
+                value=value,
+                depends_on=[*self.members.values()],
+            )
+            for name, value in properties.items()
+        ]
+        self.ready: list[IDependable] = [*self.members.values(), *self.properties]
+
+    def add_pcsd(self, after: Sequence[IDependable]) -> None:
+        """pcsd on every node, all of them authorized; made last, since its start keeps a slow machine busy."""
+        password = bindings.Secret(self, "hacluster_password", name="hacluster-password", length=20)
+        token = bindings.Secret(self, "pcsd_token", name="pcsd-token", length=64)
+        nodes = [place for place in self._machines.places if place.cluster]
+        for node in nodes:
+            bindings.Pcsd(
+                self,
+                f"{node.name}_pcsd",
+                machine=self._machines.by_name[node.name].id,
+                cluster=self.name,
+                hacluster_password=password.value,
+                token=token.value,
+                nodes=[{"name": n.name, "address": n.address} for n in nodes],
+                depends_on=[self.members[node.name], *after],
+            )

@@ -1,0 +1,80 @@
+"""Fencing through Redfish: endpoint on the hypervisor, its CA and password in the guests, a device for each node."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from halab.constructs import bindings
+from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.machines import Machines, Place
+from halab.constructs.settings import Settings
+
+_USER = "fence"
+_PASSWORD_SCRIPT = "/etc/halab/fencing-password"
+
+
+class RedfishFencing(Construct):
+    """One STONITH device for each node. `devices` is by node name."""
+
+    def __init__(
+        self, scope: Construct, id: str, settings: Settings, machines: Machines, cluster: CorosyncCluster
+    ) -> None:
+        super().__init__(scope, id)
+        self._settings, self._machines, self._cluster = settings, machines, cluster
+        self._password = bindings.Secret(self, "fencing_password", name="fencing-password", length=32)
+        self.endpoint = bindings.FencingEndpoint(
+            self,
+            "fencing_endpoint",
+            name=settings.name,
+            address=machines.network.gateway,
+            port=settings.fencing.port,
+            username=_USER,
+            password=self._password.value,
+            machines=[machine.id for machine in machines.nodes],
+        )
+        nodes = [place for place in machines.places if place.cluster]
+        self._access = [part for node in nodes for part in self._give_access(node)]
+        self.devices = {node.name: self._device(node) for node in nodes}
+
+    def _give_access(self, node: Place) -> list[Construct]:
+        machine = self._machines.by_name[node.name]
+        trust = bindings.CaCertificate(
+            self, f"{node.name}_fencing_ca", machine=machine.id, name="halab-fencing", pem=self.endpoint.ca_certificate
+        )
+        # fence_redfish runs it: so the password stands in no CIB, which pacemaker logs, and in no argument list.
+        script = bindings.File(
+            self,
+            f"{node.name}_fencing_password",
+            machine=machine.id,
+            path=_PASSWORD_SCRIPT,
+            content=f"#!/bin/sh\necho '{self._password.value}'\n",
+            mode="0700",
+        )
+        return [trust, script]
+
+    def _device(self, node: Place) -> bindings.Stonith:
+        fencing, machine = self._settings.fencing, self._machines.by_name[node.name]
+        delay_s = self._settings.first_node_delay_s if node.name == "node1" else 0
+        params = {
+            "ip": self._machines.network.gateway,
+            "ipport": str(fencing.port),
+            "username": _USER,
+            "password_script": _PASSWORD_SCRIPT,
+            "systems_uri": f"/redfish/v1/Systems/{machine.id}",
+            "pcmk_host_list": node.name,
+            **({"pcmk_delay_base": f"{delay_s}s"} if delay_s else {}),
+            **({"power_wait": str(fencing.power_wait_s)} if fencing.power_wait_s else {}),
+        }
+        return bindings.Stonith(
+            self,
+            f"fence_{node.name}",
+            cluster=self._cluster.name,
+            name=f"fence-{node.name}",
+            agent="fence_redfish",
+            params=params,
+            machine=machine.id,
+            operations=[{"name": "monitor", "interval": "60s", "timeout": "60s"}],
+            # A node does not watch the device that fences it.
+            locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
+            depends_on=[*self._cluster.ready, *self._access, self.endpoint],
+        )

@@ -1,0 +1,57 @@
+"""The whole lab, put together from its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cdktf import TerraformOutput
+from constructs import Construct, IDependable
+
+from halab.constructs.baseline import Baseline
+from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.fencing import RedfishFencing
+from halab.constructs.machines import Machines
+from halab.constructs.settings import Settings
+from halab.constructs.shared_filesystem import SharedFileSystem
+from halab.constructs.shared_storage import SharedStorage
+from halab.constructs.site import Site
+
+
+class Lab(Construct):
+    """N nodes and an iSCSI target, fenced, with a site on top.
+
+    `image`: the base image's directory; `pool`: where the disks go (libvirt must be able to read there).
+    """
+
+    def __init__(self, scope: Construct, id: str, settings: Settings, *, image: Path, pool: Path) -> None:
+        super().__init__(scope, id)
+        self._settings = settings
+        machines = Machines(self, "machines", settings, image=image, pool=pool)
+        baseline = Baseline(self, "baseline", settings, machines)
+        storage = SharedStorage(self, "storage", settings, machines, baseline)
+        cluster = CorosyncCluster(self, "cluster", settings, machines, baseline)
+        fencing = (
+            RedfishFencing(self, "fencing", settings, machines, cluster) if settings.fencing.method != "none" else None
+        )
+        devices: list[IDependable] = [*fencing.devices.values()] if fencing else []
+        shared = None
+        if settings.site.storage == "gfs2":
+            shared = SharedFileSystem(self, "shared_fs", settings, machines, storage, cluster, devices)
+        site = Site(self, "site", settings, machines, baseline, cluster, shared, devices)
+        cluster.add_pcsd(after=[site.running])
+        self._outputs(machines, baseline, storage, fencing)
+
+    def _outputs(
+        self, machines: Machines, baseline: Baseline, storage: SharedStorage, fencing: RedfishFencing | None
+    ) -> None:
+        settings = self._settings
+        values = {
+            "site_url": f"http://{settings.site_address}/",
+            "nodes": {place.name: place.address for place in machines.places if place.cluster},
+            "target": settings.target_address,
+            "target_iqn": storage.target.iqn,
+            "shell": f"ssh -F {baseline.ssh_config.path} node1",
+            **({"fencing_endpoint": fencing.endpoint.url} if fencing else {}),
+        }
+        for name, value in values.items():
+            TerraformOutput(self, f"output_{name}", value=value).override_logical_id(name)

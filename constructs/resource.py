@@ -1,0 +1,76 @@
+"""What every binding has in common: how Python values become Terraform's JSON, and how the provider is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import jsii
+from cdktf import (
+    TerraformProvider,
+    TerraformProviderGeneratorMetadata,
+    TerraformResource,
+    TerraformResourceLifecycle,
+)
+from constructs import Construct, IDependable
+
+# A host name of our own: a public registry's namespace could be claimed by a stranger.
+SOURCE = "terraform.local/halab/halab"
+VERSION = "0.1.0"
+_METADATA = TerraformProviderGeneratorMetadata(provider_name="halab", provider_version=VERSION)
+
+
+def plain(value: Any) -> Any:
+    """Mappings and lists as Terraform's JSON takes them; what was not given (None) is left out."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value
+
+
+class HalabProvider(TerraformProvider):
+    """The provider's configuration."""
+
+    def __init__(self, scope: Construct, id: str = "halab", **attributes: Any) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type="halab",
+            terraform_provider_source=SOURCE,
+            terraform_generator_metadata=_METADATA,
+        )
+        self._attributes: Mapping[str, Any] = plain(attributes)
+
+    @jsii.member(jsii_name="synthesizeAttributes")
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes
+
+
+class HalabResource(TerraformResource):
+    """Base of the typed bindings. Addresses in the state are the construct's id, without cdktf's hash."""
+
+    TYPE: ClassVar[str]
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        attributes: Mapping[str, Any],
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            terraform_resource_type=self.TYPE,
+            terraform_generator_metadata=_METADATA,
+            depends_on=list(depends_on),  # type: ignore[arg-type]  # jsii wants cdktf's own name of the interface
+            lifecycle=lifecycle,
+        )
+        self.override_logical_id(id)
+        self._attributes: Mapping[str, Any] = plain(attributes)
+
+    @jsii.member(jsii_name="synthesizeAttributes")
+    def _synthesize_attributes(self) -> Mapping[str, Any]:
+        return self._attributes

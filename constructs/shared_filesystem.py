@@ -1,0 +1,114 @@
+"""DLM, lvmlockd, a shared volume group and GFS2 mounted on all nodes, in the order that RHEL's documentation gives."""
+
+from __future__ import annotations
+
+from constructs import Construct, IDependable
+
+from halab.constructs import bindings
+from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.machines import Machines
+from halab.constructs.settings import Settings
+from halab.constructs.shared_storage import SharedStorage
+
+MOUNT_POINT = "/var/www/html"
+# Emulated nodes are slow to start anything: these are upper limits, not waits.
+_START = {"name": "start", "interval": "0s", "timeout": "180s"}
+_STOP = {"name": "stop", "interval": "0s", "timeout": "180s"}
+
+
+class SharedFileSystem(Construct):
+    """GFS2 on a shared logical volume. `clone` is the name of the clone that mounts it, `mounted` the resource."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        settings: Settings,
+        machines: Machines,
+        storage: SharedStorage,
+        cluster: CorosyncCluster,
+        fencing: list[IDependable],
+    ) -> None:
+        super().__init__(scope, id)
+        self._settings, self._cluster = settings, cluster
+        lvm_hosts = [
+            bindings.LvmHost(self, f"node{number}_lvm", machine=machine.id)
+            for number, machine in enumerate(machines.nodes, 1)
+        ]
+        locking = self._locking([*cluster.ready, *lvm_hosts])
+        vg = bindings.SharedVg(
+            self,
+            "shared_vg",
+            cluster=cluster.name,
+            name=f"vg_{settings.name.replace('-', '_')}",
+            device=storage.device,
+            depends_on=[locking, *storage.sessions.values()],
+        )
+        lv = bindings.LogicalVolume(
+            self, "logical_volume", cluster=cluster.name, vg=vg.name, name="lv_web", size=settings.gfs2.size
+        )
+        gfs2 = bindings.Gfs2(
+            self,
+            "gfs2",
+            cluster=cluster.name,
+            fs_name=settings.gfs2.name,
+            device=lv.path,
+            journals=settings.journals,
+            journal_mib=settings.gfs2.journal_mib,
+        )
+        self.clone = f"{settings.name}-{settings.gfs2.name}-clone"
+        self.mounted = self._mount(vg, lv, [gfs2, *fencing])
+
+    def _locking(self, after: list[IDependable]) -> bindings.Clone:
+        name = self._settings.name
+        monitor = {"name": "monitor", "interval": "30s", "timeout": "60s", "on_fail": "fence"}
+        return bindings.Clone(
+            self,
+            "locking",
+            cluster=self._cluster.name,
+            name=f"{name}-locking-clone",
+            group_name=f"{name}-locking",
+            meta={"interleave": "true"},
+            primitives=[
+                {"name": f"{name}-dlm", "agent": "ocf:pacemaker:controld", "operations": [monitor, _START, _STOP]},
+                {"name": f"{name}-lvmlockd", "agent": "ocf:heartbeat:lvmlockd", "operations": [monitor, _START, _STOP]},
+            ],
+            depends_on=after,
+        )
+
+    def _mount(self, vg: bindings.SharedVg, lv: bindings.LogicalVolume, after: list[IDependable]) -> bindings.Clone:
+        name, fs = self._settings.name, self._settings.gfs2.name
+        locking = f"{name}-locking-clone"
+        activate = {
+            "name": f"{name}-lv-web",
+            "agent": "ocf:heartbeat:LVM-activate",
+            "params": {
+                "vgname": vg.name,
+                "lvname": lv.name,
+                "vg_access_mode": "lvmlockd",
+                "activation_mode": "shared",
+            },
+            "operations": [{"name": "monitor", "interval": "30s", "timeout": "90s"}, _START, _STOP],
+        }
+        mount = {
+            "name": f"{name}-{fs}",
+            "agent": "ocf:heartbeat:Filesystem",
+            "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": "noatime"},
+            "operations": [
+                {"name": "monitor", "interval": "10s", "timeout": "60s", "on_fail": "fence"},
+                _START,
+                _STOP,
+            ],
+        }
+        return bindings.Clone(
+            self,
+            "shared_fs",
+            cluster=self._cluster.name,
+            name=self.clone,
+            group_name=f"{name}-shared-fs",
+            meta={"interleave": "true"},
+            primitives=[activate, mount],  # type: ignore[list-item]
+            after=[{"resource": locking}],
+            colocations=[{"with_resource": locking, "score": "INFINITY"}],
+            depends_on=after,
+        )

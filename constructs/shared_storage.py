@@ -1,0 +1,80 @@
+"""The iSCSI target, its ACLs, the nodes' sessions, and the partition on the shared LUN."""
+
+from __future__ import annotations
+
+from constructs import Construct, IDependable
+
+from halab.constructs import bindings
+from halab.constructs.baseline import Baseline
+from halab.constructs.machines import Machines, Place
+from halab.constructs.settings import Settings
+
+_TARGET_DISK = "/dev/vdb"  # the target's second disk
+
+
+class SharedStorage(Construct):
+    """A LUN that every node sees. `sessions` is by node name; `device` is the partition on the LUN."""
+
+    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, baseline: Baseline) -> None:
+        super().__init__(scope, id)
+        self._settings, self._machines = settings, machines
+        nodes = [place for place in machines.places if place.cluster]
+        disk = bindings.Partition(
+            self, "target_partition", machine=machines.target.id, device=_TARGET_DISK, number=1, label="lun0"
+        )
+        self.target = bindings.IscsiTarget(
+            self,
+            "iscsi_target",
+            machine=machines.target.id,
+            iqn=settings.iscsi.iqn,
+            device=disk.path,
+            backstore="lun0",
+            portal=settings.target_address,
+            demo_mode=settings.iscsi.demo_mode,
+            depends_on=[baseline.hosts["target"]],
+        )
+        first, *others = nodes
+        self.sessions = {first.name: self._session(first, baseline, [])}
+        lun = bindings.Partition(
+            self,
+            "lun_partition",
+            machine=machines.by_name[first.name].id,
+            device=self.sessions[first.name].device,
+            number=1,
+            label=settings.name,
+        )
+        # A node that logs in later than the partition was made sees it at once: no logging out and in again.
+        self.sessions |= {node.name: self._session(node, baseline, [lun]) for node in others}
+        self.device = lun.path
+
+    def _session(self, node: Place, baseline: Baseline, after: list[IDependable]) -> bindings.IscsiSession:
+        settings, machine = self._settings, self._machines.by_name[node.name]
+        initiator = f"iqn.2016-06.test.halab:{settings.name}-{node.name}"
+        user, password = None, None
+        if not settings.iscsi.demo_mode:
+            user, password = (
+                initiator,
+                bindings.Secret(self, f"{node.name}_chap", name=f"{node.name}-chap", length=16).value,
+            )
+            acl = bindings.IscsiAcl(
+                self,
+                f"{node.name}_acl",
+                machine=self._machines.target.id,
+                target_iqn=self.target.iqn,
+                initiator_iqn=initiator,
+                chap_user=user,
+                chap_password=password,
+                node=machine.id,
+            )
+            after = [*after, acl]
+        return bindings.IscsiSession(
+            self,
+            f"{node.name}_session",
+            machine=machine.id,
+            initiator_iqn=initiator,
+            target_iqn=self.target.iqn,
+            portal=settings.target_address,
+            chap_user=user,
+            chap_password=password,
+            depends_on=[baseline.hosts[node.name], *after],
+        )

@@ -1,0 +1,100 @@
+"""The active/passive web site: httpd on every node, run by the cluster on one, behind the floating address."""
+
+from __future__ import annotations
+
+from constructs import Construct, IDependable
+
+from halab.constructs import bindings
+from halab.constructs.baseline import Baseline
+from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.machines import Machines
+from halab.constructs.settings import Settings
+from halab.constructs.shared_filesystem import MOUNT_POINT, SharedFileSystem
+
+_STATUS_URL = "http://127.0.0.1/server-status"
+
+
+class Site(Construct):
+    """IPaddr2 and apache as one group. `running` is the resource that has them started."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        settings: Settings,
+        machines: Machines,
+        baseline: Baseline,
+        cluster: CorosyncCluster,
+        shared: SharedFileSystem | None,
+        fencing: list[IDependable],
+    ) -> None:
+        super().__init__(scope, id)
+        self._settings, self._cluster = settings, cluster
+        sites = [
+            bindings.Site(
+                self,
+                f"node{number}_site",
+                machine=machine.id,
+                document_root=MOUNT_POINT,
+                server_name=f"www.{settings.network.domain}",
+                depends_on=[baseline.hosts[f"node{number}"]],
+            )
+            for number, machine in enumerate(machines.nodes, 1)
+        ]
+        pages = self._local_pages(machines, sites) if shared is None else self._shared_page(shared)
+        self.running = self._group(shared, [*sites, *pages, *fencing, *cluster.ready])
+
+    def _local_pages(self, machines: Machines, sites: list[bindings.Site]) -> list[IDependable]:
+        """As the talk first does it: each node's page names the node."""
+        return [
+            bindings.File(
+                self,
+                f"node{number}_page",
+                machine=machine.id,
+                path=f"{MOUNT_POINT}/index.html",
+                content=f"node{number}\n",
+                depends_on=[sites[number - 1]],
+            )
+            for number, machine in enumerate(machines.nodes, 1)
+        ]
+
+    def _shared_page(self, shared: SharedFileSystem) -> list[IDependable]:
+        return [
+            bindings.ClusterFile(
+                self,
+                "page",
+                cluster=self._cluster.name,
+                path=f"{MOUNT_POINT}/index.html",
+                content=f"{self._settings.gfs2.name}\n",
+                depends_on=[shared.mounted],
+            )
+        ]
+
+    def _group(self, shared: SharedFileSystem | None, after: list[IDependable]) -> bindings.Group:
+        name, settings = self._settings.name, self._settings
+        address = {
+            "name": f"{name}-ip",
+            "agent": "ocf:heartbeat:IPaddr2",
+            "params": {"ip": settings.site_address, "cidr_netmask": str(settings.net.prefixlen)},
+            "operations": [{"name": "monitor", "interval": "10s", "timeout": "60s"}],
+        }
+        httpd = {
+            "name": f"{name}-apache",
+            "agent": "ocf:heartbeat:apache",
+            "params": {"configfile": "/etc/apache2/apache2.conf", "statusurl": _STATUS_URL},
+            "operations": [
+                {"name": "monitor", "interval": "10s", "timeout": "60s"},
+                {"name": "start", "interval": "0s", "timeout": "120s"},
+                {"name": "stop", "interval": "0s", "timeout": "120s"},
+            ],
+        }
+        return bindings.Group(
+            self,
+            "site",
+            cluster=self._cluster.name,
+            name=f"{name}-site",
+            primitives=[address, httpd],  # type: ignore[list-item]
+            after=[{"resource": shared.clone}] if shared else [],
+            colocations=[{"with_resource": shared.clone, "score": "INFINITY"}] if shared else [],
+            depends_on=after,
+        )

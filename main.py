@@ -1,0 +1,73 @@
+"""The CDKTF application: one lab, as cdktf.json and HALAB_* variables describe it. Synth touches no machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from cdktf import App, TerraformStack
+
+from halab.constructs.lab import Lab
+from halab.constructs.resource import SOURCE, VERSION, HalabProvider
+from halab.constructs.settings import Settings, SettingsError, load
+from halab.images import DebianRecipe, default_cache_dir
+from halab.provisioners.errors import HalabError
+
+CHECKOUT = Path(__file__).resolve().parent
+_POOLS = Path("/var/lib/libvirt/images")  # where libvirt's own security labels let QEMU read and write
+
+
+def settings() -> Settings:
+    """The settings, from the context in cdktf.json (`cdktf` adds nothing to it) and the environment."""
+    context = json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {})
+    return load(context, os.environ)
+
+
+def build(app: App, chosen: Settings) -> TerraformStack:
+    """The stack of one lab."""
+    stack = TerraformStack(app, chosen.name)
+    HalabProvider(
+        stack,
+        lab=chosen.name,
+        directory=str(CHECKOUT / ".halab"),
+        uri=chosen.uri,
+        hypervisor=chosen.hypervisor,
+        time_scale=chosen.time_scale,
+    )
+    recipe = DebianRecipe(chosen.image.suite, chosen.image.extra_packages)
+    image = default_cache_dir(CHECKOUT) / recipe.hash
+    Lab(stack, "lab", chosen, image=image, pool=_POOLS / f"halab-{chosen.name}")
+    return stack
+
+
+def lock(app: App) -> None:
+    """Name our provider in each stack's lock file.
+
+    Where the file lacks it, `cdktf deploy` runs `terraform providers lock`, which asks the public registry and
+    knows nothing of a provider that is installed on this machine only. Terraform adds the checksum by itself.
+    """
+    for stack in app.node.children:
+        if TerraformStack.is_stack(stack):
+            file = Path(app.outdir, "stacks", stack.node.id, ".terraform.lock.hcl")
+            file.write_text(
+                f'provider "{SOURCE}" {{\n  version     = "{VERSION}"\n  constraints = "{VERSION}"\n}}\n'
+            )
+
+
+def main() -> int:
+    try:
+        chosen = settings()
+        app = App()
+        build(app, chosen)
+    except (SettingsError, HalabError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    app.synth()
+    lock(app)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The provider itself: its configuration, and what all resources of one lab share."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from halab.provider.progress import Progress
+from halab.provider.protocol import NUM, STR, Attr, Block, Ctx, Failure, Provider, State
+from halab.provider.registry import resources
+from halab.provisioners import limits
+
+if TYPE_CHECKING:
+    from halab.provider.hosts import Hosts
+    from halab.provider.hypervisor.connection import Connection
+    from halab.provider.hypervisor.inventory import Inventory
+
+ADDRESS = "terraform.local/halab/halab"
+SSH_KEY_NAME = "id_ed25519"
+
+
+class HalabProvider(Provider):
+    """One lab on one libvirt."""
+
+    address = ADDRESS
+    schema = Block(
+        doc="Builds a high-availability cluster lab on libvirt.",
+        attrs={
+            "lab": Attr(
+                STR, required=True, validators=(limits.lab_name,), doc="Name of the lab; it marks all it makes."
+            ),
+            "directory": Attr(STR, required=True, doc="Directory for keys and progress, for its owner only."),
+            "uri": Attr(STR, optional=True, doc="libvirt URI; qemu:///system when left out."),
+            "hypervisor": Attr(
+                STR,
+                optional=True,
+                validators=(limits.one_of("auto", "kvm", "qemu"),),
+                doc="auto (default), kvm or qemu.",
+            ),
+            "time_scale": Attr(
+                NUM,
+                optional=True,
+                validators=(limits.between(0.1, 100),),
+                doc="Multiplies every deadline; 1 when left out.",
+            ),
+        },
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resources = resources()
+        self.stop = threading.Event()
+        self.lab, self.uri, self.hypervisor, self.time_scale = "", "", "auto", 1.0
+        self.directory = Path()
+        self._guard = threading.RLock()
+
+    def configure(self, ctx: Ctx, cfg: State) -> None:
+        self.stop = ctx.stop
+        self.lab, self.directory = _known(cfg, "lab"), Path(_known(cfg, "directory")).absolute()
+        self.uri = cfg["uri"] or "qemu:///system"
+        self.hypervisor = cfg["hypervisor"] or "auto"
+        self.time_scale = float(cfg["time_scale"] or 1.0)
+        self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
+
+    @cached_property
+    def _connection(self) -> Connection:
+        from halab.provider.hypervisor.connection import Connection
+
+        return Connection(self.uri)
+
+    @property
+    def connection(self) -> Connection:
+        """libvirt, connected on first use."""
+        with self._guard:
+            return self._connection
+
+    @cached_property
+    def _hosts(self) -> Hosts:
+        from halab.provider.hosts import Hosts
+
+        return Hosts(self.inventory, self.directory / SSH_KEY_NAME, self.time_scale)
+
+    @property
+    def hosts(self) -> Hosts:
+        """The guests, reached by SSH."""
+        with self._guard:
+            return self._hosts
+
+    @property
+    def inventory(self) -> Inventory:
+        from halab.provider.hypervisor.inventory import Inventory
+
+        return Inventory(self.connection, self.lab)
+
+
+def _known(cfg: State, name: str) -> Any:
+    if not isinstance(cfg[name], str):
+        raise Failure(f"The provider's {name} is not known yet", "Give it a value that needs no apply.", (name,))
+    return cfg[name]

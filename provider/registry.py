@@ -1,0 +1,82 @@
+"""Every resource type and where its class is. Modules are imported when a type is first used: start-up time counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from halab.provider.protocol import Resource
+
+_HYPERVISOR = "halab.provider.hypervisor"
+_GUEST = "halab.provisioners"
+
+# Resources with a life cycle of their own.
+RESOURCES = {
+    "halab_network": f"{_HYPERVISOR}.network:NetworkResource",
+    "halab_pool": f"{_HYPERVISOR}.pool:PoolResource",
+    "halab_image": f"{_HYPERVISOR}.image:ImageResource",
+    "halab_volume": f"{_HYPERVISOR}.volume:VolumeResource",
+    "halab_machine": f"{_HYPERVISOR}.machine:MachineResource",
+    "halab_fencing_endpoint": f"{_HYPERVISOR}.fencing_endpoint:FencingEndpoint",
+    "halab_secret": "halab.provider.local:SecretResource",
+    "halab_ssh_key": "halab.provider.local:SshKeyResource",
+    "halab_ssh_config": "halab.provider.local:SshConfigResource",
+    "halab_cluster": "halab.provider.local:ClusterResource",
+}
+
+# What lives in a guest or in the CIB: one provisioner item each, see provider.guest.
+ITEMS = {
+    "halab_host": f"{_GUEST}.baseline:HostItem",
+    "halab_ssh_trust": f"{_GUEST}.ssh_trust:SshTrustItem",
+    "halab_packages": f"{_GUEST}.packages:PackagesItem",
+    "halab_service": f"{_GUEST}.service:ServiceItem",
+    "halab_file": f"{_GUEST}.file:FileItem",
+    "halab_cluster_file": f"{_GUEST}.file:ClusterFileItem",
+    "halab_ca_certificate": f"{_GUEST}.trust:CaCertificateItem",
+    "halab_partition": f"{_GUEST}.partition:PartitionItem",
+    "halab_iscsi_target": f"{_GUEST}.lio:TargetItem",
+    "halab_iscsi_acl": f"{_GUEST}.lio:AclItem",
+    "halab_iscsi_session": f"{_GUEST}.iscsi:SessionItem",
+    "halab_cluster_member": f"{_GUEST}.membership:MemberItem",
+    "halab_pcsd": f"{_GUEST}.pcsd:PcsdItem",
+    "halab_cluster_property": f"{_GUEST}.pacemaker.property:PropertyItem",
+    "halab_primitive": f"{_GUEST}.pacemaker.primitive:PrimitiveItem",
+    "halab_group": f"{_GUEST}.pacemaker.group:GroupItem",
+    "halab_clone": f"{_GUEST}.pacemaker.clone:CloneItem",
+    "halab_stonith": f"{_GUEST}.pacemaker.stonith:StonithItem",
+    "halab_fencing_level": f"{_GUEST}.pacemaker.fencing_level:FencingLevelItem",
+    "halab_location": f"{_GUEST}.pacemaker.constraint:LocationItem",
+    "halab_colocation": f"{_GUEST}.pacemaker.constraint:ColocationItem",
+    "halab_order": f"{_GUEST}.pacemaker.constraint:OrderItem",
+    "halab_lvm_host": f"{_GUEST}.lvm:LvmHostItem",
+    "halab_shared_vg": f"{_GUEST}.lvm:SharedVgItem",
+    "halab_logical_volume": f"{_GUEST}.lvm:LogicalVolumeItem",
+    "halab_gfs2": f"{_GUEST}.gfs2:Gfs2Item",
+    "halab_site": f"{_GUEST}.apache:SiteItem",
+}
+
+
+def resources() -> Mapping[str, Callable[[Any], Resource]]:
+    """Type -> what makes its Resource for a provider."""
+    return {name: _own(where) for name, where in RESOURCES.items()} | {
+        name: _guest(name, where) for name, where in ITEMS.items()
+    }
+
+
+def _load(where: str) -> Any:
+    module, name = where.split(":")
+    return getattr(import_module(module), name)
+
+
+def _own(where: str) -> Callable[[Any], Resource]:
+    return lambda provider: _load(where)(provider)
+
+
+def _guest(type_name: str, where: str) -> Callable[[Any], Resource]:
+    def make(provider: Any) -> Resource:
+        from halab.provider.guest import GuestResource
+
+        return GuestResource(provider, type_name, _load(where)())
+
+    return make
