@@ -181,9 +181,9 @@ class Servicer:
         response.upgraded_state.CopyFrom(pack(state, schema.object_type))
 
     def _ReadResource(self, request: Any, response: Any, call: Call) -> None:
-        resource = self._resource(request.type_name)
         response.new_state.CopyFrom(request.current_state)  # kept whatever goes wrong: an error is not "gone"
         response.private = request.private
+        resource = self._resource(request.type_name)
         state = call.take(request.current_state, resource.schema)
         call.private = _private(request.private)
         found = resource.read(call, state)
@@ -213,9 +213,9 @@ class Servicer:
         response.planned_private = json.dumps(call.private).encode()
 
     def _ApplyResourceChange(self, request: Any, response: Any, call: Call) -> None:
-        resource = self._resource(request.type_name)
         response.new_state.CopyFrom(request.prior_state)
         response.private = request.planned_private
+        resource = self._resource(request.type_name)
         prior, config = call.take(request.prior_state, resource.schema), call.take(request.config, resource.schema)
         planned = call.take(request.planned_state, resource.schema)
         call.private = _private(request.planned_private)
@@ -268,8 +268,8 @@ def _apply(resource: Resource, call: Call, prior: State | None, planned: State |
         call.doing = f"update {resource.type}"
         state = resource.update(call, prior, planned, config)
         state = (call.saved or prior) if call.failed else state
-    if state is None and not call.failed:
-        raise TypeError(f"{call.doing} returned no state")
+    if not isinstance(state, dict) and not (state is None and call.failed):
+        raise TypeError(f"{call.doing} returned {type(state).__name__} instead of a state")
     return state
 
 

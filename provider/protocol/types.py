@@ -40,9 +40,13 @@ UNKNOWN: Final[Any] = _Unknown()
 class WrongType(TypeError):
     """A value does not fit the schema. Names the place and the types, never the value (it may be secret)."""
 
-    def __init__(self, path: Path, wanted: str, value: object) -> None:
-        super().__init__(f"{show_path(path) or 'value'}: expected {wanted}, got {type(value).__name__}")
-        self.path = path
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{show_path(path) or 'value'}: {message}")
+
+    @classmethod
+    def instead(cls, path: Path, wanted: str, value: object) -> WrongType:
+        """For a value of another type than `wanted`."""
+        return cls(path, f"expected {wanted}, got {type(value).__name__}")
 
 
 class Type:
@@ -81,14 +85,14 @@ class Type:
 class _String(Type):
     def _encode(self, value: Any, path: Path) -> str:
         if not isinstance(value, str):
-            raise WrongType(path, "a string", value)
+            raise WrongType.instead(path, "a string", value)
         return str(value)
 
 
 class _Bool(Type):
     def _encode(self, value: Any, path: Path) -> bool:
         if not isinstance(value, bool):
-            raise WrongType(path, "a bool", value)
+            raise WrongType.instead(path, "a bool", value)
         return value
 
 
@@ -111,7 +115,7 @@ class _Number(Type):
 
     def _encode(self, value: Any, path: Path) -> int | str:
         if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-            raise WrongType(path, "a number", value)
+            raise WrongType.instead(path, "a number", value)
         if isinstance(value, int):
             return value if -_INT64_MAX <= value <= _INT64_MAX else str(value)
         return str(value)
@@ -135,7 +139,7 @@ class _Sequence(Type):
 
     def _encode(self, value: Any, path: Path) -> list[Any]:
         if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
-            raise WrongType(path, f"a {self.kind}", value)
+            raise WrongType.instead(path, f"a {self.kind}", value)
         return [self.element.encode(item, (*path, index)) for index, item in enumerate(value)]
 
     def _same(self, one: Any, other: Any) -> bool:
@@ -168,7 +172,7 @@ class _Map(Type):
 
     def _encode(self, value: Any, path: Path) -> dict[str, Any]:
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise WrongType(path, "a map with string keys", value)
+            raise WrongType.instead(path, "a map with string keys", value)
         return {key: self.element.encode(item, (*path, (key,))) for key, item in value.items()}
 
     def _same(self, one: Any, other: Any) -> bool:
@@ -187,10 +191,10 @@ class ObjectType(Type):
 
     def _encode(self, value: Any, path: Path) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise WrongType(path, "an object", value)
+            raise WrongType.instead(path, "an object", value)
         for name in value:
             if name not in self.attrs:
-                raise WrongType((*path, str(name)), "no such attribute in the schema", value[name])
+                raise WrongType((*path, str(name)), "the schema has no such attribute")
         return {name: attr.encode(value.get(name), (*path, name)) for name, attr in self.attrs.items()}
 
     def _same(self, one: Any, other: Any) -> bool:

@@ -4,7 +4,6 @@ In a test's process, `Demo.on(event, hook)` puts a hook into the life cycle. As 
 DEMO_PAUSE_FILE makes its create write that file once the box exists and then wait until it is stopped.
 """
 
-# ruff: noqa: ARG002 (the arguments are the interface's)
 from __future__ import annotations
 
 import json
