@@ -24,6 +24,7 @@ class Platform:
         "-q",
         "--no-install-recommends",
     )
+    package_refresh: tuple[str, ...] = ("apt-get", "update", "-q")
     apache_package: str = "apache2"
     apache_unit: str = "apache2"
     apache_binary: str = "/usr/sbin/apache2"
@@ -53,6 +54,7 @@ EL_9 = Platform(
     family="el",
     package_query=("rpm", "-qa", "--qf", "ii  %{NAME} %{VERSION}-%{RELEASE}\\n"),
     package_install=("dnf", "install", "-y", "-q"),
+    package_refresh=("dnf", "makecache", "-q"),
     apache_package="httpd",
     apache_unit="httpd",
     apache_binary="/usr/sbin/httpd",

@@ -1,0 +1,206 @@
+"""Firewall rules: an nftables table of our own, or a firewalld zone. Pure: text, and what text says.
+
+What each role needs: every host tcp/22; a node tcp/2224 (pcsd), udp/5405 (corosync), tcp/21064 (DLM), tcp/80 (site);
+the target tcp/3260 (iSCSI) and udp/123 (time). ICMP, established connections and loopback are always let in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import UnexpectedOutput
+from .managed_block import Block, Whole, block_lines
+from .platform import Platform
+from .survey import Says, Text
+
+TABLE = "halab"
+NFT_FILE = "/etc/nftables/halab.nft"
+NFT_MAIN = "/etc/nftables.conf"
+NFT_INCLUDE = f'include "{NFT_FILE}"'
+ZONE_FILE = f"/etc/firewalld/zones/{TABLE}.xml"
+
+# How a firewall is shown that is neither as we make it nor gone.
+INCOMPLETE = "incomplete"
+
+_NFT_LIVE = """
+if command -v nft >/dev/null; then
+  if nft list tables | grep -qx "table inet $1"; then nft -j list table inet "$1"; fi
+fi
+"""
+# is-active and is-enabled fail when the answer is no, and when there is no such unit: their words tell.
+_ACTIVE = "systemctl is-active firewalld || true"
+_ENABLED = 'systemctl is-enabled "$1" 2>/dev/null || true'
+
+SSH = "tcp/22"
+NODE_PORTS = ("tcp/22", "tcp/80", "tcp/2224", "tcp/21064", "udp/5405")
+TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Ports such as "tcp/22", open to the networks of `sources` (CIDR); no sources means to everybody."""
+
+    ports: frozenset[str]
+    sources: frozenset[str]
+
+
+def check_ports(ports: Iterable[str]) -> str | None:
+    """What is wrong with a list of ports, or None."""
+    for port in ports:
+        found = re.fullmatch(r"(tcp|udp)/([1-9][0-9]{0,4})", port)
+        if found is None or int(found[2]) > 65535:
+            return f"{port!r} is not a port. Write it as tcp/22 or udp/5405."
+    return None
+
+
+def check_sources(sources: Iterable[str]) -> str | None:
+    """What is wrong with a list of networks, or None."""
+    for source in sources:
+        try:
+            ipaddress.IPv4Network(source)
+        except ValueError as error:
+            return f"{source!r} is not an IPv4 network in CIDR form: {error}"
+    return None
+
+
+def _numbers(ports: Iterable[str], protocol: str) -> list[int]:
+    return sorted(int(p.split("/")[1]) for p in ports if p.startswith(f"{protocol}/"))
+
+
+def render_nftables(rules: Rules) -> str:
+    """A file for `nft -f` that replaces our table in one transaction and touches no other."""
+    source = f"ip saddr {{ {', '.join(sorted(rules.sources))} }} " if rules.sources else ""
+    opened = "".join(
+        f"        {source}{protocol} dport {{ {', '.join(map(str, numbers))} }} accept\n"
+        for protocol in ("tcp", "udp")
+        if (numbers := _numbers(rules.ports, protocol))
+    )
+    return (
+        f"table inet {TABLE}\n"
+        f"delete table inet {TABLE}\n"
+        f"table inet {TABLE} {{\n"
+        "    chain input {\n"
+        "        type filter hook input priority filter; policy drop;\n"
+        '        iifname "lo" accept\n'
+        "        ct state established,related accept\n"
+        "        meta l4proto { icmp, ipv6-icmp } accept\n"
+        f"{opened}"
+        "    }\n"
+        "}\n"
+    )
+
+
+def parse_nftables(listing: str) -> Rules | None:
+    """What is open in the output of `nft -j list table inet halab`; None when it is not a table that we would make."""
+    try:
+        entries = json.loads(listing)["nftables"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnexpectedOutput("nft printed no JSON", str(error)) from error
+    chains = [e["chain"] for e in entries if "chain" in e]
+    if [(c["name"], c.get("hook"), c.get("policy")) for c in chains] != [("input", "input", "drop")]:
+        return None
+    ports, sources = set[str](), set[str]()
+    for rule in (e["rule"]["expr"] for e in entries if "rule" in e):
+        matches = {_left(m["match"]): m["match"]["right"] for m in rule if "match" in m}
+        for protocol in ("tcp", "udp"):
+            ports |= {f"{protocol}/{port}" for port in _members(matches.get(f"{protocol} dport"))}
+        sources |= {_network(source) for source in _members(matches.get("ip saddr"))}
+    return Rules(frozenset(ports), frozenset(sources))
+
+
+def _left(match: dict[str, Any]) -> str:
+    payload = match["left"].get("payload", {})
+    return f"{payload.get('protocol')} {payload.get('field')}"
+
+
+def _members(right: Any) -> list[Any]:
+    if right is None:
+        return []
+    return list(right["set"]) if isinstance(right, dict) and "set" in right else [right]
+
+
+def _network(source: Any) -> str:
+    if isinstance(source, dict) and "prefix" in source:
+        return f"{source['prefix']['addr']}/{source['prefix']['len']}"
+    return f"{source}/32"
+
+
+def render_zone(rules: Rules) -> str:
+    """A firewalld zone that holds the lab's networks and opens the ports to them."""
+    zone = ET.Element("zone")
+    ET.SubElement(zone, "short").text = TABLE
+    for source in sorted(rules.sources or {"0.0.0.0/0"}):
+        ET.SubElement(zone, "source", address=source)
+    for protocol in ("tcp", "udp"):
+        for number in _numbers(rules.ports, protocol):
+            ET.SubElement(zone, "port", protocol=protocol, port=str(number))
+    ET.indent(zone)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(zone, encoding="unicode") + "\n"
+
+
+def parse_zone(text: str) -> Rules:
+    """The rules of a zone file."""
+    zone = ET.fromstring(text)
+    sources = frozenset(s.get("address", "") for s in zone.findall("source")) - {"0.0.0.0/0"}
+    return Rules(frozenset(f"{p.get('protocol')}/{p.get('port')}" for p in zone.findall("port")), sources)
+
+
+def files(platform: Platform, rules: Rules) -> list[Block | Whole]:
+    """The files that hold the rules."""
+    if platform.firewall == "firewalld":
+        return [Whole(ZONE_FILE, render_zone(rules))]
+    return [Whole(NFT_FILE, render_nftables(rules)), Block(NFT_MAIN, (NFT_INCLUDE,), mode=0o755)]
+
+
+def turn_on(platform: Platform) -> list[str]:
+    """Lines of shell that put the files into effect, now and at each boot."""
+    if platform.firewall == "firewalld":
+        return ["systemctl enable -q --now firewalld", "firewall-cmd -q --reload"]
+    # The unit is not started: it would flush all tables first. At boot nothing is there that it could flush.
+    return [f"nft -f {NFT_FILE}", "systemctl enable -q --no-reload nftables"]
+
+
+def turn_off(platform: Platform) -> list[str]:
+    """Lines of shell that let everything in, now and at each boot."""
+    unit = platform.firewall
+    off = f"if systemctl cat {unit} >/dev/null 2>&1; then systemctl disable -q {{}} {unit}; fi"
+    if unit == "firewalld":
+        return [f"rm -f {ZONE_FILE}", off.format("--now")]
+    return [
+        f"if command -v nft >/dev/null; then printf 'table inet {TABLE}\\ndelete table inet {TABLE}\\n' | nft -f -; fi",
+        f"rm -f {NFT_FILE}",
+        f"if [ -e {NFT_MAIN} ]; then sed -i '/^# BEGIN halab/,/^# END halab/d' {NFT_MAIN}; fi",
+        off.format("--no-reload"),
+    ]
+
+
+def questions(platform: Platform) -> tuple[Text | Says, ...]:
+    """What to ask a guest; `seen` takes the answers."""
+    enabled = Says(_ENABLED, (platform.firewall,))
+    if platform.firewall == "firewalld":
+        return Text(ZONE_FILE), enabled, Says(_ACTIVE)
+    return Text(NFT_FILE), enabled, Says(_NFT_LIVE, (TABLE,)), Text(NFT_MAIN)
+
+
+def seen(platform: Platform, wanted: Rules, found: list[str | None]) -> tuple[str, Rules]:
+    """("managed", "disabled" or INCOMPLETE, the rules in force); `wanted` where nothing is to be said of them."""
+    file, enabled, live, *main = found
+    on, live = (enabled or "").strip() == "enabled", (live or "").strip()
+    if platform.firewall == "firewalld":
+        if live != "active" and not on:
+            return "disabled", wanted
+        rules, stored = parse_zone(file) if file else None, live == "active" and on
+    else:
+        if not live and file is None and not on:
+            return "disabled", wanted
+        rules = parse_nftables(live) if live else None
+        stored = on and block_lines(main[0]) == (NFT_INCLUDE,) and rules is not None and file == render_nftables(rules)
+    if rules is None:
+        return INCOMPLETE, wanted
+    return "managed" if stored else INCOMPLETE, rules

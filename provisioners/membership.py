@@ -1,0 +1,226 @@
+"""One node's membership in the cluster: corosync and pacemaker configured, started, enabled; and how it leaves."""
+
+from __future__ import annotations
+
+import logging
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from .command import Command, Result, Secret, script
+from .corosync import parse_corosync_conf
+from .errors import Conflict, HalabError
+from .host import Host
+from .item import Item, attr
+from .limits import cluster_name, dns_label
+from .platform import Platform
+from .steps import Await, PutFile, Run, Step
+from .survey import Says, Text, survey
+
+log = logging.getLogger(__name__)
+
+CONF = "/etc/corosync/corosync.conf"
+COROSYNC_KEY = "/etc/corosync/authkey"
+PACEMAKER_KEY = "/etc/pacemaker/authkey"
+
+# How long a leaving node may take to move its resources away and to stop, in seconds.
+LEAVE_S = 240
+
+# systemctl exits with 3 and more for units that are not active or not enabled: its words are the answer.
+_STATE = """
+systemctl is-active pacemaker corosync || true
+systemctl is-enabled pacemaker corosync 2>/dev/null || true
+"""
+
+# $1 corosync.conf. State of another cluster (the package's own one too) must not reach ours; the keys are in place.
+_FORM = f"""
+systemctl stop pacemaker corosync
+rm -rf /var/lib/corosync/* /var/lib/pacemaker/cib/*
+chown root:haclient /etc/pacemaker
+chmod 750 /etc/pacemaker
+printf %s "$1" > {CONF}.halab-new
+chmod 644 {CONF}.halab-new
+mv -f {CONF}.halab-new {CONF}
+"""
+
+# $1 corosync.conf, other arguments: nodes that it no longer has. -R makes all nodes read their own file again.
+_RELOAD = f"""
+printf %s "$1" > {CONF}.halab-new
+chmod 644 {CONF}.halab-new
+mv -f {CONF}.halab-new {CONF}
+shift
+if systemctl is-active -q corosync; then
+  corosync-cfgtool -R
+  if systemctl is-active -q pacemaker; then
+    for gone; do crm_node --force -R "$gone"; done
+  fi
+fi
+"""
+
+# $1 seconds. A node that cannot stop (no quorum, hung storage) is killed: it must be gone, and its peers fence it.
+_LEAVE = f"""
+if ! timeout "$1" systemctl stop pacemaker; then
+  echo killed
+  systemctl kill -s KILL pacemaker || true
+  systemctl stop pacemaker
+fi
+systemctl stop corosync
+systemctl disable -q --no-reload pacemaker corosync
+rm -rf {CONF} {COROSYNC_KEY} {PACEMAKER_KEY} /var/lib/corosync/* /var/lib/pacemaker/cib/*
+"""
+
+# 90: a unit failed, its last words follow.
+_PROBE = """
+if systemctl is-failed -q corosync pacemaker; then
+  journalctl -q -o cat -n 25 -u corosync -u pacemaker
+  exit 90
+fi
+exec crm_mon --output-as=xml
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterMember:
+    """A machine as a node of a cluster."""
+
+    machine: str = attr("UUID of the machine.", replace=True)
+    cluster: str = attr("Name of the cluster.", replace=True, check=cluster_name)
+    name: str = attr("Node name: the short host name.", replace=True, check=dns_label)
+    corosync_conf: str = attr("Text of corosync.conf, the same for all members.")
+    # A node with another key can talk to nobody: it leaves and comes back.
+    corosync_authkey: Secret = attr("Corosync's key, in base64; the file holds this text.", replace=True)
+    pacemaker_authkey: Secret = attr("Pacemaker's key, in base64; the file holds this text.", replace=True)
+    enabled: bool = attr("Whether the node joins the cluster when it boots.", default=True)
+    running: bool = attr("Whether the node takes part in the cluster now.", default=True)
+
+
+class MemberItem(Item[ClusterMember]):
+    """Created when the node is online with quorum.
+
+    A node leaves by its own removal; the others forget it when their corosync.conf no longer names it.
+    """
+
+    spec = ClusterMember
+    phase = "cluster"
+    identity = ("machine", "cluster", "name")
+    timeout_s = 1200.0
+
+    def check(self, wanted: ClusterMember) -> Iterable[tuple[str, str]]:
+        try:
+            conf = parse_corosync_conf(wanted.corosync_conf)
+        except HalabError as error:
+            yield "corosync_conf", f"{error.summary}: {error.detail}"
+            return
+        if conf.name != wanted.cluster:
+            yield "corosync_conf", f"It is of the cluster {conf.name!r}, not {wanted.cluster!r}."
+        if wanted.name not in {m.name for m in conf.members}:
+            yield "name", f"corosync_conf has no node {wanted.name!r}. Add it to the cluster's members."
+
+    def observe(self, host: Host, wanted: ClusterMember) -> ClusterMember | None:
+        conf, state, corosync_key, pacemaker_key = survey(
+            host, Text(CONF), Says(_STATE), Text(COROSYNC_KEY), Text(PACEMAKER_KEY)
+        )
+        if conf is None:
+            return None
+        there = parse_corosync_conf(conf)
+        if there.name != wanted.cluster:
+            if there.is_packaged_example:
+                return None
+            raise Conflict(
+                f"{host.name} belongs to another cluster",
+                f"{CONF} names {there.name!r}, not {wanted.cluster!r}. Take the node out of it first.",
+                "cluster",
+            )
+        active, enabled = parse_state(state or "")
+        return replace(
+            wanted,
+            corosync_conf=conf,
+            corosync_authkey=Secret(corosync_key or ""),
+            pacemaker_authkey=Secret(pacemaker_key or ""),
+            enabled=enabled,
+            running=active,
+        )
+
+    def steps(self, platform: Platform, now: ClusterMember | None, wanted: ClusterMember | None) -> Iterator[Step]:
+        del platform
+        if wanted is None:
+            if now is not None:
+                yield Leave(LEAVE_S)
+            return
+        if now is None:
+            yield PutFile(COROSYNC_KEY, wanted.corosync_authkey, 0o400)
+            yield PutFile(PACEMAKER_KEY, wanted.pacemaker_authkey, 0o640, "root:haclient")
+            yield Run(_units(wanted, _FORM, wanted.corosync_conf))
+        else:
+            if now.corosync_conf != wanted.corosync_conf:
+                yield Run(script(_RELOAD, wanted.corosync_conf, *lost_nodes(now, wanted), timeout_s=120))
+            if (now.enabled, now.running) != (wanted.enabled, wanted.running):
+                yield Run(_units(wanted, ""))
+        if wanted.running:
+            yield online(wanted.name)
+
+
+def _units(wanted: ClusterMember, before: str, *args: str) -> Command:
+    """Bring units to the wanted state; the start goes on while the rest is done."""
+    run = "systemctl start --no-block corosync pacemaker" if wanted.running else "systemctl stop pacemaker corosync"
+    enable = f"systemctl {'enable' if wanted.enabled else 'disable'} -q --no-reload corosync pacemaker"
+    return script(f"{before}\n{run}\n{enable}", *args, timeout_s=600)
+
+
+def lost_nodes(now: ClusterMember, wanted: ClusterMember) -> tuple[str, ...]:
+    """Nodes that the present corosync.conf names and the wanted one does not."""
+    before, after = ({m.name for m in parse_corosync_conf(s.corosync_conf).members} for s in (now, wanted))
+    return tuple(sorted(before - after))
+
+
+def parse_state(text: str) -> tuple[bool, bool]:
+    """(running, enabled) from the words of systemctl: is-active and is-enabled, of pacemaker and of corosync."""
+    words = text.split()
+    return (
+        len(words) >= 2 and all(word in ("active", "activating", "reloading") for word in words[:2]),
+        words[2:] == ["enabled", "enabled"],
+    )
+
+
+def online(name: str) -> Await:
+    """Wait until this node is an online member of a cluster with quorum, as the node itself sees it."""
+    return Await(
+        f"node {name} online in a cluster with quorum",
+        script(_PROBE),
+        lambda result: is_online(result, name),
+        deadline_s=300,
+        failed=lambda result: result.stdout[-2000:].strip() or "A unit failed." if result.rc == 90 else None,
+    )
+
+
+def is_online(result: Result, name: str) -> bool:
+    """Whether crm_mon's XML shows the node online, not pending, and its partition with quorum."""
+    if result.rc != 0:
+        return False
+    try:
+        root = ET.fromstring(result.stdout)
+    except ET.ParseError:
+        return False  # crm_mon was cut short; the last output is shown when the deadline passes
+    dc, node = root.find("summary/current_dc"), root.find(f"nodes/node[@name='{name}']")
+    return (
+        dc is not None
+        and dc.get("with_quorum") == "true"
+        and node is not None
+        and (node.get("online"), node.get("pending"), node.get("unclean")) == ("true", "false", "false")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Step: stop this node gracefully, within a limit; then take the cluster's files away."""
+
+    limit_s: int
+
+    def run(self, host: Host) -> None:
+        # Beyond the limit: systemd's own time to kill, and corosync's stop
+        result = host.ask(script(_LEAVE, self.limit_s, timeout_s=self.limit_s + 180))
+        if "killed" in result.stdout.split():
+            log.warning("%s: pacemaker did not stop within %d s and was killed", host.name, self.limit_s)
+
+    def __str__(self) -> str:
+        return "leave the cluster: stop pacemaker and corosync, remove their configuration"

@@ -1,0 +1,67 @@
+"""A systemd unit: whether it starts at boot, and whether it runs now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from .command import cmd, script
+from .errors import ConfigError
+from .host import Host
+from .item import Item, attr
+from .platform import Platform
+from .steps import Run, Step
+
+_RUNNING = frozenset({"active", "activating", "reloading"})
+# Units without an [Install] section: whether they start at boot is not for us to say.
+_NOT_OURS_TO_ENABLE = frozenset({"static", "indirect", "generated", "transient", "alias"})
+
+
+def _name(name: str) -> str | None:
+    if not name or name.startswith("-") or any(c.isspace() or c in "/*?[" for c in name):
+        return f"{name!r} is not a unit name. Write it as systemctl shows it, such as chrony.service."
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """State of a unit."""
+
+    machine: str = attr("UUID of the machine.", replace=True)
+    name: str = attr("Unit name; without a suffix it is a service.", replace=True, check=_name)
+    enabled: bool = attr("Whether the unit starts at boot.", default=True)
+    running: bool = attr("Whether the unit runs now.", default=True)
+
+
+class ServiceItem(Item[Service]):
+    """Keeps a unit's state. Removing the resource leaves the unit as it is."""
+
+    spec = Service
+    phase = "host"
+    identity = ("machine", "name")
+
+    def observe(self, host: Host, wanted: Service) -> Service | None:
+        show = host.ask(cmd("systemctl", "show", "-p", "LoadState,UnitFileState,ActiveState", "--", wanted.name)).stdout
+        state = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
+        if state.get("LoadState") == "not-found":
+            return None
+        if state.get("LoadState") == "masked" and (wanted.enabled or wanted.running):
+            remedy = f"Unmask it: systemctl unmask {wanted.name}"
+            raise ConfigError(f"{host.name}: {wanted.name} is masked", remedy, "name")
+        file_state = state.get("UnitFileState", "")
+        enabled = wanted.enabled if file_state in _NOT_OURS_TO_ENABLE else file_state in ("enabled", "enabled-runtime")
+        return replace(wanted, enabled=enabled, running=state.get("ActiveState") in _RUNNING)
+
+    def steps(self, platform: Platform, now: Service | None, wanted: Service | None) -> Iterator[Step]:
+        if wanted is None:
+            return
+        if now is None:
+            remedy = f"Check the spelling, or install its package ({platform.name})."
+            raise ConfigError(f"There is no unit named {wanted.name}", remedy, "name")
+        lines = []
+        if now.enabled != wanted.enabled:
+            lines.append(f'systemctl {"enable" if wanted.enabled else "disable"} -q -- "$1"')
+        if now.running != wanted.running:
+            lines.append(f'systemctl {"start" if wanted.running else "stop"} -- "$1"')
+        if lines:
+            yield Run(script("\n".join(lines), wanted.name, timeout_s=600))

@@ -1,0 +1,63 @@
+"""CA certificates that a guest trusts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from .command import cmd, script
+from .host import Host
+from .item import Item, attr
+from .platform import Platform
+from .steps import PutFile, Run, Step
+
+
+def _name(name: str) -> str | None:
+    return None if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) else f"{name!r}: use small letters, digits and dashes."
+
+
+def _pem(pem: str) -> str | None:
+    if "PRIVATE KEY" in pem:
+        return "It contains a private key. Give the certificate alone."
+    if pem.count("-----BEGIN CERTIFICATE-----") != 1 or "-----END CERTIFICATE-----" not in pem:
+        return "It is not one certificate in PEM form (-----BEGIN CERTIFICATE-----)."
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaCertificate:
+    """A CA certificate in the system's trust store."""
+
+    machine: str = attr("UUID of the machine.", replace=True)
+    name: str = attr("Name of the file in the trust store.", replace=True, check=_name)
+    pem: str = attr("The certificate in PEM form.", check=_pem)
+
+
+class CaCertificateItem(Item[CaCertificate]):
+    """The certificate's file, and the store that is made from all such files."""
+
+    spec = CaCertificate
+    phase = "fencing"
+    identity = ("machine", "name")
+
+    def observe(self, host: Host, wanted: CaCertificate) -> CaCertificate | None:
+        # 3: no such file. 4: the file is there, but the store was not made from it: nothing trusts it yet.
+        probe = '[ -e "$1" ] || exit 3; openssl verify -- "$1" >/dev/null 2>&1 || exit 4; cat -- "$1"'
+        result = host.ask(script(probe, _path(host.platform, wanted.name), ok=(0, 3, 4)))
+        if result.rc == 3:
+            return None
+        return replace(wanted, pem=result.stdout if result.rc == 0 else "")
+
+    def steps(self, platform: Platform, now: CaCertificate | None, wanted: CaCertificate | None) -> Iterator[Step]:
+        if wanted is None:
+            if now is not None:
+                yield Run(cmd("rm", "-f", "--", _path(platform, now.name)))
+                yield Run(cmd(*platform.ca_trust_update, timeout_s=180))
+        elif now != wanted:
+            yield PutFile(_path(platform, wanted.name), wanted.pem)
+            yield Run(cmd(*platform.ca_trust_update, timeout_s=180))
+
+
+def _path(platform: Platform, name: str) -> str:
+    return f"{platform.ca_trust_dir}/{name}.crt"
