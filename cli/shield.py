@@ -81,6 +81,7 @@ def run(arguments: list[str], environment: Mapping[str, str]) -> int:
         stderr=errors_end,
         env=without_missing_configuration(environment),
         start_new_session=True,
+        restore_signals=False,  # SIGPIPE stays ignored: without the shield, nobody reads what terraform prints
     )
     stop.watch(terraform)
     os.close(output_end)

@@ -1,0 +1,59 @@
+"""The pure parts of make deploy, make clean and of the image's settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from halab.cli.cdktf_run import lab_environment
+from halab.cli.clean import deployed_states
+from halab.cli.deploy import next_steps, stack_outputs
+from halab.cli.image import image_arguments
+
+
+def test_a_deployed_lab_is_seen_in_its_state(tmp_path: Path) -> None:
+    (tmp_path / "terraform.old.tfstate").write_text(json.dumps({"version": 4, "resources": []}))
+    (tmp_path / "terraform.new.tfstate").write_text(
+        json.dumps({"version": 4, "resources": [{"type": "halab_machine"}]})
+    )
+    (tmp_path / "terraform.empty.tfstate").touch()
+    assert deployed_states(tmp_path) == [tmp_path / "terraform.new.tfstate"]
+
+
+def test_an_unreadable_state_counts_as_an_error(tmp_path: Path) -> None:
+    (tmp_path / "terraform.a.tfstate").write_text("{")
+    with pytest.raises(ValueError, match="Expecting"):
+        deployed_states(tmp_path)
+
+
+def test_outputs_and_next_steps(tmp_path: Path) -> None:
+    assert stack_outputs(tmp_path / "none.json") == {}
+    file = tmp_path / "outputs.json"
+    outputs = {"site_url": "http://10.0.0.9/", "nodes": {"alpha": "10.0.0.1", "beta": "10.0.0.2"}}
+    file.write_text(json.dumps({"summit": outputs}))
+    assert stack_outputs(file) == outputs
+    steps = "\n".join(next_steps(outputs))
+    assert "curl http://10.0.0.9/" in steps
+    assert "ssh -F .halab/ssh_config alpha stonith_admin --reboot beta" in steps
+
+
+@pytest.mark.parametrize(
+    ("context", "environment", "arguments"),
+    [
+        ({}, {}, ["build", "--extra-packages", ""]),
+        ({"image": {"extra_packages": ["vim", "jq"]}}, {}, ["build", "--extra-packages", "vim,jq"]),
+        (
+            {"image": {"suite": "trixie", "extra_packages": "vim"}},
+            {"HALAB_IMAGE_SUITE": "bookworm", "HALAB_IMAGE_EXTRA_PACKAGES": ""},
+            ["build", "--extra-packages", "", "--suite", "bookworm"],
+        ),
+    ],
+)
+def test_image_arguments(context: dict[str, object], environment: dict[str, str], arguments: list[str]) -> None:
+    assert image_arguments(context, environment) == arguments
+
+
+def test_terraform_runs_behind_the_shield_also_when_the_user_names_another(tmp_path: Path) -> None:
+    env = lab_environment(tmp_path, {"TERRAFORM_BINARY_NAME": "tofu", "HALAB_PROGRESS": "/p"})
+    assert env["TERRAFORM_BINARY_NAME"] == str(tmp_path / "bin/terraform-shield")
+    assert (env["HALAB_TERRAFORM"], env["HALAB_PROGRESS"]) == ("tofu", "/p")
