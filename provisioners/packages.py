@@ -92,6 +92,8 @@ class Install:
 
 def unknown_packages(said: str) -> list[str]:
     """Names that apt-get or dnf says it cannot find."""
-    patterns = r"Unable to locate package (\S+)|Package '?([^' ]+)'? has no installation candidate"
+    patterns = (
+        r"Unable to locate package (\S+)|Package '?([^' ]+)'? has no installation candidate"
         r"|No match for argument: (\S+)"
+    )
     return list(dict.fromkeys(next(filter(None, found)) for found in re.findall(patterns, said)))
