@@ -1,0 +1,154 @@
+"""Waiting for what one resource declared, by its own state; never for the whole cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+from ..command import Result, cmd
+from ..errors import UnexpectedOutput
+from ..host import Host
+from ..steps import Await
+from .status import STATUS_COMMAND, ClusterStatus, FailedOperation, ResourceStatus, parse_status, plain_id
+
+# What the scheduler would do next, from the live CIB. It changes nothing.
+_NEXT_ACTIONS = cmd("crm_simulate", "--live-check", "--run", "--output-as=xml", timeout_s=120.0)
+# OCF exit codes after which Pacemaker does not try again on that node (2 to 5) or anywhere (6).
+_HARD_ERRORS = frozenset({2, 3, 4, 5, 6})
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is to run: a resource's outer id and its primitives in starting order.
+
+    `copies`: 1, or for a clone None (on every node that may run it) or a smaller number (clone-max).
+    """
+
+    name: str
+    primitives: tuple[str, ...]
+    copies: int | None = 1
+
+
+def await_started(expected: Expected, deadline_s: float) -> Await:
+    """Until all of it runs where it should; what is to be stopped (target-role) is waited for as stopped."""
+
+    def ready(result: Result) -> bool:
+        return result.rc == 0 and not list(missing(parse_status(result.stdout), expected))
+
+    def failed(result: Result) -> str | None:
+        return hopeless(parse_status(result.stdout), expected) if result.rc == 0 else None
+
+    return Await(f"{expected.name} to start", STATUS_COMMAND, ready, deadline_s, 0.5, failed)
+
+
+def await_stopped(name: str, primitives: tuple[str, ...], deadline_s: float) -> Await:
+    """Until none of it is active. Not waited for: what cannot be stopped now (unmanaged, or no quorum to do it)."""
+
+    def ready(result: Result) -> bool:
+        return result.rc == 0 and not _still_active(parse_status(result.stdout), primitives)
+
+    def failed(result: Result) -> str | None:
+        return _stop_failed(parse_status(result.stdout), primitives) if result.rc == 0 else None
+
+    return Await(f"{name} to stop", STATUS_COMMAND, ready, deadline_s, 0.5, failed)
+
+
+def await_applied(name: str, primitives: tuple[str, ...], deadline_s: float) -> Await:
+    """Until the cluster has nothing left to do for these primitives (a restart with new parameters, say)."""
+
+    def ready(result: Result) -> bool:
+        return result.rc == 0 and not (next_actions(result.stdout) & set(primitives))
+
+    return Await(f"{name} to take its changes", _NEXT_ACTIONS, ready, deadline_s)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetFailures:
+    """Have the cluster try again what failed under an earlier definition (`crm_resource --cleanup`)."""
+
+    name: str
+    primitives: tuple[str, ...]
+
+    def run(self, host: Host) -> None:
+        status = parse_status(host.ask(STATUS_COMMAND).stdout)
+        failed = {c.resource for c in status.fail_counts} | {f.resource for f in status.failures}
+        if failed & set(self.primitives):
+            host.ask(cmd("crm_resource", "--cleanup", "--resource", self.name, timeout_s=120.0))
+
+    def __str__(self) -> str:
+        return f"forget earlier failures of {self.name}"
+
+
+def missing(status: ClusterStatus, expected: Expected) -> Iterator[str]:
+    """What does not yet run as it should, in words."""
+    copies = _copies(status, expected)
+    for name in expected.primitives:
+        instances = status.instances(name)
+        if any(r.target_role == "Stopped" for r in instances):
+            if any(r.active for r in instances):
+                yield f"{name} still runs, although its target-role is Stopped"
+            return  # what comes after it in its group cannot run
+        started = sum(r.settled for r in instances)
+        busy = [r for r in instances if r.busy or r.failed]
+        if started < copies or busy:
+            yield f"{name} runs on {started} of {copies} nodes" if copies > 1 else f"{name} does not run"
+
+
+def hopeless(status: ClusterStatus, expected: Expected) -> str | None:
+    """Why it will not start without somebody's help; None while it still may."""
+    nodes = _eligible(status, expected)
+    for name in expected.primitives:
+        spent = {c.node for c in status.fail_counts if c.resource == name and c.infinite}
+        failures = [f for f in status.failures if f.resource == name]
+        spent |= {f.node for f in failures if f.task == "start" and f.exit_code in _HARD_ERRORS}
+        fatal = [f for f in failures if f.task == "start" and f.exit_code == 6]
+        if any(r.settled for r in status.instances(name)) and expected.copies == 1:
+            continue
+        dead = bool(spent & nodes) if expected.copies is None else bool(nodes) and nodes <= spent
+        if fatal or dead:
+            return _explain(name, failures or [f for f in status.failures if f.resource in expected.primitives])
+    return None
+
+
+def next_actions(xml: str) -> frozenset[str]:
+    """Ids of the primitives for which crm_simulate shows an action that is not blocked."""
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        raise UnexpectedOutput("crm_simulate gave no XML", f"{error}: {xml[:200]!r}") from error
+    actions = root.iterfind("actions/rsc_action")
+    return frozenset(plain_id(a.get("resource", "")) for a in actions if a.get("blocked") != "true")
+
+
+def _copies(status: ClusterStatus, expected: Expected) -> int:
+    if expected.copies == 1:
+        return 1
+    # In an opt-in cluster only location constraints say where it may run: one copy must do as proof.
+    nodes = len(_eligible(status, expected)) if status.symmetric else 1
+    return max(1, nodes if expected.copies is None else min(nodes, expected.copies))
+
+
+def _eligible(status: ClusterStatus, expected: Expected) -> set[str]:
+    """Nodes that are available and from which nothing of it is banned."""
+    ours = {expected.name, *expected.primitives}
+    ours |= {outer for name in expected.primitives for r in status.instances(name) for outer in r.within}
+    banned = {ban.node for ban in status.bans if ban.resource in ours}
+    return {node.name for node in status.nodes if node.available} - banned
+
+
+def _explain(name: str, failures: Iterable[FailedOperation]) -> str:
+    said = ". ".join(dict.fromkeys(map(str, failures))) or f"{name} has failed as often as it may"
+    return f"{said}. Correct it, then apply again (or run `pcs resource cleanup {name}`)."
+
+
+def _still_active(status: ClusterStatus, primitives: tuple[str, ...]) -> list[ResourceStatus]:
+    if not status.with_quorum or status.maintenance_mode:
+        return []
+    return [r for r in status.resources if r.id in primitives and r.active and r.managed]
+
+
+def _stop_failed(status: ClusterStatus, primitives: tuple[str, ...]) -> str | None:
+    blocked = [r for r in _still_active(status, primitives) if r.blocked]
+    failures = [f for f in status.failures if f.task == "stop" and f.resource in primitives]
+    return _explain(blocked[0].id, failures) if blocked else None

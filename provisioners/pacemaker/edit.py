@@ -1,0 +1,119 @@
+"""The one way in which the CIB is changed: query, edit, one atomic patch, look again."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..command import Command, Result, script
+from ..errors import CibRejected, ConnectError, TimedOut
+from ..host import Host
+from ..steps import Await
+from .cib import Cib, parse, query, render
+from .status import STATUS_COMMAND, parse_status
+
+log = logging.getLogger(__name__)
+
+Edit = Callable[[Cib], None]
+
+_ATTEMPTS = 8
+# How cibadmin says that a patch does not fit (2.1 and 3.0): what it changes or removes is gone, the result is not
+# valid (an id that somebody else has added meanwhile, but also our own mistake), it was made for an older version.
+_GONE, _INVALID, _STALE = 1, 78, 103
+# Nobody took the request, or no answer came: an election is on. Whether it was carried out is not known.
+_NO_ANSWER = frozenset({102, 107, 124})
+
+# $1: length of the old CIB in bytes; stdin: the old CIB, right after it the new one.
+# First line out: cibadmin's exit code; then the CIB as it is after the patch, or what the tools said about it.
+_PATCH = """\
+d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
+head -c "$1" >"$d/old"; cat >"$d/new"
+rc=0; crm_diff --no-version --original "$d/old" --new "$d/new" >"$d/patch" || rc=$?
+[ "$rc" -le 1 ] || exit "$rc"
+rc=0; cibadmin --patch --xml-file "$d/patch" >"$d/said" 2>&1 || rc=$?
+echo "$rc"
+case $rc in
+0) cibadmin --query ;;
+78) cat "$d/said"; crm_verify -V --xml-file "$d/new" 2>&1 || : ;;
+*) cat "$d/said" ;;
+esac
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EditCib:
+    """Bring the CIB to where `edit` changes nothing more.
+
+    `edit` must be pure and idempotent: it changes the CIB that it is given towards what is wanted, or leaves it
+    alone. Raises CibRejected with the tools' words, TimedOut when others change the same things again and again.
+    """
+
+    what: str
+    edit: Edit
+
+    def run(self, host: Host) -> None:
+        with host.shared.lock:
+            now = query(host)
+            for _ in range(_ATTEMPTS):
+                if (change := _changed(now, self.edit)) is None:
+                    return
+                now = self._patched(host, *change)
+        raise TimedOut(
+            f"{host.name}: {self.what} did not stay in the CIB",
+            f"It was written {_ATTEMPTS} times, and changed by somebody else each time. Find out who edits it, too.",
+        )
+
+    def _patched(self, host: Host, old: str, new: str) -> Cib:
+        """The CIB after the attempt, whether it succeeded or not."""
+        try:
+            result = host.ask(patch_command(old, new))
+        except ConnectError:
+            # It may or may not have been carried out: only the CIB can say.
+            log.info("%s: connection lost during %s, looking again", host.name, self.what)
+            return query(host)
+        rc, said = _answer(result)
+        if rc == 0:
+            return parse(said)
+        if rc in _NO_ANSWER:
+            host.wait(_DC_ELECTED)
+            return query(host)
+        now = query(host)
+        if rc == _STALE or (rc in (_GONE, _INVALID) and now.version != parse(old).version):
+            return now
+        raise CibRejected(f"{host.name}: the cluster refused {self.what}", _words(said, rc), rc=rc)
+
+    def __str__(self) -> str:
+        return f"change the CIB: {self.what}"
+
+
+def patch_command(old: str, new: str) -> Command:
+    """Patch a CIB from `old` to `new` in one call; stdout is read by EditCib."""
+    return script(_PATCH, len(old.encode()), stdin=old + new, timeout_s=120.0)
+
+
+def _changed(now: Cib, edit: Edit) -> tuple[str, str] | None:
+    """(before, after) of an edit as XML; None when there is nothing to change."""
+    before = render(now)
+    edit(now)
+    after = render(now)
+    return None if before == after else (before, after)
+
+
+def _answer(result: Result) -> tuple[int, str]:
+    first, _, rest = result.stdout.partition("\n")
+    return int(first), rest
+
+
+def _words(said: str, rc: int) -> str:
+    """What the tools said, without the numbered copy of the CIB that cibadmin adds to it."""
+    lines = [line.strip() for line in said.splitlines() if not re.match(r"\s*\d+\s", line)]
+    return " ".join(line for line in lines if line) or f"cibadmin --patch exited with {rc}."
+
+
+def _dc_elected(result: Result) -> bool:
+    return result.rc == 0 and parse_status(result.stdout).dc is not None
+
+
+_DC_ELECTED = Await("an elected DC", STATUS_COMMAND, _dc_elected, deadline_s=120.0)
