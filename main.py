@@ -51,9 +51,7 @@ def lock(app: App) -> None:
     for stack in app.node.children:
         if TerraformStack.is_stack(stack):
             file = Path(app.outdir, "stacks", stack.node.id, ".terraform.lock.hcl")
-            file.write_text(
-                f'provider "{SOURCE}" {{\n  version     = "{VERSION}"\n  constraints = "{VERSION}"\n}}\n'
-            )
+            file.write_text(f'provider "{SOURCE}" {{\n  version     = "{VERSION}"\n  constraints = "{VERSION}"\n}}\n')
 
 
 def main() -> int:

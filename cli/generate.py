@@ -1,4 +1,4 @@
-"""Writes what is derived from the provider's schemas: constructs/bindings.py and docs/resources/.
+"""Writes what is derived: bindings and docs/resources/ from the schemas, README's table from the settings.
 
 `python -m halab.cli.generate` in the checkout; a test fails while the files are not what this writes.
 """
@@ -25,6 +25,7 @@ from constructs import Construct, IDependable
 
 from halab.constructs.resource import HalabResource
 '''
+_TABLE_MARKS = ("<!-- settings -->", "<!-- end of settings -->")
 _SCALARS = {"string": "str", "number": "float", "bool": "bool"}
 
 
@@ -144,15 +145,39 @@ def formatted(text: str) -> str:
     return subprocess.run(command, input=text, text=True, check=True, capture_output=True).stdout
 
 
-def files(blocks: dict[str, Block]) -> dict[str, str]:
+def settings_table() -> str:
+    """README's table of all settings."""
+    from halab.constructs.settings import names, variable
+
+    rows = ["| setting | variable | default | what it is |", "|---|---|---|---|"]
+    for name, item in names().items():
+        default = (
+            "" if item.default in (None, ()) else f"`{item.default}`".replace("True", "true").replace("False", "false")
+        )
+        rows.append(f"| `{name}` | `{variable(name)}` | {default} | {item.metadata['doc']} |")
+    return "\n".join(rows)
+
+
+def readme(text: str) -> str:
+    """README with the settings' table between its two marks."""
+    before, _, rest = text.partition(_TABLE_MARKS[0])
+    _, _, after = rest.partition(_TABLE_MARKS[1])
+    return f"{before}{_TABLE_MARKS[0]}\n{settings_table()}\n{_TABLE_MARKS[1]}{after}"
+
+
+def files(root: Path, blocks: dict[str, Block]) -> dict[str, str]:
     """Path below the checkout -> what stands there."""
     pages = {f"docs/resources/{name.removeprefix('halab_')}.md": page(name, block) for name, block in blocks.items()}
-    return {"constructs/bindings.py": formatted(bindings(blocks)), **pages}
+    return {
+        "constructs/bindings.py": formatted(bindings(blocks)),
+        "README.md": readme((root / "README.md").read_text()),
+        **pages,
+    }
 
 
 def main() -> None:
     root = Path(__file__).resolve().parent.parent
-    for name, text in files(schemas()).items():
+    for name, text in files(root, schemas()).items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

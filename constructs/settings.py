@@ -14,7 +14,19 @@ from typing import Any
 from halab.provisioners import limits
 
 # HALAB_ variables that are not settings of a lab, but of the tools around it.
-TOOL_VARIABLES = frozenset({"HALAB_CACHE", "HALAB_PROGRESS", "HALAB_SANDBOX_DIR", "HALAB_ARTIFACTS", "HALAB_PYTHON"})
+TOOL_VARIABLES = frozenset(
+    {
+        "HALAB_ARTIFACTS",
+        "HALAB_CACHE",
+        "HALAB_PACKAGES",
+        "HALAB_PROGRESS",
+        "HALAB_SANDBOX_DIR",
+        "HALAB_SANDBOX_PREPARED",
+        "HALAB_SANDBOX_SIZE",
+        "HALAB_SHIELD_PID",
+        "HALAB_TERRAFORM",
+    }
+)
 _PREFIX = "HALAB_"
 _FIRST_HOST = 10  # the target's place in the network; the nodes follow it
 

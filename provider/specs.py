@@ -22,7 +22,6 @@ def hints(spec: type) -> dict[str, Any]:
     return {name: _bare(hint) for name, hint in typing.get_type_hints(spec).items()}
 
 
-@cache
 def block(spec: type, *extra: tuple[str, Attr]) -> Block:
     """The schema of a spec; `extra` attributes come first."""
     return Block(attrs={**dict(extra), **_attributes(spec)}, doc=(spec.__doc__ or "").strip())

@@ -1,0 +1,67 @@
+"""The end-to-end lab: deployed once, used by all tests in the order of their files, destroyed by the last one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from halab.constructs.settings import load
+
+from .lab import CHECKOUT, STATE, Lab, hypervisor
+
+ARTIFACTS = CHECKOUT / "artifacts"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """End-to-end tests build on each other: files in the order of their names."""
+    items.sort(key=lambda item: str(item.path) if "e2e" in item.path.parts else "")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sandboxed() -> None:
+    """These tests make and break machines: only where tests/e2e/sandbox has put a libvirt of its own."""
+    with hypervisor() as connection:
+        mine = (
+            Path("/proc/self/ns/net").readlink() != Path("/proc/1/root/proc/1/ns/net").readlink()
+            or os.getpid() < 100_000
+        )
+        assert mine
+        assert connection.listAllDomains() == [], "run it as: tests/e2e/sandbox .venv/bin/pytest tests/e2e"
+
+
+@pytest.fixture(scope="session")
+def environment() -> dict[str, str]:
+    return {**os.environ, "HALAB_HYPERVISOR": os.environ.get("HALAB_HYPERVISOR", "auto")}
+
+
+@pytest.fixture(scope="session")
+def lab(environment: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The default lab: three nodes and a target."""
+    lab = Lab(load({}, environment), environment)
+    try:
+        lab.deploy()
+        yield lab
+    finally:
+        if request.session.testsfailed:
+            keep_artifacts(lab)
+
+
+def keep_artifacts(lab: Lab) -> None:
+    """What is needed to find out why: consoles, journals, the cluster's view, logs of the deploy."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    for log in [*STATE.glob("*.log"), *STATE.glob("*.jsonl")]:
+        shutil.copy(log, ARTIFACTS)
+    for console in Path("/var/lib/libvirt").rglob("*.console*"):
+        shutil.copy(console, ARTIFACTS)
+    for name in [*lab.nodes, "target"]:
+        report = subprocess.run(
+            ["ssh", "-F", STATE / "ssh_config", "-o", "ConnectTimeout=10", name,
+             "crm_mon -1rf; journalctl --no-pager -b -o short-precise"],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        (ARTIFACTS / f"{name}.journal").write_text(report.stdout + report.stderr)

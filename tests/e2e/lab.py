@@ -1,0 +1,145 @@
+"""A deployed lab as its user has it: the commands of README, and every host by SSH."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import requests
+
+from halab.constructs.settings import Settings
+from halab.provisioners.command import Command, Result, cmd
+from halab.provisioners.errors import ConnectError
+from halab.provisioners.host import Host, Pace
+from halab.provisioners.ssh import Address, SshTransport
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+STATE = CHECKOUT / ".halab"
+PYTHON = CHECKOUT / ".venv/bin/python"
+
+
+class Lab:
+    """The lab that this checkout's `make deploy` made. Only usable inside tests/e2e/sandbox."""
+
+    def __init__(self, settings: Settings, environment: dict[str, str]) -> None:
+        self.settings, self.environment = settings, environment
+        self.nodes = [f"node{number}" for number in range(1, settings.node_count + 1)]
+        self.site = f"http://{settings.site_address}/"
+        self._transports: dict[str, SshTransport] = {}
+
+    # --- what a user types ---
+
+    def run(self, *argv: str, timeout_s: float = 2400) -> subprocess.CompletedProcess[str]:
+        """A command in the checkout; its output is shown in pytest's report when a test fails."""
+        done = subprocess.run(
+            argv, cwd=CHECKOUT, env=self.environment, text=True, capture_output=True, timeout=timeout_s, check=False
+        )
+        print(f"$ {' '.join(argv)}\n{done.stdout}{done.stderr}", file=sys.stderr)
+        return done
+
+    def deploy(self) -> None:
+        assert self.run(str(PYTHON), "-m", "halab.cli.deploy").returncode == 0
+
+    def destroy(self) -> None:
+        assert self.run(str(PYTHON), "-m", "halab.cli.destroy").returncode == 0
+
+    # --- hosts ---
+
+    def address(self, name: str) -> str:
+        return self.settings.target_address if name == "target" else self.settings.node_address(int(name[4:]))
+
+    def host(self, name: str) -> Host:
+        """A host by SSH, with the lab's own key and pinned host keys."""
+        if name not in self._transports:
+            pins = dict(line.split(" ", 1) for line in (STATE / "known_hosts").read_text().splitlines())
+            key = next(pin for names, pin in pins.items() if name in names.split(","))
+            address = Address(name, self.address(name), key, STATE / "id_ed25519")
+            self._transports[name] = SshTransport(address, Pace())
+        return Host(self._transports[name])
+
+    def ask(self, name: str, *argv: str, ok: tuple[int, ...] = (0,), timeout_s: float = 120) -> str:
+        """What a command on a host prints."""
+        return self.host(name).ask(cmd(*argv, ok=ok, timeout_s=timeout_s)).stdout
+
+    def attempt(self, name: str, command: Command) -> Result | None:
+        """What a command on a host says, None when the host does not answer."""
+        try:
+            return self.host(name).attempt(command)
+        except ConnectError:
+            self._transports.pop(name).close()  # a mute host is not asked again for a while: forget that
+            return None
+
+    def boot_id(self, name: str) -> str | None:
+        """Changes with every boot; None when the host does not answer."""
+        answer = self.attempt(name, cmd("cat", "/proc/sys/kernel/random/boot_id"))
+        return answer.stdout.strip() if answer else None
+
+    # --- the cluster ---
+
+    def status(self, by: str = "node1") -> ET.Element:
+        """crm_mon's XML."""
+        return ET.fromstring(self.ask(by, "crm_mon", "--output-as=xml"))
+
+    def online(self, by: str = "node1") -> set[str]:
+        nodes = self.status(by).iterfind("nodes/node")
+        return {n.get("name", "") for n in nodes if n.get("online") == "true" and n.get("pending") == "false"}
+
+    def runs_on(self, resource: str, by: str = "node1") -> set[str]:
+        """The nodes on which a resource (or an instance of it) is started."""
+        return {
+            node.get("name", "")
+            for found in self.status(by).iter("resource")
+            if found.get("id", "").split(":")[0] == resource and found.get("role") == "Started"
+            for node in found.iter("node")
+        }
+
+    def all_mounted(self, by: str = "node1") -> bool:
+        return self.runs_on(f"{self.settings.name}-{self.settings.gfs2.name}", by) == set(self.nodes)
+
+    def served_by(self) -> str | None:
+        """The node that serves the site now; None when nobody does."""
+        try:
+            answer = requests.get(self.site, timeout=3)
+        except requests.RequestException:
+            return None
+        return answer.headers.get("X-Served-By") if answer.ok else None
+
+    # --- waiting ---
+
+    def until(self, what: str, probe: Callable[[], object], deadline_s: float = 300) -> Any:
+        """The first true answer of `probe`; fails when there is none within `deadline_s`."""
+        end = time.monotonic() + deadline_s
+        while True:
+            try:
+                seen = probe()
+            except ConnectError as error:
+                seen, last = None, str(error)
+            else:
+                last = repr(seen)
+            if seen:
+                return seen
+            assert time.monotonic() < end, f"no {what} within {deadline_s} s; last: {last}"
+            time.sleep(0.5)
+
+
+@contextmanager
+def hypervisor() -> Iterator[libvirt.virConnect]:
+    connection = libvirt.open("qemu:///system")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def tfstate(settings: Settings) -> dict[str, Any]:
+    """Terraform's state of the lab."""
+    state: dict[str, Any] = json.loads((CHECKOUT / f"terraform.{settings.name}.tfstate").read_text())
+    return state

@@ -1,0 +1,70 @@
+"""Right after the deploy: nothing to change, nothing open, and hosts as the talk wants them."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+
+import pytest
+
+from .lab import CHECKOUT, STATE, Lab
+
+
+def test_diff_right_after_the_deploy_shows_no_changes(lab: Lab) -> None:
+    diff = lab.run("npx", "cdktf", "diff")
+    assert diff.returncode == 0
+    assert "No changes" in diff.stdout
+
+
+def test_outputs_tell_what_to_use(lab: Lab) -> None:
+    outputs = json.loads((STATE / "outputs.json").read_text())[lab.settings.name]
+    assert outputs["site_url"] == lab.site
+    assert outputs["nodes"] == {name: lab.address(name) for name in lab.nodes}
+    assert outputs["target_iqn"].startswith("iqn.")
+    assert outputs["fencing_endpoint"] == f"https://{lab.settings.gateway}:{lab.settings.fencing.port}"
+
+
+def test_the_labs_files_are_for_their_owner_only(lab: Lab) -> None:
+    files = [STATE, *STATE.rglob("*"), CHECKOUT / f"terraform.{lab.settings.name}.tfstate"]
+    loose = [f for f in files if stat.S_IMODE(f.stat().st_mode) & 0o077 and not f.is_symlink()]
+    assert not loose
+
+
+def test_a_person_logs_in_without_a_prompt(lab: Lab) -> None:
+    for name in [*lab.nodes, "target"]:
+        done = subprocess.run(
+            ["ssh", "-F", ".halab/ssh_config", "-o", "BatchMode=yes", name, "hostname"],
+            cwd=CHECKOUT, text=True, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout.strip()) == (0, name), done.stderr
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_root_logs_in_from_each_host_to_each_without_a_prompt(lab: Lab, long: bool) -> None:
+    names = [*lab.nodes, "target"]
+    suffix = f".{lab.settings.network.domain}" if long else ""
+    loop = 'for h; do ssh -o BatchMode=yes -o ConnectTimeout=20 "$h" hostname; done'
+    for name in names:
+        said = lab.ask(name, "sh", "-euc", loop, "sh", *(n + suffix for n in names), timeout_s=240)
+        assert said.split() == names, name
+
+
+def test_time_is_synchronized_without_the_internet(lab: Lab) -> None:
+    for name in lab.nodes:
+        lab.until(
+            f"NTP synchronization of {name}",
+            lambda name=name: (
+                lab.ask(name, "timedatectl", "show", "-p", "NTPSynchronized").strip() == "NTPSynchronized=yes"
+            ),
+        )
+        sources = lab.ask(name, "chronyc", "-c", "sources").splitlines()
+        assert [line.split(",")[2] for line in sources] == [lab.settings.target_address]
+
+
+def test_the_firewall_opens_what_a_role_needs_and_no_more(lab: Lab) -> None:
+    for name, port in [("node1", 2224), ("target", 3260)]:
+        ruleset = json.loads(lab.ask(name, "nft", "--json", "list", "ruleset"))
+        text = json.dumps(ruleset)
+        assert str(port) in text
+        assert '"policy": "drop"' in text

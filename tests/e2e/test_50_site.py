@@ -1,0 +1,42 @@
+"""The active/passive web site."""
+
+from __future__ import annotations
+
+import requests
+
+from .lab import Lab
+
+
+def test_site_answers_from_the_shared_file_system_and_names_its_node(lab: Lab) -> None:
+    answer = requests.get(lab.site, timeout=10)
+    assert answer.text == "gfs0\n"
+    assert {answer.headers["X-Served-By"]} == lab.runs_on("summit-apache") == lab.runs_on("summit-ip")
+
+
+def test_httpd_is_left_to_the_cluster(lab: Lab) -> None:
+    for node in lab.nodes:
+        assert lab.ask(node, "systemctl", "is-enabled", "apache2", ok=(1,)).strip() == "disabled"
+
+
+def test_status_page_is_for_the_node_itself(lab: Lab) -> None:
+    assert requests.get(f"{lab.site}server-status", timeout=10).status_code == 403
+
+
+def test_killed_httpd_is_restarted_and_counted(lab: Lab) -> None:
+    node = lab.served_by()
+    assert node
+    lab.ask(node, "pkill", "-KILL", "-x", "apache2")
+    query = ("crm_failcount", "--query", "--resource", "summit-apache", "--node", node, "--output-as=xml")
+    lab.until("fail count", lambda: 'value="1"' in lab.ask(node, *query))
+    lab.until("site again", lambda: lab.served_by())
+    lab.ask(node, "crm_resource", "--cleanup", "--resource", "summit-apache")
+
+
+def test_a_preference_of_infinity_moves_the_site_to_each_node_in_turn_and_back(lab: Lab) -> None:
+    first = lab.served_by()
+    assert first
+    others = [node for node in lab.nodes if node != first]
+    for node in [*others, first]:
+        lab.ask(first, "crm_resource", "--move", "--resource", "summit-site", "--node", node)
+        lab.until(f"site on {node}", lambda node=node: lab.served_by() == node)
+        lab.ask(first, "crm_resource", "--clear", "--resource", "summit-site")

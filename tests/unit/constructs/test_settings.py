@@ -1,0 +1,94 @@
+"""Settings: where they come from, and that every mistake is named at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from halab.constructs.settings import SettingsError, load, names, variable
+
+
+def test_defaults_are_a_valid_three_node_lab() -> None:
+    settings = load({}, {})
+    assert (settings.name, settings.node_count, settings.journals) == ("summit", 3, 3)
+    assert settings.target_address == "192.168.77.10"
+    assert [settings.node_address(n) for n in (1, 16)] == ["192.168.77.11", "192.168.77.26"]
+    assert settings.site_address == "192.168.77.50"
+
+
+def test_environment_overrides_context() -> None:
+    context = {
+        "node_count": 2,
+        "image": {"suite": "bookworm", "extra_packages": ["strace"]},
+        "iscsi": {"demo_mode": True},
+    }
+    settings = load(context, {"HALAB_NODE_COUNT": "4", "HALAB_IMAGE_EXTRA_PACKAGES": "vim, tmux", "PATH": "/bin"})
+    assert settings.node_count == 4
+    assert settings.image.suite == "bookworm"
+    assert settings.image.extra_packages == ("vim", "tmux")
+    assert settings.iscsi.demo_mode is True
+
+
+def test_two_nodes_get_a_fencing_delay_so_that_one_survives() -> None:
+    assert load({"node_count": 2}, {}).first_node_delay_s == 15
+    assert load({"node_count": 2, "fencing": {"delay_s": 5}}, {}).first_node_delay_s == 5
+    assert load({}, {}).first_node_delay_s == 0
+
+
+@pytest.mark.parametrize(
+    ("context", "environment", "said"),
+    [
+        ({"node_count": 17}, {}, ["node_count: 17 is out of range: 1 to 16"]),
+        ({"node_count": 0}, {}, ["node_count: 0 is out of range"]),
+        ({"node_count": "three"}, {}, ["node_count: 'three' is not a number"]),
+        ({"node_count": 2.5}, {}, ["node_count: 2.5 is not a whole number"]),
+        ({"node_cout": 3}, {}, ["node_cout: unknown setting; did you mean node_count?"]),
+        ({}, {"HALAB_NODE_COUT": "3"}, ["HALAB_NODE_COUT: unknown setting; did you mean HALAB_NODE_COUNT?"]),
+        ({"gfs2": {"jurnals": 4}}, {}, ["gfs2.jurnals: unknown setting; did you mean gfs2.journals?"]),
+        ({"gfs2": "gfs0"}, {}, ["gfs2: is a group of settings"]),
+        ({"network": {"cidr": "192.168.77.0/29"}}, {}, ["network.cidr: 192.168.77.0/29 is too small"]),
+        ({"network": {"cidr": "192.168.77.1/24"}}, {}, ["network.cidr", "host bits set"]),
+        ({"network": {"cidr": "8.8.8.0/24"}}, {}, ["network.cidr: 8.8.8.0/24 is not a private network"]),
+        ({"network": {"domain": "Bad_Domain"}}, {}, ["network.domain: 'Bad_Domain' is no DNS domain"]),
+        ({"floating_ip": "10.0.0.1"}, {}, ["floating_ip: 10.0.0.1 is not a host address of network.cidr"]),
+        ({"floating_ip": "192.168.77.255"}, {}, ["floating_ip: 192.168.77.255 is not a host address"]),
+        ({"floating_ip": "192.168.77.12"}, {}, ["floating_ip: 192.168.77.12 is inside the DHCP range"]),
+        ({"floating_ip": "192.168.77.1"}, {}, ["is the gateway"]),
+        ({"name": "Summit"}, {}, ["name: 'Summit' is no host name"]),
+        ({"name": "s" * 33}, {}, ["is no cluster name: GFS2 takes 1 to 32"]),
+        ({"gfs2": {"name": "x" * 31}}, {}, ["gfs2.name", "1 to 30"]),
+        ({"gfs2": {"journals": 2}}, {}, ["gfs2.journals: 2 is too few: each of the 3 nodes needs one"]),
+        (
+            {"iscsi": {"lun_gib": 1}, "gfs2": {"journal_mib": 512}},
+            {},
+            ["iscsi.lun_gib: 1 GiB is too small for 3 journals"],
+        ),
+        ({"iscsi": {"iqn": "target1"}}, {}, ["iscsi.iqn: 'target1' is no iSCSI name"]),
+        ({"iscsi": {"demo_mode": "maybe"}}, {}, ["iscsi.demo_mode: 'maybe' is neither true nor false"]),
+        ({"fencing": {"method": "none"}}, {}, ["fencing.method: none cannot go with GFS2"]),
+        ({"fencing": {"method": "ipmi"}}, {}, ["fencing.method: 'ipmi' is not known: use redfish or none"]),
+        ({"uri": "qemu+ssh://elsewhere/system"}, {}, ["uri", "use qemu:///system"]),
+        ({"hypervisor": "xen"}, {}, ["hypervisor: 'xen' is not known: use auto or kvm or qemu"]),
+        ({"image": {"suite": "noble"}}, {}, ["image.suite: 'noble' is not known"]),
+        ({"node_count": 20, "vcpus": 0, "token_ms": 5}, {}, ["node_count: 20", "vcpus: 0", "token_ms: 5"]),
+    ],
+)
+def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str], said: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(context, environment)
+    assert all(words in str(caught.value) for words in said), str(caught.value)
+
+
+def test_every_setting_has_a_variable_of_its_own_and_a_line_for_the_readme() -> None:
+    variables = {variable(name) for name in names()}
+    assert len(variables) == len(names())
+    assert all(item.metadata["doc"] for item in names().values())
+
+
+def test_readme_lists_every_setting() -> None:
+    from pathlib import Path
+
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    missing = [name for name in names() if f"| `{name}` | `{variable(name)}` |" not in readme]
+    assert not missing
