@@ -1,0 +1,31 @@
+"""What the hypervisor's resources need from the provider that holds them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+Event = Literal["start", "wait", "done", "failed"]
+
+
+class HypervisorContext(Protocol):
+    """The configured provider, as its resources see it."""
+
+    lab: str
+    """The lab's name: the mark that stands on everything it owns."""
+    connection: Connection
+    directory: Path
+    """Files of the lab on this side (.halab): the verdict on KVM is kept here."""
+    hypervisor: str
+    """auto, kvm or qemu: for machines that do not say."""
+    time_scale: float
+    """Factor on all deadlines, for slow hypervisors."""
+    stop: threading.Event
+    """Set when Terraform was interrupted."""
+
+    def progress(self, event: Event, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
+        """Tell whoever follows the deploy. `machine` is the machine's short name, empty where none is concerned."""

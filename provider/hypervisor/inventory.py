@@ -1,0 +1,116 @@
+"""Which machines there are and whether they run: libvirt decides, for everything that is configured inside them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from halab.provisioners.errors import Conflict
+
+from .connection import Connection, doing, is_code
+from .mark import MARK_URI, Mark, parse_mark
+
+
+class Presence(enum.Enum):
+    """GONE only if libvirt itself says that there is no such domain."""
+
+    GONE = "gone"
+    OFF = "off"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineView:
+    """A machine of the lab. `domain` is its DNS domain. Of one that is gone nothing but the UUID is known."""
+
+    uuid: str
+    name: str
+    hostname: str
+    domain: str
+    address: str
+    host_key: str
+    cluster: str
+    presence: Presence
+
+
+class Inventory:
+    """Looks at each call: libvirt answers in a millisecond. Safe for threads."""
+
+    def __init__(self, connection: Connection, lab: str) -> None:
+        self._connection, self._lab = connection, lab
+
+    def machine(self, uuid: str) -> MachineView:
+        """The machine with that UUID. Raises Conflict if it is another's, LibvirtFailed if libvirt does not answer."""
+        gone = MachineView(uuid, "", "", "", "", "", "", Presence.GONE)
+        with doing(f"look up the domain {uuid}"):
+            domain = self._connection.domain_by_uuid(uuid)
+            view = None if domain is None else self._view(domain)
+        if domain is None or (view is None and self._connection.domain_by_uuid(uuid) is None):
+            return gone
+        if view is None:
+            raise Conflict(
+                f"the domain {domain.name()!r} bears no mark of the lab {self._lab!r}",
+                "Its metadata was removed, or the state file is another lab's. Import it into its own lab, or "
+                "put the mark back by replacing the machine.",
+            )
+        return view
+
+    def members(self, cluster: str) -> list[MachineView]:
+        """The lab's machines that are to be members of a cluster, by name."""
+        return [machine for machine in self.machines() if machine.cluster == cluster]
+
+    def machines(self) -> list[MachineView]:
+        """All of the lab's machines, by name."""
+        with doing("list the domains"):
+            views = [self._view(domain) for domain in self._connection.libvirt.listAllDomains()]
+        return sorted((view for view in views if view is not None), key=lambda view: view.name)
+
+    def _view(self, domain: Any) -> MachineView | None:
+        """A domain as a machine; None if it is not this lab's, or went meanwhile."""
+        import libvirt
+
+        try:
+            mark = read_mark(domain)
+            running = bool(domain.isActive())
+        except libvirt.libvirtError as error:
+            if is_code(error, "VIR_ERR_NO_DOMAIN"):
+                return None
+            raise
+        if mark is None or mark.lab != self._lab or not mark.hostname:
+            return None
+        return MachineView(
+            uuid=domain.UUIDString(),
+            name=domain.name(),
+            hostname=mark.hostname,
+            domain=mark.domain,
+            address=mark.address,
+            host_key=mark.host_key,
+            cluster=mark.cluster,
+            presence=Presence.RUNNING if running else Presence.OFF,
+        )
+
+
+def read_mark(domain: Any) -> Mark | None:
+    """The mark in a domain's metadata, None if it has none. Raises libvirtError."""
+    import libvirt
+
+    try:
+        return parse_mark(domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, MARK_URI, 0))
+    except libvirt.libvirtError as error:
+        if is_code(error, "VIR_ERR_NO_DOMAIN_METADATA"):
+            return None
+        raise
+
+
+def write_mark(domain: Any, mark: Mark) -> None:
+    """Put the mark on a domain, running or not."""
+    import libvirt
+
+    from .mark import MARK_PREFIX
+
+    flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+    if domain.isActive():
+        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
+    # libvirt adds the namespace under this prefix itself: the element must not name it twice.
+    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, mark.xml(), MARK_PREFIX, MARK_URI, flags)

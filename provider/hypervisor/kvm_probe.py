@@ -1,0 +1,151 @@
+"""Whether hardware virtualization works here: found out by booting a kernel. That /dev/kvm opens says too little."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+import xml.etree.ElementTree as ET
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from halab.provisioners.errors import TimedOut
+
+from .connection import Connection
+from .console import Console, console_volume, last_lines
+from .mark import Mark
+from .removal import remove_volume
+from .waiting import Wait
+
+_FILE = "kvm-verdict.json"
+_DEADLINE_S = 20.0
+# The kernel is up and hands over to the initramfs, or wants to but has none. A kernel that hangs never comes so far.
+_ALIVE = re.compile(r"Run \S+ as init process|Kernel panic - not syncing: (VFS|No working init)|halab initramfs: ")
+_CMDLINE = "console=ttyS0 loglevel=7 panic=-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether KVM works, why it is thought so, and for which boot of the host, QEMU and kernel."""
+
+    usable: bool
+    reason: str
+    boot_id: str
+    qemu_version: int
+    kernel: str
+
+    def holds_for(self, other: Verdict) -> bool:
+        """Whether it was found under the same circumstances."""
+        return (self.boot_id, self.qemu_version, self.kernel) == (other.boot_id, other.qemu_version, other.kernel)
+
+
+class KvmProbe:
+    """Tries once for each boot of the host, however many machines ask at once."""
+
+    def __init__(self, connection: Connection, lab: str, directory: Path) -> None:
+        self._connection, self._lab, self._file = connection, lab, directory / _FILE
+        self._lock = threading.Lock()
+
+    def verdict(self, kernel: str, initrd: str, wait: Wait) -> Verdict:
+        """The verdict, from the file if that still holds. `kernel` and `initrd` are paths of volumes."""
+        with self._lock:
+            here = Verdict(False, "", _boot_id(), self._connection.libvirt.getVersion(), kernel)
+            known = self._load()
+            if known is None or not known.holds_for(here):
+                usable, reason = self._try(kernel, initrd, wait)
+                known = Verdict(usable, reason, here.boot_id, here.qemu_version, kernel)
+                self._store(known)
+            return known
+
+    def _try(self, kernel: str, initrd: str, wait: Wait) -> tuple[bool, str]:
+        import libvirt
+
+        try:
+            self._connection.libvirt.getDomainCapabilities(None, "x86_64", "q35", "kvm")
+        except libvirt.libvirtError as error:
+            return False, str(error)
+        name = f"{self._lab}-kvm-probe"
+        log = console_volume(self._connection, name, beside=kernel)
+        xml = probe_xml(name, kernel, initrd, log, Mark(lab=self._lab))
+        try:
+            # It ends with this connection: a killed run leaves nothing behind.
+            domain = self._connection.libvirt.createXML(xml, libvirt.VIR_DOMAIN_START_AUTODESTROY)
+            try:
+                return _watch(Console(self._connection, log), wait)
+            finally:
+                _stop(domain)
+        except libvirt.libvirtError as error:
+            return False, str(error)
+        finally:
+            remove_volume(self._connection, log)
+
+    def _load(self) -> Verdict | None:
+        try:
+            return Verdict(**json.loads(self._file.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None  # not there, or of another version: it is found out again
+
+    def _store(self, verdict: Verdict) -> None:
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self._file.with_name(f".{_FILE}.{uuid.uuid4().hex}")
+        fresh.write_text(json.dumps(asdict(verdict), indent=1) + "\n")
+        fresh.rename(self._file)
+
+
+def probe_xml(name: str, kernel: str, initrd: str, log: str, mark: Mark) -> str:
+    """A domain under KVM that only boots a kernel: no disk, no network. It goes when its kernel gives up."""
+    root = ET.Element("domain", type="kvm")
+    ET.SubElement(root, "name").text = name
+    ET.SubElement(root, "metadata").append(mark.element())
+    ET.SubElement(root, "memory", unit="MiB").text = "512"
+    ET.SubElement(root, "vcpu").text = "1"
+    os = ET.SubElement(root, "os")
+    ET.SubElement(os, "type", arch="x86_64", machine="q35").text = "hvm"
+    for tag, text in (("kernel", kernel), ("initrd", initrd), ("cmdline", _CMDLINE)):
+        ET.SubElement(os, tag).text = text
+    features = ET.SubElement(root, "features")
+    ET.SubElement(features, "acpi")
+    ET.SubElement(features, "apic")
+    ET.SubElement(root, "cpu", mode="host-passthrough", check="none")
+    for event in ("poweroff", "reboot", "crash"):
+        ET.SubElement(root, f"on_{event}").text = "destroy"
+    devices = ET.SubElement(root, "devices")
+    serial = ET.SubElement(devices, "serial", type="pty")
+    ET.SubElement(serial, "log", file=log, append="on")
+    ET.SubElement(devices, "controller", type="usb", model="none")
+    ET.SubElement(devices, "memballoon", model="none")
+    ET.SubElement(ET.SubElement(devices, "video"), "model", type="none")
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode")
+
+
+def _watch(console: Console, wait: Wait) -> tuple[bool, str]:
+    try:
+        line = wait.until(
+            "kernel under KVM",
+            lambda: _ALIVE.search(console.text()),
+            deadline_s=_DEADLINE_S,
+            interval_s=0.2,
+            seen=lambda: last_lines(console.text(), 3) or "it printed nothing",
+        )
+    except TimedOut as error:
+        return False, f"/dev/kvm is there, but a kernel hangs in it: {error.detail}"
+    return True, f"a kernel came up: {line.group(0)}"
+
+
+def _stop(domain: Any) -> None:
+    import libvirt
+
+    from .connection import is_code
+
+    try:
+        domain.destroy()
+    except libvirt.libvirtError as error:
+        if not is_code(error, "VIR_ERR_NO_DOMAIN", "VIR_ERR_OPERATION_INVALID"):  # it went by itself
+            raise
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,245 @@
+"""halab_machine: a virtual machine that boots a kernel directly and is known to answer when it is made."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import replace
+from typing import Any, Literal
+
+from halab.provider.protocol import UNKNOWN, Ctx, State
+from halab.provisioners.errors import ConfigError, Conflict
+
+from . import boot
+from .connection import refuse_foreign
+from .console import Console, console_volume
+from .domain_xml import Disk, DomainSpec, command_line, domain_xml, parse_domain, split_command_line
+from .inventory import read_mark, write_mark
+from .kvm_probe import KvmProbe
+from .machine_schema import SCHEMA
+from .mark import Mark
+from .removal import remove_domain
+from .resource import LibvirtResource, kept
+from .storage_xml import parse_volume
+from .waiting import Wait
+
+# What a running machine gets only by being switched off and on.
+_POWER_CYCLE = ("memory_mib", "vcpus", "hypervisor_used")
+
+
+class MachineResource(LibvirtResource):
+    """One domain. Its import id is its name."""
+
+    type = "halab_machine"
+    phase, noun = "machine", "domain"
+    schema = SCHEMA
+
+    def __init__(self, provider: Any) -> None:
+        super().__init__(provider)
+        self._lock = threading.Lock()
+        self._kvm: KvmProbe | None = None
+        self._warned = False
+
+    def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
+        del ctx, cfg
+        if planned is not None and prior is not None and planned["hypervisor"] != prior["hypervisor"]:
+            planned["hypervisor_used"] = UNKNOWN
+
+    def make(self, ctx: Ctx, planned: State) -> State:
+        domain = self.connection.domain(planned["name"])
+        left = None if domain is None else self._left_behind(domain, planned)
+        spec = self._spec(ctx, planned, left.uuid if left else str(uuid.uuid4()), left.mark.host_key if left else "")
+        if domain is not None and left != spec and domain.isActive():
+            domain.destroy()  # half-made by a killed run, and not as it should be
+        domain = self.connection.libvirt.defineXML(domain_xml(spec))
+        state = _with_computed(planned, spec)
+        ctx.save(state)
+        return self._bring_up(ctx, domain, state, spec.mark) if planned["running"] else state
+
+    def look(self, ctx: Ctx, state: State) -> State | None:
+        domain = self.connection.domain_by_uuid(state["id"])
+        if domain is None:
+            return None
+        spec = _inactive(domain)
+        if spec is None:
+            ctx.warn(
+                f"The domain {state['name']!r} has lost the lab's mark",
+                "Somebody removed its metadata, so what is in it cannot be looked after. "
+                "Make it anew: terraform apply -replace=ADDRESS.",
+            )
+            return {**state, "running": bool(domain.isActive())}
+        return _observed(state, spec, bool(domain.isActive()))
+
+    def change(self, ctx: Ctx, prior: State, planned: State) -> State:
+        domain = self.connection.libvirt.lookupByUUIDString(prior["id"])
+        mark = read_mark(domain)
+        spec = self._spec(ctx, planned, prior["id"], (mark.host_key if mark else "") or prior["host_key"] or "")
+        state = _with_computed(planned, spec)
+        if not planned["running"] or any(state[name] != prior[name] for name in _POWER_CYCLE):
+            self.waiting(planned, "shutting down")
+            boot.shut_down(domain, self._wait(ctx), planned["hostname"])
+        domain = self.connection.libvirt.defineXML(domain_xml(spec))
+        write_mark(domain, spec.mark)
+        if not planned["running"] or domain.isActive():
+            return state
+        ctx.save({**state, "running": False})
+        return self._bring_up(ctx, domain, state, spec.mark)
+
+    def remove(self, ctx: Ctx, state: State) -> None:
+        del ctx
+        domain = self.connection.domain_by_uuid(state["id"])
+        if domain is not None:
+            remove_domain(self.connection, domain)
+
+    def adopt(self, name: str) -> State | None:
+        domain = self.connection.domain(name)
+        if domain is None:
+            return None
+        spec = self._own(domain, "Only this lab's machines can be imported.")
+        return _observed({"id": spec.uuid}, spec, bool(domain.isActive()))
+
+    def _own(self, domain: Any, remedy: str) -> DomainSpec:
+        """The domain's definition. Raises Conflict if it is not this lab's."""
+        spec = _inactive(domain)
+        refuse_foreign("domain", domain.name(), spec.mark if spec else None, self.provider.lab, remedy)
+        assert spec is not None  # refuse_foreign made sure
+        return spec
+
+    def _left_behind(self, domain: Any, planned: State) -> DomainSpec:
+        """What a killed run defined. Raises Conflict if it is another's, or another machine of ours."""
+        name = domain.name()
+        remedy = f"Choose another name, or remove it: virsh destroy {name}; virsh undefine {name}."
+        spec = self._own(domain, remedy)
+        wanted = (planned["hostname"], planned["mac"].lower(), tuple(planned["disks"]))
+        if (spec.mark.hostname, spec.mac, tuple(disk.path for disk in spec.disks)) != wanted:
+            raise Conflict(
+                f"this lab left a domain {name!r} with another host name, MAC address or disks", remedy, "name"
+            )
+        return spec
+
+    def _spec(self, ctx: Ctx, planned: State, domain_uuid: str, host_key: str) -> DomainSpec:
+        hypervisor = self._hypervisor(ctx, planned)
+        emulated = planned["cmdline_emulated"] or "" if hypervisor == "qemu" else ""
+        disks = tuple(self._disk(path) for path in planned["disks"])
+        return DomainSpec(
+            name=planned["name"],
+            uuid=domain_uuid,
+            hypervisor=hypervisor,
+            memory_mib=planned["memory_mib"],
+            vcpus=planned["vcpus"],
+            kernel=planned["kernel"],
+            initrd=planned["initrd"],
+            cmdline=command_line(planned["cmdline"], planned["hostname"], emulated),
+            disks=disks,
+            network=planned["network"],
+            mac=planned["mac"].lower(),
+            console_log=console_volume(self.connection, planned["name"], beside=disks[0].path),
+            authorized_key=planned["authorized_key"].strip(),
+            mark=Mark(
+                lab=self.provider.lab,
+                hostname=planned["hostname"],
+                domain=planned["domain"] or "",
+                address=planned["address"],
+                cluster=planned["cluster"] or "",
+                host_key=host_key,
+            ),
+        )
+
+    def _disk(self, path: str) -> Disk:
+        volume = self.connection.volume(path)
+        if volume is None:
+            raise ConfigError(
+                f"no active storage pool knows the disk {path}", "Use the path of a halab_volume.", "disks"
+            )
+        now = parse_volume(volume.XMLDesc())
+        return Disk(path, overlay=bool(now.backing), format=now.format)
+
+    def _hypervisor(self, ctx: Ctx, planned: State) -> Literal["kvm", "qemu"]:
+        asked = planned["hypervisor"] or self.provider.hypervisor
+        if asked != "auto":
+            return "kvm" if asked == "kvm" else "qemu"
+        with self._lock:
+            if self._kvm is None:
+                self._kvm = KvmProbe(self.connection, self.provider.lab, self.provider.directory)
+        self.waiting(planned, "trying whether KVM works")
+        verdict = self._kvm.verdict(planned["kernel"], planned["initrd"], self._wait(ctx))
+        if verdict.usable:
+            return "kvm"
+        with self._lock:
+            first, self._warned = not self._warned, True
+        if first:
+            ctx.warn(
+                "The machines are emulated: everything takes several times as long",
+                f"KVM is not usable on this host: {verdict.reason}. "
+                "Set hypervisor to qemu to say that this is intended, or make KVM work.",
+            )
+        return "qemu"
+
+    def _bring_up(self, ctx: Ctx, domain: Any, state: State, mark: Mark) -> State:
+        """Switch it on if it is off, and wait until it answers."""
+        name, wait = state["hostname"], self._wait(ctx)
+        console = Console(self.connection, state["console_log"])
+        if not domain.isActive():
+            console.skip()
+            boot.start(domain)
+        self.waiting(state, f"booting ({state['hypervisor_used']})")
+        host_key = boot.await_boot(domain, console, wait, name, pinned=mark.host_key)
+        write_mark(domain, replace(mark, host_key=host_key))
+        state = {**state, "host_key": host_key}
+        ctx.save(state)
+        self.waiting(state, "waiting for SSH")
+        boot.await_ssh(state["address"], wait, name, console)
+        return state
+
+    def _wait(self, ctx: Ctx) -> Wait:
+        return Wait(self.provider.time_scale, ctx.stop)
+
+
+def _inactive(domain: Any) -> DomainSpec | None:
+    import libvirt
+
+    return parse_domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+
+
+def _with_computed(planned: State, spec: DomainSpec) -> State:
+    return {
+        **planned,
+        "id": spec.uuid,
+        "host_key": spec.mark.host_key or None,
+        "console_log": spec.console_log,
+        "hypervisor_used": spec.hypervisor,
+    }
+
+
+def _observed(state: State, spec: DomainSpec, running: bool) -> State:
+    """`state` with what is observed, in the user's spelling where that means the same."""
+    mark = spec.mark
+    cmdline, emulated = split_command_line(spec.cmdline, mark.hostname)
+    before = state.get("cmdline_emulated")
+    return {
+        **state,
+        "name": spec.name,
+        "hostname": mark.hostname,
+        "domain": mark.domain or None,
+        "memory_mib": spec.memory_mib,
+        "vcpus": spec.vcpus,
+        "kernel": spec.kernel,
+        "initrd": spec.initrd,
+        "cmdline": kept(state.get("cmdline"), cmdline, _words),
+        # Under KVM these words are not in use: what they should be is not to be seen.
+        "cmdline_emulated": before if spec.hypervisor == "kvm" else kept(before, emulated or None, _words),
+        "disks": [disk.path for disk in spec.disks],
+        "network": spec.network,
+        "mac": kept(state.get("mac"), spec.mac, str.lower),
+        "address": mark.address,
+        "cluster": mark.cluster or None,
+        "authorized_key": kept(state.get("authorized_key"), spec.authorized_key, str.strip),
+        "running": running,
+        "host_key": mark.host_key or state.get("host_key"),
+        "console_log": spec.console_log,
+        "hypervisor_used": spec.hypervisor,
+    }
+
+
+def _words(text: str | None) -> list[str]:
+    return (text or "").split()

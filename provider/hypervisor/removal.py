@@ -1,0 +1,116 @@
+"""Taking objects away so that nothing of them stays, however far they had come."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from .connection import Connection, errno_of, is_code
+from .domain_xml import DomainSpec, parse_domain
+from .mark import pool_uuids
+from .network_xml import parse_network
+
+log = logging.getLogger(__name__)
+
+
+def remove_domain(connection: Connection, domain: Any) -> None:
+    """Undefine first, then stop: fencing may power on a domain that is only stopped, but not one that is gone."""
+    import libvirt
+
+    flags = (
+        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    )
+    spec = parse_domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+    if domain.isPersistent():
+        domain.undefineFlags(flags)
+    try:
+        domain.destroy()
+    except libvirt.libvirtError as error:
+        # An inactive domain is gone with its definition.
+        if not is_code(error, "VIR_ERR_NO_DOMAIN", "VIR_ERR_OPERATION_INVALID"):
+            raise
+    if spec is not None and spec.console_log:
+        remove_volume(connection, spec.console_log)
+
+
+def remove_domains(connection: Connection, lab: str, chosen: Callable[[DomainSpec], bool]) -> None:
+    """Remove the lab's domains for which `chosen` is true."""
+    import libvirt
+
+    for domain in connection.libvirt.listAllDomains():
+        try:
+            spec = parse_domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
+            if spec is not None and spec.mark.lab == lab and chosen(spec):
+                log.warning("removing the domain %s, left by an interrupted run", spec.name)
+                remove_domain(connection, domain)
+        except libvirt.libvirtError as error:
+            if not is_code(error, "VIR_ERR_NO_DOMAIN"):  # it went meanwhile
+                raise
+
+
+def remove_network(network: Any) -> None:
+    """Stop it (its bridge, dnsmasq and firewall rules go) and forget it."""
+    if network.isPersistent():
+        network.undefine()
+        # An inactive network is gone with its definition.
+    _unless_gone(network.destroy, "VIR_ERR_NO_NETWORK", "VIR_ERR_OPERATION_INVALID")
+
+
+def remove_volume(connection: Connection, path: str) -> None:
+    """Delete the volume at `path` if an active pool knows it."""
+    volume = connection.volume(path)
+    if volume is not None:
+        with connection.pool_lock(volume.storagePoolLookupByVolume().name()):
+            _unless_gone(volume.delete, "VIR_ERR_NO_STORAGE_VOL")
+
+
+def remove_pool(pool: Any, lab: str) -> None:
+    """Delete all that is in the lab's own pool, its directory if we made that, and the pool."""
+    made, _found = pool_uuids(lab, pool.name())
+    if not pool.isActive():
+        _start_unless_directory_gone(pool)
+    if pool.isActive():
+        pool.refresh()
+        for volume in pool.listAllVolumes():
+            _unless_gone(volume.delete, "VIR_ERR_NO_STORAGE_VOL")
+        pool.destroy()
+        if pool.UUIDString() == made:
+            pool.delete()
+    pool.undefine()
+
+
+def sweep(connection: Connection, lab: str) -> None:
+    """Remove everything in libvirt that bears the lab's mark: what runs that were killed may have left."""
+    remove_domains(connection, lab, lambda _spec: True)
+    for network in connection.libvirt.listAllNetworks():
+        _spec, mark = parse_network(network.XMLDesc())
+        if mark is not None and mark.lab == lab:
+            remove_network(network)
+    for pool in connection.libvirt.listAllStoragePools():
+        if pool.UUIDString() in pool_uuids(lab, pool.name()):
+            remove_pool(pool, lab)
+
+
+def _start_unless_directory_gone(pool: Any) -> None:
+    import libvirt
+
+    try:
+        pool.create()
+    except libvirt.libvirtError as error:
+        if errno_of(error) != errno.ENOENT:
+            raise
+
+
+def _unless_gone(action: Callable[[], Any], *gone: str) -> None:
+    import libvirt
+
+    try:
+        action()
+    except libvirt.libvirtError as error:
+        if not is_code(error, *gone):
+            raise
