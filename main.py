@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from cdktf import App, TerraformStack
+from cdktf import App, LocalBackend, TerraformStack
 
 from halab.constructs.lab import Lab
 from halab.constructs.resource import SOURCE, VERSION, HalabProvider
@@ -28,10 +28,15 @@ def settings() -> Settings:
 def build(app: App, chosen: Settings) -> TerraformStack:
     """The stack of one lab."""
     stack = TerraformStack(app, chosen.name)
+    # The state holds the lab's passwords: it stands in a directory that nobody else can enter.
+    directory = CHECKOUT / ".halab"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    directory.chmod(0o700)
+    LocalBackend(stack, path=str(directory / f"terraform.{chosen.name}.tfstate"))
     HalabProvider(
         stack,
         lab=chosen.name,
-        directory=str(CHECKOUT / ".halab"),
+        directory=str(directory),
         uri=chosen.uri,
         hypervisor=chosen.hypervisor,
         time_scale=chosen.time_scale,

@@ -14,7 +14,7 @@ GENERATED = (
 
 def deployed_states(checkout: Path) -> list[Path]:
     """The state files in the checkout that hold resources. ValueError: one of them cannot be read as JSON."""
-    states = sorted(checkout.glob("terraform.*.tfstate"))
+    states = sorted((checkout / ".halab").glob("terraform.*.tfstate"))
     return [state for state in states if state.stat().st_size and json.loads(state.read_text()).get("resources")]
 
 
@@ -26,8 +26,6 @@ def main() -> int:
         return 1
     for name in GENERATED:
         shutil.rmtree(CHECKOUT / name, ignore_errors=False) if (CHECKOUT / name).is_dir() else None
-    for state in CHECKOUT.glob("terraform.*.tfstate*"):
-        state.unlink()
     return 0
 
 

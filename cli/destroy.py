@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from . import libvirt_daemons
+from . import clean, libvirt_daemons
 from .cdktf_run import CdktfRun
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -32,6 +32,9 @@ def _remove_files() -> None:
     """Leaves .halab only if something is in it that is not known here."""
     for name in FILES:
         (LAB / name).unlink(missing_ok=True)
+    if not clean.deployed_states(CHECKOUT):  # their backups hold the passwords of a lab that is gone
+        for state in LAB.glob("terraform.*.tfstate*"):
+            state.unlink()
     if any(LAB.iterdir()):
         print(f"kept in .halab: {', '.join(sorted(path.name for path in LAB.iterdir()))}")
     else:

@@ -21,6 +21,13 @@ def private_directory(path: Path) -> Path:
     return path
 
 
+def close_directory(path: Path) -> None:
+    """Make a directory and the files right in it (Terraform's state among them) their owner's only."""
+    for file in private_directory(path).iterdir():
+        if not file.is_symlink() and stat.S_IMODE(file.stat().st_mode) & 0o077:
+            file.chmod(0o700 if file.is_dir() else 0o600)
+
+
 def write_private(path: Path, content: str, mode: int = 0o600) -> None:
     """Write atomically; nobody else can read it at any moment."""
     private_directory(path.parent)

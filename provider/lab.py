@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from halab.provider.files import close_directory
 from halab.provider.progress import Progress
 from halab.provider.protocol import NUM, STR, Attr, Block, Ctx, Failure, Provider, State
 from halab.provider.registry import resources
@@ -63,6 +64,7 @@ class HalabProvider(Provider):
         self.uri = cfg["uri"] or "qemu:///system"
         self.hypervisor = cfg["hypervisor"] or "auto"
         self.time_scale = float(cfg["time_scale"] or 1.0)
+        close_directory(self.directory)
         self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -137,9 +136,3 @@ def hypervisor() -> Iterator[libvirt.virConnect]:
         yield connection
     finally:
         connection.close()
-
-
-def tfstate(settings: Settings) -> dict[str, Any]:
-    """Terraform's state of the lab."""
-    state: dict[str, Any] = json.loads((CHECKOUT / f"terraform.{settings.name}.tfstate").read_text())
-    return state

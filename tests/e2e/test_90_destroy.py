@@ -12,7 +12,8 @@ def test_destroy_with_a_hung_guest_leaves_nothing(lab: Lab) -> None:
     with hypervisor() as connection:
         connection.lookupByName(f"{lab.settings.name}-{lab.nodes[-1]}").suspend()
         foreign = connection.networkDefineXML(
-            "<network><name>foreign</name><bridge name='foreign0'/><ip address='192.168.99.1' netmask='255.255.255.0'/></network>"
+            "<network><name>foreign</name><bridge name='foreign0'/>"
+            "<ip address='192.168.99.1' netmask='255.255.255.0'/></network>"
         )
         lab.destroy()
         assert connection.listAllDomains() == []

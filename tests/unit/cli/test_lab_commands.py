@@ -12,16 +12,18 @@ from halab.cli.image import image_arguments
 
 
 def test_a_deployed_lab_is_seen_in_its_state(tmp_path: Path) -> None:
-    (tmp_path / "terraform.old.tfstate").write_text(json.dumps({"version": 4, "resources": []}))
-    (tmp_path / "terraform.new.tfstate").write_text(
+    (tmp_path / ".halab").mkdir()
+    (tmp_path / ".halab/terraform.old.tfstate").write_text(json.dumps({"version": 4, "resources": []}))
+    (tmp_path / ".halab/terraform.new.tfstate").write_text(
         json.dumps({"version": 4, "resources": [{"type": "halab_machine"}]})
     )
-    (tmp_path / "terraform.empty.tfstate").touch()
-    assert deployed_states(tmp_path) == [tmp_path / "terraform.new.tfstate"]
+    (tmp_path / ".halab/terraform.empty.tfstate").touch()
+    assert deployed_states(tmp_path) == [tmp_path / ".halab/terraform.new.tfstate"]
 
 
 def test_an_unreadable_state_counts_as_an_error(tmp_path: Path) -> None:
-    (tmp_path / "terraform.a.tfstate").write_text("{")
+    (tmp_path / ".halab").mkdir()
+    (tmp_path / ".halab/terraform.a.tfstate").write_text("{")
     with pytest.raises(ValueError, match="Expecting"):
         deployed_states(tmp_path)
 
