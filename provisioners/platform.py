@@ -31,6 +31,7 @@ class Platform:
     apache_config: str = "/etc/apache2/apache2.conf"
     apache_conf_dir: str = "/etc/apache2/conf-enabled"
     apache_default_site: str | None = "/etc/apache2/sites-enabled/000-default.conf"
+    apache_modules: str = "/usr/lib/apache2/modules"  # absolute, or below Apache's ServerRoot
     apache_user: str = "www-data"
     lio_unit: str = "rtslib-fb-targetctl"
     lio_saveconfig: str = "/etc/rtslib-fb-target/saveconfig.json"
@@ -61,6 +62,7 @@ EL_9 = Platform(
     apache_config="/etc/httpd/conf/httpd.conf",
     apache_conf_dir="/etc/httpd/conf.d",
     apache_default_site=None,
+    apache_modules="modules",
     apache_user="apache",
     lio_unit="target",
     lio_saveconfig="/etc/target/saveconfig.json",

@@ -1,0 +1,121 @@
+"""A GFS2 file system on a logical volume that all nodes of a cluster share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from . import limits
+from .command import script
+from .errors import Conflict, UnexpectedOutput
+from .host import Host
+from .item import Item, attr, with_fields
+from .platform import Platform
+from .steps import Run, Step
+
+# blkid: 2 = no signature. Another node may have added journals: what this node cached of the device is dropped first.
+_LOOK = r"""
+[ -b "$1" ] || exit 0
+echo seen; printf '\036'
+signature=$(blkid --probe --output export "$1") || [ $? = 2 ]
+printf '%s\n\036' "$signature"
+case $signature in *TYPE=gfs2*) blockdev --flushbufs "$1"; gfs2_edit -p journals "$1";; esac
+"""
+# Activated here if Pacemaker does not have it active yet. What was seen as empty is looked at again.
+_MAKE = r"""
+[ -b "$1" ] || lvchange --activate sy "$1"
+found=$(blkid --probe --output value --match-tag TYPE "$1") || [ $? = 2 ]
+[ -z "$found" ] || { echo "$1 holds $found" >&2; exit 4; }
+mkfs.gfs2 -O -q -p lock_dlm -t "$2" -j "$3" -J "$4" "$1"
+"""
+# Journals are added to a mounted file system, on one node.
+_GROW = r"""
+findmnt --source "$1" >/dev/null && exec gfs2_jadd -q -j "$2" "$1"
+[ -b "$1" ] || lvchange --activate sy "$1"
+at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
+rc=0; gfs2_jadd -q -j "$2" "$1" || rc=$?
+umount "$at"; rmdir "$at"; exit $rc
+"""
+_CLEAR = """
+[ -b "$1" ] || lvchange --activate sy "$1"
+wipefs --quiet --all --types gfs2 "$1"
+lvchange --activate n "$1"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gfs2:
+    """A GFS2 file system, locked through DLM. It is never formatted anew in place."""
+
+    cluster: str = attr("Name of the cluster; it stands in the lock table.", replace=True, check=limits.cluster_name)
+    name: str = attr("Name of the file system; it stands in the lock table.", replace=True, check=limits.fs_name)
+    device: str = attr("Block device that is formatted, for example /dev/vg_summit/lv_web.", replace=True)
+    journals: int = attr(
+        "Least number of journals, one for each node that mounts it. They can be added, never removed.",
+        check=limits.between(1, 2 * limits.MAX_NODES),
+    )
+    journal_size_mib: int = attr(
+        "Size of a journal in MiB.",
+        default=32,
+        replace=True,
+        check=limits.between(limits.MIN_JOURNAL_MIB, limits.MAX_JOURNAL_MIB, "MiB"),
+    )
+    uuid: str | None = attr("UUID of the file system.", computed=True, stable=True)
+
+    @property
+    def locktable(self) -> str:
+        return f"{self.cluster}:{self.name}"
+
+
+class Gfs2Item(Item[Gfs2]):
+    spec = Gfs2
+    scope = "cluster"
+    phase = "storage"
+    identity = ("cluster", "name", "device")
+
+    def observe(self, host: Host, wanted: Gfs2) -> Gfs2 | None:
+        return gfs2_seen(host.ask(script(_LOOK, wanted.device)).stdout, wanted, host.name)
+
+    def steps(self, platform: Platform, now: Gfs2 | None, wanted: Gfs2 | None) -> Iterator[Step]:
+        del platform
+        if wanted is None:
+            if now is not None:
+                yield Run(script(_CLEAR, now.device, timeout_s=120))
+        elif now is None:
+            yield Run(
+                script(_MAKE, wanted.device, wanted.locktable, wanted.journals, wanted.journal_size_mib, timeout_s=900)
+            )
+        elif now.journals < wanted.journals:
+            yield Run(script(_GROW, wanted.device, wanted.journals - now.journals, timeout_s=900))
+
+
+def gfs2_seen(text: str, wanted: Gfs2, host: str) -> Gfs2 | None:
+    """A volume that is not active here says nothing about a file system that was made before."""
+    if not text:
+        return wanted if wanted.uuid else None
+    _, signature, journals = text.split("\036")
+    found = dict(line.split("=", 1) for line in signature.splitlines() if "=" in line)
+    if not found:
+        return None
+    if found.get("TYPE") != "gfs2" or found.get("LABEL") != wanted.locktable:
+        raise Conflict(f"{host}: {wanted.device} is not empty", _remedy(found, wanted), "device")
+    count = count_journals(journals)
+    # More journals than asked for are no difference: they cannot go, and they harm nobody.
+    return with_fields(wanted, uuid=found["UUID"], journals=min(count, wanted.journals) or count)
+
+
+def _remedy(found: Mapping[str, str], wanted: Gfs2) -> str:
+    what = " ".join(f"{key}={found[key]}" for key in ("TYPE", "PTTYPE", "LABEL", "UUID") if key in found)
+    return (
+        f"It holds {what}, not a GFS2 file system {wanted.locktable}. Nothing was written. Give another device, or, "
+        f"if what is on it may go, run `wipefs --all {wanted.device}` on a node."
+    )
+
+
+def count_journals(text: str) -> int:
+    """Number of journals that `gfs2_edit -p journals` lists."""
+    found: Iterable[str] = re.findall(r"^journal\d+:", text, re.MULTILINE)
+    if not found:
+        raise UnexpectedOutput("gfs2_edit lists no journals", text[:500])
+    return len(list(found))

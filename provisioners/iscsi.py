@@ -1,0 +1,222 @@
+"""An iSCSI session of an initiator: its name, its node record with CHAP, and the login that comes back at boot.
+
+iscsiadm takes a password on its command line only, where everybody can read it: so the node record, a 0600 file, is
+written here. State is read from that record and from sysfs, since iscsiadm prints for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from . import limits
+from .command import Command, Result, Secret, script
+from .host import Host
+from .item import Item, attr, with_fields
+from .platform import Platform
+from .steps import Await, PutFile, Run, Step
+
+COMPLETE = "complete"
+INITIATOR_FILE = "/etc/iscsi/initiatorname.iscsi"
+# Logins at boot are tried this often, 15 s each: the target may start later than its initiators.
+_LOGIN_TRIES = 20
+
+# key=value lines. Arguments: target, portal, port, folder of node records, login unit, drop-in. Stdin: the password.
+_LOOK = r"""
+IFS= read -r wanted || :
+of() { [ ! -e "$1" ] || IFS= read -r it < "$1" || :; }
+[ ! -e /etc/iscsi/initiatorname.iscsi ] || sed -n 's/^InitiatorName=/initiator=/p' /etc/iscsi/initiatorname.iscsi
+printf 'unit=%s\n' "$(systemctl is-enabled "$5" 2>/dev/null || :)"
+[ ! -e "$6" ] || echo ordered=yes
+for record in "$4/$1/$2,$3,"*/default; do
+  [ -f "$record" ] || continue
+  keys='startup|session\.auth\.authmethod|session\.auth\.username|session\.timeo\.replacement_timeout'
+  sed -n -E "s/^node\.($keys) = /\1=/p" "$record"
+  [ "$(sed -n 's/^node\.session\.auth\.password = //p' "$record")" != "$wanted" ] || echo password=same
+done
+for session in /sys/class/iscsi_session/session*; do
+  it=; of "$session/targetname"; [ "$it" = "$1" ] || continue
+  for connection in "$session"/device/connection*/iscsi_connection/connection*; do
+    it=; of "$connection/persistent_address"; [ "$it" = "$2" ] || continue
+    it=; of "$connection/persistent_port"; [ "$it" = "$3" ] || continue
+    it=; of "$session/state"; echo "state=$it"
+    for lun in "$session"/device/target*/*:0; do
+      it=; of "$lun/wwid"; path=/dev/disk/by-id/wwn-0x${it#naa.}
+      [ ! -b "$path" ] || echo "device=$path"
+    done
+  done
+done
+"""
+# Arguments: target, portal, port, folder of node records, replacement timeout, login tries. Stdin: user, password.
+_LOGIN = r"""
+IFS= read -r user || :; IFS= read -r password || :
+umask 077
+ours='startup|session\.auth\.|session\.timeo\.replacement_timeout|session\.initial_login_retry_max'
+iscsiadm -m discovery -t sendtargets -p "$2:$3" >/dev/null
+for record in "$4/$1/$2,$3,"*/default; do
+  [ -f "$record" ] || { echo "$2:$3 does not offer $1" >&2; exit 4; }
+  { grep -v -E "^(#|node\.($ours))" "$record"
+    echo "node.startup = automatic"
+    echo "node.session.initial_login_retry_max = $6"
+    echo "node.session.timeo.replacement_timeout = $5"
+    if [ -n "$user" ]; then
+      echo "node.session.auth.authmethod = CHAP"
+      printf 'node.session.auth.username = %s\nnode.session.auth.password = %s\n' "$user" "$password"
+    else echo "node.session.auth.authmethod = None"; fi
+  } > "$record.new"
+  mv -f "$record.new" "$record"
+done
+rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --login >/dev/null || rc=$?
+# 15: the session is there already; its timeout is changed in place
+[ $rc = 0 ] || [ $rc = 15 ] || exit $rc
+for session in /sys/class/iscsi_session/session*; do
+  [ "$(cat "$session/targetname")" != "$1" ] || echo "$5" > "$session/recovery_tmo"
+done
+"""
+# 21: there is no such session, or no such record
+_LOGOUT = """
+rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --logout || rc=$?; [ $rc = 0 ] || [ $rc = 21 ] || exit $rc
+rc=0; iscsiadm -m node -T "$1" -p "$2:$3" -o delete || rc=$?; [ $rc = 0 ] || [ $rc = 21 ] || exit $rc
+rm -f "$4"
+"""
+# A running iscsid keeps the name that it started with. The login unit, once active, logs out at shutdown.
+_ENABLE = """
+systemctl enable -q "$1" "$2"
+systemctl try-restart "$1"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A login of one initiator at one target, made anew at each boot before Pacemaker starts."""
+
+    machine: str = attr("UUID of the domain that logs in.", replace=True)
+    initiator_iqn: str = attr("Name of this initiator; no other may have it.", replace=True, check=limits.iqn)
+    target_iqn: str = attr("Name of the target.", replace=True, check=limits.iqn)
+    portal: str = attr("IPv4 address of the target's portal.", replace=True, check=limits.ipv4)
+    port: int = attr("TCP port of the target's portal.", default=3260, replace=True, check=limits.between(1, 65535))
+    chap_user: str | None = attr("CHAP user name; none for a target in demo mode.", default=None)
+    chap_password: Secret | None = attr("CHAP password.", default=None)
+    replacement_timeout_s: int = attr(
+        "How long I/O waits for a lost session before it fails, in seconds.",
+        default=120,
+        check=limits.between(0, 86400),
+    )
+    device: str | None = attr(
+        "Path of LUN 0, /dev/disk/by-id/wwn-0x…; if given, the disk that must appear.", computed=True, stable=True
+    )
+    condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
+
+
+class SessionItem(Item[Session]):
+    spec = Session
+    scope = "machine"
+    phase = "iscsi"
+    identity = ("machine", "portal", "port", "target_iqn")
+
+    def check(self, wanted: Session) -> Iterable[tuple[str, str]]:
+        if (wanted.chap_user is None) != (wanted.chap_password is None):
+            yield "chap_user", "CHAP takes a user and a password: give both, or none."
+
+    def observe(self, host: Host, wanted: Session) -> Session | None:
+        return session_seen(parse_look(host.ask(_look(host.platform, wanted)).stdout), wanted)
+
+    def steps(self, platform: Platform, now: Session | None, wanted: Session | None) -> Iterator[Step]:
+        if wanted is None:
+            if now is not None:
+                yield Run(script(_LOGOUT, now.target_iqn, now.portal, now.port, _drop_in(now), timeout_s=120))
+            return
+        if now is not None and now == with_fields(wanted, device=wanted.device or now.device):
+            return
+        if now is None or now.condition != COMPLETE:
+            unit = platform.iscsi_login_unit
+            yield PutFile(INITIATOR_FILE, f"InitiatorName={wanted.initiator_iqn}\n", 0o600)
+            yield PutFile(_drop_in(wanted), f"[Unit]\nWants={unit}.service\nAfter={unit}.service\n")
+            yield Run(script(_ENABLE, platform.iscsid_unit, unit))
+        yield Run(_login(platform, wanted))
+        yield Await(
+            f"LUN 0 of {wanted.target_iqn}",
+            _look(platform, wanted),
+            ready=lambda seen: _is_there(seen, wanted.device),
+            deadline_s=60,
+            interval_s=0.2,
+        )
+        yield Run(script('systemctl start --no-block "$1"', platform.iscsi_login_unit))
+
+
+def parse_look(text: str) -> Mapping[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def session_seen(seen: Mapping[str, str], wanted: Session) -> Session | None:
+    """None if there is neither a node record nor a session."""
+    if "startup" not in seen and "state" not in seen:
+        return None
+    chap = seen.get("session.auth.authmethod") == "CHAP"
+    user = (seen.get("session.auth.username") or None) if chap else None
+    password = wanted.chap_password if "password" in seen else Secret("")
+    timeout_s = seen.get("session.timeo.replacement_timeout", "")
+    return with_fields(
+        wanted,
+        chap_user=user,
+        chap_password=password if chap else None,
+        replacement_timeout_s=int(timeout_s) if timeout_s.isdigit() else wanted.replacement_timeout_s,
+        device=seen.get("device", wanted.device),
+        condition=next(_faults(seen, wanted), COMPLETE),
+    )
+
+
+def _faults(seen: Mapping[str, str], wanted: Session) -> Iterator[str]:
+    if "state" not in seen:
+        yield "not logged in"
+    elif seen["state"] != "LOGGED_IN":
+        yield f"the session is {seen['state']}"
+    elif "device" not in seen:
+        yield "LUN 0 is not there"
+    if (name := seen.get("initiator", "")) != wanted.initiator_iqn and wanted.initiator_iqn:
+        yield f"{INITIATOR_FILE} says {name or 'nothing'}"
+    if (startup := seen.get("startup", "")) != "automatic":
+        yield f"node.startup is {startup}" if startup else "there is no node record"
+    if seen.get("unit") not in ("enabled", "alias"):
+        yield f"the unit that logs in at boot is {seen.get('unit') or 'missing'}"
+    if "ordered" not in seen:
+        yield "Pacemaker does not wait for the login at boot"
+
+
+def _is_there(result: Result, device: str | None) -> bool:
+    seen = parse_look(result.stdout)
+    return seen.get("state") == "LOGGED_IN" and "device" in seen and device in (None, seen["device"])
+
+
+def _look(platform: Platform, wanted: Session) -> Command:
+    password = wanted.chap_password.reveal() if wanted.chap_password else ""
+    return script(
+        _LOOK,
+        wanted.target_iqn,
+        wanted.portal,
+        wanted.port,
+        platform.iscsi_node_db,
+        platform.iscsi_login_unit,
+        _drop_in(wanted),
+        stdin=Secret(password + "\n"),
+    )
+
+
+def _login(platform: Platform, wanted: Session) -> Command:
+    password = wanted.chap_password.reveal() if wanted.chap_password else ""
+    return script(
+        _LOGIN,
+        wanted.target_iqn,
+        wanted.portal,
+        wanted.port,
+        platform.iscsi_node_db,
+        wanted.replacement_timeout_s,
+        _LOGIN_TRIES,
+        stdin=Secret(f"{wanted.chap_user or ''}\n{password}\n"),
+        timeout_s=180,
+    )
+
+
+def _drop_in(session: Session) -> str:
+    """resource-agents-deps.target is what resource agents put their needs into: Pacemaker starts after it."""
+    return f"/etc/systemd/system/resource-agents-deps.target.d/{session.target_iqn.replace(':', '_')}.conf"
