@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,14 +19,15 @@ _HEAD = '''"""Typed bindings of the provider. Written by `python -m halab.cli.ge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from cdktf import TerraformResourceLifecycle, Token
+from cdktf import TerraformResourceLifecycle
 from constructs import Construct, IDependable
 
 from halab.constructs.resource import HalabResource
 '''
 _TABLE_MARKS = ("<!-- settings -->", "<!-- end of settings -->")
+_TAKEN = frozenset({"node"})  # constructs' own property: such an attribute can be given, but not be referred to
 _SCALARS = {"string": "str", "number": "float", "bool": "bool"}
 
 
@@ -52,7 +54,7 @@ def _binding(type_name: str, block: Block) -> Iterator[str]:
         if attr.nested is not None:
             yield from _typed_dict(_nested_name(cls, name), attr.nested)
     yield f"class {cls}(HalabResource):"
-    yield f'    """{block.doc.splitlines()[0] if block.doc else type_name}"""'
+    yield f'    """{_sentence(block.doc)}"""'
     yield ""
     yield f'    TYPE = "{type_name}"'
     yield ""
@@ -67,6 +69,11 @@ def _binding(type_name: str, block: Block) -> Iterator[str]:
     yield f"        super().__init__(scope, id, {{{values}}}, depends_on, lifecycle)"
     for name, attr in block.attrs.items():
         yield from _getter(name, attr)
+
+
+def _sentence(doc: str) -> str:
+    """The first sentence of a description, on one line."""
+    return re.split(r"(?<=\.)\s", " ".join(doc.split()), maxsplit=1)[0]
 
 
 def _typed_dict(name: str, attrs: Any) -> Iterator[str]:
@@ -102,7 +109,7 @@ def _wire_hint(wire: Any) -> str:
 
 def _getter(name: str, attr: Attr) -> Iterator[str]:
     """Attributes with a plain value can be handed to other resources."""
-    if attr.nested is not None or attr.value_type.wire not in ("string", "number"):
+    if name in _TAKEN or attr.nested is not None or attr.value_type.wire not in ("string", "number"):
         return
     kind, getter = (
         ("str", "get_string_attribute") if attr.value_type.wire == "string" else ("float", "get_number_attribute")
@@ -141,7 +148,7 @@ def _wire_name(wire: Any) -> str:
 def formatted(text: str) -> str:
     """As `ruff format` leaves it."""
     ruff = Path(sys.executable).with_name("ruff")
-    command = [ruff, "format", "--stdin-filename", "constructs/bindings.py", "-"]
+    command = [str(ruff), "format", "--stdin-filename", "constructs/bindings.py", "-"]
     return subprocess.run(command, input=text, text=True, check=True, capture_output=True).stdout
 
 

@@ -59,11 +59,11 @@ class Baseline(Construct):
             self,
             f"{place.name}_ssh_trust",
             machine=self._machines.by_name[place.name].id,
+            domain=self._settings.network.domain,
             peers=[
                 {
                     "name": p.name,
                     "address": p.address,
-                    "domain": self._settings.network.domain,
                     "host_key": self._machines.by_name[p.name].host_key,
                     "user_key": self.hosts[p.name].ssh_public_key,
                 }

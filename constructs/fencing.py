@@ -47,7 +47,7 @@ class RedfishFencing(Construct):
             f"{node.name}_fencing_password",
             machine=machine.id,
             path=_PASSWORD_SCRIPT,
-            content=f"#!/bin/sh\necho '{self._password.value}'\n",
+            sensitive_content=f"#!/bin/sh\necho '{self._password.value}'\n",
             mode="0700",
         )
         return [trust, script]
@@ -61,8 +61,6 @@ class RedfishFencing(Construct):
             "username": _USER,
             "password_script": _PASSWORD_SCRIPT,
             "systems_uri": f"/redfish/v1/Systems/{machine.id}",
-            "pcmk_host_list": node.name,
-            **({"pcmk_delay_base": f"{delay_s}s"} if delay_s else {}),
             **({"power_wait": str(fencing.power_wait_s)} if fencing.power_wait_s else {}),
         }
         return bindings.Stonith(
@@ -72,6 +70,8 @@ class RedfishFencing(Construct):
             name=f"fence-{node.name}",
             agent="fence_redfish",
             params=params,
+            node=node.name,
+            delay=f"{delay_s}s" if delay_s else None,
             machine=machine.id,
             operations=[{"name": "monitor", "interval": "60s", "timeout": "60s"}],
             # A node does not watch the device that fences it.

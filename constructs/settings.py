@@ -165,7 +165,7 @@ def load(context: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
     problems: list[str] = []
     given = _flatten(context, problems)
     given.update(_from_environment(environment, problems))
-    settings = _build(Settings, "", given, problems)
+    settings: Settings = _build(Settings, "", given, problems)
     problems += [f"{name}: unknown setting{_nearest(name)}" for name in given if name not in names()]
     if not problems:
         problems += _together(settings)

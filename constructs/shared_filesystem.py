@@ -12,8 +12,8 @@ from halab.constructs.shared_storage import SharedStorage
 
 MOUNT_POINT = "/var/www/html"
 # Emulated nodes are slow to start anything: these are upper limits, not waits.
-_START = {"name": "start", "interval": "0s", "timeout": "180s"}
-_STOP = {"name": "stop", "interval": "0s", "timeout": "180s"}
+_START: bindings.ClonePrimitivesOperations = {"name": "start", "interval": "0s", "timeout": "180s"}
+_STOP: bindings.ClonePrimitivesOperations = {"name": "stop", "interval": "0s", "timeout": "180s"}
 
 
 class SharedFileSystem(Construct):
@@ -51,16 +51,17 @@ class SharedFileSystem(Construct):
             self,
             "gfs2",
             cluster=cluster.name,
-            fs_name=settings.gfs2.name,
+            name=settings.gfs2.name,
             device=lv.path,
             journals=settings.journals,
-            journal_mib=settings.gfs2.journal_mib,
+            journal_size_mib=settings.gfs2.journal_mib,
         )
         self.clone = f"{settings.name}-{settings.gfs2.name}-clone"
         self.mounted = self._mount(vg, lv, [gfs2, *fencing])
 
     def _locking(self, after: list[IDependable]) -> bindings.Clone:
         name = self._settings.name
+        monitor: bindings.ClonePrimitivesOperations
         monitor = {"name": "monitor", "interval": "30s", "timeout": "60s", "on_fail": "fence"}
         return bindings.Clone(
             self,
@@ -79,7 +80,7 @@ class SharedFileSystem(Construct):
     def _mount(self, vg: bindings.SharedVg, lv: bindings.LogicalVolume, after: list[IDependable]) -> bindings.Clone:
         name, fs = self._settings.name, self._settings.gfs2.name
         locking = f"{name}-locking-clone"
-        activate = {
+        activate: bindings.ClonePrimitives = {
             "name": f"{name}-lv-web",
             "agent": "ocf:heartbeat:LVM-activate",
             "params": {
@@ -90,7 +91,7 @@ class SharedFileSystem(Construct):
             },
             "operations": [{"name": "monitor", "interval": "30s", "timeout": "90s"}, _START, _STOP],
         }
-        mount = {
+        mount: bindings.ClonePrimitives = {
             "name": f"{name}-{fs}",
             "agent": "ocf:heartbeat:Filesystem",
             "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": "noatime"},
@@ -107,7 +108,7 @@ class SharedFileSystem(Construct):
             name=self.clone,
             group_name=f"{name}-shared-fs",
             meta={"interleave": "true"},
-            primitives=[activate, mount],  # type: ignore[list-item]
+            primitives=[activate, mount],
             after=[{"resource": locking}],
             colocations=[{"with_resource": locking, "score": "INFINITY"}],
             depends_on=after,

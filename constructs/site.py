@@ -36,6 +36,7 @@ class Site(Construct):
                 f"node{number}_site",
                 machine=machine.id,
                 document_root=MOUNT_POINT,
+                served_by=f"node{number}",
                 server_name=f"www.{settings.network.domain}",
                 depends_on=[baseline.hosts[f"node{number}"]],
             )
@@ -64,6 +65,7 @@ class Site(Construct):
                 self,
                 "page",
                 cluster=self._cluster.name,
+                mount_point=MOUNT_POINT,
                 path=f"{MOUNT_POINT}/index.html",
                 content=f"{self._settings.gfs2.name}\n",
                 depends_on=[shared.mounted],
@@ -72,13 +74,13 @@ class Site(Construct):
 
     def _group(self, shared: SharedFileSystem | None, after: list[IDependable]) -> bindings.Group:
         name, settings = self._settings.name, self._settings
-        address = {
+        address: bindings.GroupPrimitives = {
             "name": f"{name}-ip",
             "agent": "ocf:heartbeat:IPaddr2",
             "params": {"ip": settings.site_address, "cidr_netmask": str(settings.net.prefixlen)},
             "operations": [{"name": "monitor", "interval": "10s", "timeout": "60s"}],
         }
-        httpd = {
+        httpd: bindings.GroupPrimitives = {
             "name": f"{name}-apache",
             "agent": "ocf:heartbeat:apache",
             "params": {"configfile": "/etc/apache2/apache2.conf", "statusurl": _STATUS_URL},
@@ -93,7 +95,7 @@ class Site(Construct):
             "site",
             cluster=self._cluster.name,
             name=f"{name}-site",
-            primitives=[address, httpd],  # type: ignore[list-item]
+            primitives=[address, httpd],
             after=[{"resource": shared.clone}] if shared else [],
             colocations=[{"with_resource": shared.clone, "score": "INFINITY"}] if shared else [],
             depends_on=after,

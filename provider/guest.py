@@ -105,9 +105,10 @@ class GuestResource(Resource):
         values = id.split(":", len(names) - 1)
         if len(values) != len(names):
             raise Failure(f"Cannot import {self.type}", f"The id is {':'.join(names)}, not {id!r}.")
-        hints = specs.hints(self._item.spec)
+        spec: type = self._item.spec
+        hints = specs.hints(spec)
         given = {n: int(v) if hints[n] is int else v for n, v in zip(names, values, strict=True)}
-        wanted = specs.blank(self._item.spec, **given)
+        wanted = specs.blank(spec, **given)
         observed = self._item.observe(self._host(ctx, specs.encode(wanted)), wanted)
         if observed is None:
             raise Failure("Nothing to import", f"There is no {self.type} {id!r}.")

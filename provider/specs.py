@@ -61,8 +61,8 @@ def blank(spec: type, **given: Any) -> Any:
 
 def zero(hint: Any) -> Any:
     """The empty value of a type."""
-    if dataclasses.is_dataclass(hint):
-        return decode(typing.cast(type, hint), {})
+    if _is_object(hint):
+        return decode(hint, {})
     if typing.get_origin(hint) in (tuple, list):
         return ()
     if _is_mapping(hint):
@@ -87,7 +87,7 @@ def _attribute(hint: Any, field: dataclasses.Field[Any]) -> Attr:
     default = _default(field)
     optional = meta.get("optional", _has_default(field))
     element, nesting = _element(hint)
-    nested = _attributes(element) if dataclasses.is_dataclass(element) else None
+    nested = _attributes(element) if _is_object(element) else None
     return Attr(
         None if nested else _type(hint),
         required=not optional and not meta["computed"],
@@ -131,6 +131,10 @@ def _type(hint: Any) -> Any:
     return _SCALARS[hint]
 
 
+def _is_object(hint: Any) -> bool:
+    return dataclasses.is_dataclass(hint) and hint is not Secret
+
+
 def _is_mapping(hint: Any) -> bool:
     origin = typing.get_origin(hint)
     return isinstance(origin, type) and issubclass(origin, Mapping)
@@ -146,8 +150,8 @@ def _bare(hint: Any) -> Any:
 def _decode(hint: Any, value: Any) -> Any:
     if hint is Secret:
         return Secret(value)
-    if dataclasses.is_dataclass(hint):
-        return decode(typing.cast(type, hint), value)
+    if _is_object(hint):
+        return decode(hint, value)
     if typing.get_origin(hint) in (tuple, list):
         inner = _bare(typing.get_args(hint)[0])
         return tuple(_decode(inner, element) for element in value)

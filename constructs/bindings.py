@@ -1,0 +1,2166 @@
+"""Typed bindings of the provider. Written by `python -m halab.cli.generate`: change the specs, not this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from cdktf import TerraformResourceLifecycle
+from constructs import Construct, IDependable
+
+from halab.constructs.resource import HalabResource
+
+
+class CaCertificate(HalabResource):
+    """A CA certificate in the system's trust store."""
+
+    TYPE = "halab_ca_certificate"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        name: str,
+        pem: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"machine": machine, "name": name, "pem": pem}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def pem(self) -> str:
+        return self.get_string_attribute("pem")
+
+
+class CloneLocations(TypedDict, total=False):
+    node: str
+    score: str | None
+
+
+class CloneColocations(TypedDict, total=False):
+    with_resource: str
+    score: str | None
+
+
+class CloneAfter(TypedDict, total=False):
+    resource: str
+    kind: str | None
+
+
+class ClonePrimitivesOperations(TypedDict, total=False):
+    name: str
+    interval: str | None
+    timeout: str | None
+    on_fail: str | None
+
+
+class ClonePrimitives(TypedDict, total=False):
+    name: str
+    agent: str
+    params: Mapping[str, str] | None
+    meta: Mapping[str, str] | None
+    operations: Sequence[ClonePrimitivesOperations] | None
+
+
+class Clone(HalabResource):
+    """A primitive, or a group of them, that runs on several nodes at once."""
+
+    TYPE = "halab_clone"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        name: str,
+        primitives: Sequence[ClonePrimitives],
+        locations: Sequence[CloneLocations] | None = None,
+        colocations: Sequence[CloneColocations] | None = None,
+        after: Sequence[CloneAfter] | None = None,
+        bans: Sequence[str] | None = None,
+        wait: bool | None = None,
+        wait_s: float | None = None,
+        group_name: str | None = None,
+        meta: Mapping[str, str] | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "cluster": cluster,
+                "name": name,
+                "locations": locations,
+                "colocations": colocations,
+                "after": after,
+                "bans": bans,
+                "wait": wait,
+                "wait_s": wait_s,
+                "primitives": primitives,
+                "group_name": group_name,
+                "meta": meta,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def wait_s(self) -> float:
+        return self.get_number_attribute("wait_s")
+
+    @property
+    def group_name(self) -> str:
+        return self.get_string_attribute("group_name")
+
+
+class ClusterMembers(TypedDict):
+    name: str
+    address: str
+    node_id: float
+
+
+class Cluster(HalabResource):
+    """What a Corosync cluster is: its name, its members, its keys."""
+
+    TYPE = "halab_cluster"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        members: Sequence[ClusterMembers],
+        token_ms: float | None = None,
+        hypervisor: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"name": name, "token_ms": token_ms, "hypervisor": hypervisor, "members": members},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def token_ms(self) -> float:
+        return self.get_number_attribute("token_ms")
+
+    @property
+    def hypervisor(self) -> str:
+        return self.get_string_attribute("hypervisor")
+
+    @property
+    def corosync_conf(self) -> str:
+        return self.get_string_attribute("corosync_conf")
+
+    @property
+    def corosync_authkey(self) -> str:
+        return self.get_string_attribute("corosync_authkey")
+
+    @property
+    def pacemaker_authkey(self) -> str:
+        return self.get_string_attribute("pacemaker_authkey")
+
+
+class ClusterFile(HalabResource):
+    """A text file in a file system that the cluster mounts; written once, seen by all nodes."""
+
+    TYPE = "halab_cluster_file"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        mount_point: str,
+        path: str,
+        content: str,
+        mode: str | None = None,
+        owner: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "cluster": cluster,
+                "mount_point": mount_point,
+                "path": path,
+                "content": content,
+                "mode": mode,
+                "owner": owner,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def mount_point(self) -> str:
+        return self.get_string_attribute("mount_point")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
+
+    @property
+    def content(self) -> str:
+        return self.get_string_attribute("content")
+
+    @property
+    def mode(self) -> str:
+        return self.get_string_attribute("mode")
+
+    @property
+    def owner(self) -> str:
+        return self.get_string_attribute("owner")
+
+
+class ClusterMember(HalabResource):
+    """A machine as a node of a cluster."""
+
+    TYPE = "halab_cluster_member"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        cluster: str,
+        name: str,
+        corosync_conf: str,
+        corosync_authkey: str,
+        pacemaker_authkey: str,
+        enabled: bool | None = None,
+        running: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "cluster": cluster,
+                "name": name,
+                "corosync_conf": corosync_conf,
+                "corosync_authkey": corosync_authkey,
+                "pacemaker_authkey": pacemaker_authkey,
+                "enabled": enabled,
+                "running": running,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def corosync_conf(self) -> str:
+        return self.get_string_attribute("corosync_conf")
+
+    @property
+    def corosync_authkey(self) -> str:
+        return self.get_string_attribute("corosync_authkey")
+
+    @property
+    def pacemaker_authkey(self) -> str:
+        return self.get_string_attribute("pacemaker_authkey")
+
+
+class ClusterProperty(HalabResource):
+    """One property of the cluster as a whole, for example no-quorum-policy."""
+
+    TYPE = "halab_cluster_property"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        name: str,
+        value: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"cluster": cluster, "name": name, "value": value}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def value(self) -> str:
+        return self.get_string_attribute("value")
+
+
+class Colocation(HalabResource):
+    """A resource runs on the node where another one runs."""
+
+    TYPE = "halab_colocation"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        resource: str,
+        with_resource: str,
+        score: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"cluster": cluster, "resource": resource, "with_resource": with_resource, "score": score},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def resource(self) -> str:
+        return self.get_string_attribute("resource")
+
+    @property
+    def with_resource(self) -> str:
+        return self.get_string_attribute("with_resource")
+
+    @property
+    def score(self) -> str:
+        return self.get_string_attribute("score")
+
+
+class FencingEndpoint(HalabResource):
+    """Redfish service on the hypervisor that switches this lab's machines off and on, for fence_redfish."""
+
+    TYPE = "halab_fencing_endpoint"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        address: str,
+        username: str,
+        password: str,
+        machines: Sequence[str],
+        name: str | None = None,
+        port: float | None = None,
+        running: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "name": name,
+                "address": address,
+                "port": port,
+                "username": username,
+                "password": password,
+                "machines": machines,
+                "running": running,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def address(self) -> str:
+        return self.get_string_attribute("address")
+
+    @property
+    def port(self) -> float:
+        return self.get_number_attribute("port")
+
+    @property
+    def username(self) -> str:
+        return self.get_string_attribute("username")
+
+    @property
+    def password(self) -> str:
+        return self.get_string_attribute("password")
+
+    @property
+    def ca_certificate(self) -> str:
+        return self.get_string_attribute("ca_certificate")
+
+    @property
+    def url(self) -> str:
+        return self.get_string_attribute("url")
+
+
+class FencingLevel(HalabResource):
+    """Devices that fence a node together; the next level is tried when one of them fails."""
+
+    TYPE = "halab_fencing_level"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        node: str,
+        level: float,
+        devices: Sequence[str],
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"cluster": cluster, "node": node, "level": level, "devices": devices}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def level(self) -> float:
+        return self.get_number_attribute("level")
+
+
+class File(HalabResource):
+    """A text file on a machine."""
+
+    TYPE = "halab_file"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        path: str,
+        content: str | None = None,
+        sensitive_content: str | None = None,
+        mode: str | None = None,
+        owner: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "path": path,
+                "content": content,
+                "sensitive_content": sensitive_content,
+                "mode": mode,
+                "owner": owner,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
+
+    @property
+    def content(self) -> str:
+        return self.get_string_attribute("content")
+
+    @property
+    def sensitive_content(self) -> str:
+        return self.get_string_attribute("sensitive_content")
+
+    @property
+    def mode(self) -> str:
+        return self.get_string_attribute("mode")
+
+    @property
+    def owner(self) -> str:
+        return self.get_string_attribute("owner")
+
+
+class Gfs2(HalabResource):
+    """A GFS2 file system, locked through DLM."""
+
+    TYPE = "halab_gfs2"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        name: str,
+        device: str,
+        journals: float,
+        journal_size_mib: float | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "cluster": cluster,
+                "name": name,
+                "device": device,
+                "journals": journals,
+                "journal_size_mib": journal_size_mib,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def journals(self) -> float:
+        return self.get_number_attribute("journals")
+
+    @property
+    def journal_size_mib(self) -> float:
+        return self.get_number_attribute("journal_size_mib")
+
+    @property
+    def uuid(self) -> str:
+        return self.get_string_attribute("uuid")
+
+
+class GroupLocations(TypedDict, total=False):
+    node: str
+    score: str | None
+
+
+class GroupColocations(TypedDict, total=False):
+    with_resource: str
+    score: str | None
+
+
+class GroupAfter(TypedDict, total=False):
+    resource: str
+    kind: str | None
+
+
+class GroupPrimitivesOperations(TypedDict, total=False):
+    name: str
+    interval: str | None
+    timeout: str | None
+    on_fail: str | None
+
+
+class GroupPrimitives(TypedDict, total=False):
+    name: str
+    agent: str
+    params: Mapping[str, str] | None
+    meta: Mapping[str, str] | None
+    operations: Sequence[GroupPrimitivesOperations] | None
+
+
+class Group(HalabResource):
+    """Primitives that run together on one node, started in the order in which they stand here."""
+
+    TYPE = "halab_group"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        name: str,
+        primitives: Sequence[GroupPrimitives],
+        locations: Sequence[GroupLocations] | None = None,
+        colocations: Sequence[GroupColocations] | None = None,
+        after: Sequence[GroupAfter] | None = None,
+        bans: Sequence[str] | None = None,
+        wait: bool | None = None,
+        wait_s: float | None = None,
+        meta: Mapping[str, str] | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "cluster": cluster,
+                "name": name,
+                "locations": locations,
+                "colocations": colocations,
+                "after": after,
+                "bans": bans,
+                "wait": wait,
+                "wait_s": wait_s,
+                "primitives": primitives,
+                "meta": meta,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def wait_s(self) -> float:
+        return self.get_number_attribute("wait_s")
+
+
+class HostHosts(TypedDict):
+    name: str
+    address: str
+
+
+class Host(HalabResource):
+    """Names, time, SSH key and firewall of a host."""
+
+    TYPE = "halab_host"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        hostname: str,
+        domain: str,
+        hosts: Sequence[HostHosts],
+        time_source: str | None = None,
+        time_clients: str | None = None,
+        firewall: str | None = None,
+        firewall_open: Sequence[str] | None = None,
+        firewall_sources: Sequence[str] | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "hostname": hostname,
+                "domain": domain,
+                "hosts": hosts,
+                "time_source": time_source,
+                "time_clients": time_clients,
+                "firewall": firewall,
+                "firewall_open": firewall_open,
+                "firewall_sources": firewall_sources,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def hostname(self) -> str:
+        return self.get_string_attribute("hostname")
+
+    @property
+    def domain(self) -> str:
+        return self.get_string_attribute("domain")
+
+    @property
+    def time_source(self) -> str:
+        return self.get_string_attribute("time_source")
+
+    @property
+    def time_clients(self) -> str:
+        return self.get_string_attribute("time_clients")
+
+    @property
+    def firewall(self) -> str:
+        return self.get_string_attribute("firewall")
+
+    @property
+    def ssh_public_key(self) -> str:
+        return self.get_string_attribute("ssh_public_key")
+
+
+class Image(HalabResource):
+    """A base image in the lab's pool."""
+
+    TYPE = "halab_image"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        pool: str,
+        source: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"name": name, "pool": pool, "source": source}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def pool(self) -> str:
+        return self.get_string_attribute("pool")
+
+    @property
+    def source(self) -> str:
+        return self.get_string_attribute("source")
+
+    @property
+    def recipe(self) -> str:
+        return self.get_string_attribute("recipe")
+
+    @property
+    def disk(self) -> str:
+        return self.get_string_attribute("disk")
+
+    @property
+    def kernel(self) -> str:
+        return self.get_string_attribute("kernel")
+
+    @property
+    def initrd(self) -> str:
+        return self.get_string_attribute("initrd")
+
+    @property
+    def cmdline(self) -> str:
+        return self.get_string_attribute("cmdline")
+
+    @property
+    def cmdline_emulated(self) -> str:
+        return self.get_string_attribute("cmdline_emulated")
+
+    @property
+    def virtual_size_bytes(self) -> float:
+        return self.get_number_attribute("virtual_size_bytes")
+
+
+class IscsiAcl(HalabResource):
+    """What one initiator may do: log in with CHAP and use LUN 0."""
+
+    TYPE = "halab_iscsi_acl"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        target_iqn: str,
+        initiator_iqn: str,
+        chap_user: str,
+        chap_password: str,
+        node: str | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "target_iqn": target_iqn,
+                "initiator_iqn": initiator_iqn,
+                "chap_user": chap_user,
+                "chap_password": chap_password,
+                "node": node,
+                "condition": condition,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def target_iqn(self) -> str:
+        return self.get_string_attribute("target_iqn")
+
+    @property
+    def initiator_iqn(self) -> str:
+        return self.get_string_attribute("initiator_iqn")
+
+    @property
+    def chap_user(self) -> str:
+        return self.get_string_attribute("chap_user")
+
+    @property
+    def chap_password(self) -> str:
+        return self.get_string_attribute("chap_password")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class IscsiSession(HalabResource):
+    """A login of one initiator at one target, made anew at each boot before Pacemaker starts."""
+
+    TYPE = "halab_iscsi_session"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        initiator_iqn: str,
+        target_iqn: str,
+        portal: str,
+        port: float | None = None,
+        chap_user: str | None = None,
+        chap_password: str | None = None,
+        replacement_timeout_s: float | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "initiator_iqn": initiator_iqn,
+                "target_iqn": target_iqn,
+                "portal": portal,
+                "port": port,
+                "chap_user": chap_user,
+                "chap_password": chap_password,
+                "replacement_timeout_s": replacement_timeout_s,
+                "condition": condition,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def initiator_iqn(self) -> str:
+        return self.get_string_attribute("initiator_iqn")
+
+    @property
+    def target_iqn(self) -> str:
+        return self.get_string_attribute("target_iqn")
+
+    @property
+    def portal(self) -> str:
+        return self.get_string_attribute("portal")
+
+    @property
+    def port(self) -> float:
+        return self.get_number_attribute("port")
+
+    @property
+    def chap_user(self) -> str:
+        return self.get_string_attribute("chap_user")
+
+    @property
+    def chap_password(self) -> str:
+        return self.get_string_attribute("chap_password")
+
+    @property
+    def replacement_timeout_s(self) -> float:
+        return self.get_number_attribute("replacement_timeout_s")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class IscsiTarget(HalabResource):
+    """An iSCSI target that exports one block device as LUN 0, saved and restored at boot."""
+
+    TYPE = "halab_iscsi_target"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        device: str,
+        portal: str,
+        iqn: str | None = None,
+        hostname: str | None = None,
+        port: float | None = None,
+        backstore: str | None = None,
+        demo_mode: bool | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "device": device,
+                "portal": portal,
+                "iqn": iqn,
+                "hostname": hostname,
+                "port": port,
+                "backstore": backstore,
+                "demo_mode": demo_mode,
+                "condition": condition,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def portal(self) -> str:
+        return self.get_string_attribute("portal")
+
+    @property
+    def iqn(self) -> str:
+        return self.get_string_attribute("iqn")
+
+    @property
+    def hostname(self) -> str:
+        return self.get_string_attribute("hostname")
+
+    @property
+    def port(self) -> float:
+        return self.get_number_attribute("port")
+
+    @property
+    def backstore(self) -> str:
+        return self.get_string_attribute("backstore")
+
+    @property
+    def lun_device(self) -> str:
+        return self.get_string_attribute("lun_device")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class Location(HalabResource):
+    """A resource likes or avoids a node."""
+
+    TYPE = "halab_location"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        resource: str,
+        node: str,
+        score: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"cluster": cluster, "resource": resource, "node": node, "score": score}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def resource(self) -> str:
+        return self.get_string_attribute("resource")
+
+    @property
+    def score(self) -> str:
+        return self.get_string_attribute("score")
+
+
+class LogicalVolume(HalabResource):
+    """A linear logical volume in a shared volume group; Pacemaker activates it."""
+
+    TYPE = "halab_logical_volume"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        vg: str,
+        name: str,
+        size: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"cluster": cluster, "vg": vg, "name": name, "size": size}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def vg(self) -> str:
+        return self.get_string_attribute("vg")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def size(self) -> str:
+        return self.get_string_attribute("size")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
+
+    @property
+    def uuid(self) -> str:
+        return self.get_string_attribute("uuid")
+
+
+class LvmHost(HalabResource):
+    """LVM on a node asks lvmlockd for its locks."""
+
+    TYPE = "halab_lvm_host"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"machine": machine}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+
+class Machine(HalabResource):
+    """A virtual machine (q35, virtio, serial console, watchdog) that boots a kernel directly."""
+
+    TYPE = "halab_machine"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        hostname: str,
+        memory_mib: float,
+        kernel: str,
+        initrd: str,
+        cmdline: str,
+        disks: Sequence[str],
+        network: str,
+        mac: str,
+        address: str,
+        authorized_key: str,
+        domain: str | None = None,
+        vcpus: float | None = None,
+        cmdline_emulated: str | None = None,
+        cluster: str | None = None,
+        hypervisor: str | None = None,
+        running: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "name": name,
+                "hostname": hostname,
+                "domain": domain,
+                "memory_mib": memory_mib,
+                "vcpus": vcpus,
+                "kernel": kernel,
+                "initrd": initrd,
+                "cmdline": cmdline,
+                "cmdline_emulated": cmdline_emulated,
+                "disks": disks,
+                "network": network,
+                "mac": mac,
+                "address": address,
+                "cluster": cluster,
+                "authorized_key": authorized_key,
+                "hypervisor": hypervisor,
+                "running": running,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def hostname(self) -> str:
+        return self.get_string_attribute("hostname")
+
+    @property
+    def domain(self) -> str:
+        return self.get_string_attribute("domain")
+
+    @property
+    def memory_mib(self) -> float:
+        return self.get_number_attribute("memory_mib")
+
+    @property
+    def vcpus(self) -> float:
+        return self.get_number_attribute("vcpus")
+
+    @property
+    def kernel(self) -> str:
+        return self.get_string_attribute("kernel")
+
+    @property
+    def initrd(self) -> str:
+        return self.get_string_attribute("initrd")
+
+    @property
+    def cmdline(self) -> str:
+        return self.get_string_attribute("cmdline")
+
+    @property
+    def cmdline_emulated(self) -> str:
+        return self.get_string_attribute("cmdline_emulated")
+
+    @property
+    def network(self) -> str:
+        return self.get_string_attribute("network")
+
+    @property
+    def mac(self) -> str:
+        return self.get_string_attribute("mac")
+
+    @property
+    def address(self) -> str:
+        return self.get_string_attribute("address")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def authorized_key(self) -> str:
+        return self.get_string_attribute("authorized_key")
+
+    @property
+    def hypervisor(self) -> str:
+        return self.get_string_attribute("hypervisor")
+
+    @property
+    def host_key(self) -> str:
+        return self.get_string_attribute("host_key")
+
+    @property
+    def console_log(self) -> str:
+        return self.get_string_attribute("console_log")
+
+    @property
+    def hypervisor_used(self) -> str:
+        return self.get_string_attribute("hypervisor_used")
+
+
+class NetworkHosts(TypedDict):
+    name: str
+    mac: str
+    address: str
+
+
+class Network(HalabResource):
+    """A libvirt network with one IPv4 subnet, DHCP reservations and DNS for the lab's machines."""
+
+    TYPE = "halab_network"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        cidr: str,
+        mode: str | None = None,
+        domain: str | None = None,
+        bridge: str | None = None,
+        hosts: Sequence[NetworkHosts] | None = None,
+        dhcp_start: str | None = None,
+        dhcp_end: str | None = None,
+        active: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "name": name,
+                "cidr": cidr,
+                "mode": mode,
+                "domain": domain,
+                "bridge": bridge,
+                "hosts": hosts,
+                "dhcp_start": dhcp_start,
+                "dhcp_end": dhcp_end,
+                "active": active,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def cidr(self) -> str:
+        return self.get_string_attribute("cidr")
+
+    @property
+    def mode(self) -> str:
+        return self.get_string_attribute("mode")
+
+    @property
+    def domain(self) -> str:
+        return self.get_string_attribute("domain")
+
+    @property
+    def bridge(self) -> str:
+        return self.get_string_attribute("bridge")
+
+    @property
+    def dhcp_start(self) -> str:
+        return self.get_string_attribute("dhcp_start")
+
+    @property
+    def dhcp_end(self) -> str:
+        return self.get_string_attribute("dhcp_end")
+
+    @property
+    def gateway(self) -> str:
+        return self.get_string_attribute("gateway")
+
+
+class Order(HalabResource):
+    """A resource starts before another one, and stops after it."""
+
+    TYPE = "halab_order"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        first: str,
+        then: str,
+        kind: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"cluster": cluster, "first": first, "then": then, "kind": kind}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def first(self) -> str:
+        return self.get_string_attribute("first")
+
+    @property
+    def then(self) -> str:
+        return self.get_string_attribute("then")
+
+    @property
+    def kind(self) -> str:
+        return self.get_string_attribute("kind")
+
+
+class Packages(HalabResource):
+    """Packages that have to be installed; which version is left to the distribution."""
+
+    TYPE = "halab_packages"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        names: Sequence[str],
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"machine": machine, "names": names}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+
+class Partition(HalabResource):
+    """The only partition of a disk of one machine."""
+
+    TYPE = "halab_partition"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        device: str,
+        label: str | None = None,
+        number: float | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"machine": machine, "device": device, "label": label, "number": number, "condition": condition},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def label(self) -> str:
+        return self.get_string_attribute("label")
+
+    @property
+    def number(self) -> float:
+        return self.get_number_attribute("number")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
+
+    @property
+    def uuid(self) -> str:
+        return self.get_string_attribute("uuid")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class PcsdNodes(TypedDict):
+    name: str
+    address: str
+
+
+class Pcsd(HalabResource):
+    """pcsd on a node."""
+
+    TYPE = "halab_pcsd"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        cluster: str,
+        nodes: Sequence[PcsdNodes],
+        hacluster_password: str,
+        token: str,
+        enabled: bool | None = None,
+        running: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "cluster": cluster,
+                "nodes": nodes,
+                "hacluster_password": hacluster_password,
+                "token": token,
+                "enabled": enabled,
+                "running": running,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def hacluster_password(self) -> str:
+        return self.get_string_attribute("hacluster_password")
+
+    @property
+    def token(self) -> str:
+        return self.get_string_attribute("token")
+
+
+class Pool(HalabResource):
+    """A libvirt storage pool in a directory of its own."""
+
+    TYPE = "halab_pool"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        path: str,
+        active: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"name": name, "path": path, "active": active}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
+
+
+class PrimitiveLocations(TypedDict, total=False):
+    node: str
+    score: str | None
+
+
+class PrimitiveColocations(TypedDict, total=False):
+    with_resource: str
+    score: str | None
+
+
+class PrimitiveAfter(TypedDict, total=False):
+    resource: str
+    kind: str | None
+
+
+class PrimitiveOperations(TypedDict, total=False):
+    name: str
+    interval: str | None
+    timeout: str | None
+    on_fail: str | None
+
+
+class Primitive(HalabResource):
+    """One resource that an agent starts, stops and watches."""
+
+    TYPE = "halab_primitive"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        name: str,
+        agent: str,
+        locations: Sequence[PrimitiveLocations] | None = None,
+        colocations: Sequence[PrimitiveColocations] | None = None,
+        after: Sequence[PrimitiveAfter] | None = None,
+        bans: Sequence[str] | None = None,
+        wait: bool | None = None,
+        wait_s: float | None = None,
+        params: Mapping[str, str] | None = None,
+        meta: Mapping[str, str] | None = None,
+        operations: Sequence[PrimitiveOperations] | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "cluster": cluster,
+                "name": name,
+                "locations": locations,
+                "colocations": colocations,
+                "after": after,
+                "bans": bans,
+                "wait": wait,
+                "wait_s": wait_s,
+                "agent": agent,
+                "params": params,
+                "meta": meta,
+                "operations": operations,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def wait_s(self) -> float:
+        return self.get_number_attribute("wait_s")
+
+    @property
+    def agent(self) -> str:
+        return self.get_string_attribute("agent")
+
+
+class Secret(HalabResource):
+    """A random password, made once."""
+
+    TYPE = "halab_secret"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        length: float | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"name": name, "length": length}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def length(self) -> float:
+        return self.get_number_attribute("length")
+
+    @property
+    def value(self) -> str:
+        return self.get_string_attribute("value")
+
+
+class Service(HalabResource):
+    """State of a unit."""
+
+    TYPE = "halab_service"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        name: str,
+        enabled: bool | None = None,
+        running: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"machine": machine, "name": name, "enabled": enabled, "running": running}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+
+class SharedVg(HalabResource):
+    """A volume group on one physical volume that all nodes of a cluster use, locked through DLM."""
+
+    TYPE = "halab_shared_vg"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        name: str,
+        device: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"cluster": cluster, "name": name, "device": device}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def uuid(self) -> str:
+        return self.get_string_attribute("uuid")
+
+
+class Site(HalabResource):
+    """A web site on one node, with a status page for the node itself and a header that names the node."""
+
+    TYPE = "halab_site"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        document_root: str,
+        server_name: str,
+        served_by: str,
+        port: float | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "document_root": document_root,
+                "server_name": server_name,
+                "served_by": served_by,
+                "port": port,
+                "condition": condition,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def document_root(self) -> str:
+        return self.get_string_attribute("document_root")
+
+    @property
+    def server_name(self) -> str:
+        return self.get_string_attribute("server_name")
+
+    @property
+    def served_by(self) -> str:
+        return self.get_string_attribute("served_by")
+
+    @property
+    def port(self) -> float:
+        return self.get_number_attribute("port")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class SshConfigHosts(TypedDict):
+    name: str
+    fqdn: str
+    address: str
+    host_key: str
+
+
+class SshConfig(HalabResource):
+    """An SSH client configuration with pinned host keys: `ssh -F .halab/ssh_config node1`."""
+
+    TYPE = "halab_ssh_config"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        private_key_path: str,
+        hosts: Sequence[SshConfigHosts],
+        intact: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"private_key_path": private_key_path, "hosts": hosts, "intact": intact}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def private_key_path(self) -> str:
+        return self.get_string_attribute("private_key_path")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
+
+
+class SshKey(HalabResource):
+    """An ed25519 key pair."""
+
+    TYPE = "halab_ssh_key"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"name": name}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def private_key_path(self) -> str:
+        return self.get_string_attribute("private_key_path")
+
+    @property
+    def public_key(self) -> str:
+        return self.get_string_attribute("public_key")
+
+
+class SshTrustPeers(TypedDict):
+    name: str
+    address: str
+    host_key: str
+    user_key: str
+
+
+class SshTrust(HalabResource):
+    """Whom a host lets in, and whose host keys it knows."""
+
+    TYPE = "halab_ssh_trust"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        peers: Sequence[SshTrustPeers],
+        domain: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"machine": machine, "domain": domain, "peers": peers}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def domain(self) -> str:
+        return self.get_string_attribute("domain")
+
+
+class StonithLocations(TypedDict, total=False):
+    node: str
+    score: str | None
+
+
+class StonithColocations(TypedDict, total=False):
+    with_resource: str
+    score: str | None
+
+
+class StonithAfter(TypedDict, total=False):
+    resource: str
+    kind: str | None
+
+
+class StonithOperations(TypedDict, total=False):
+    name: str
+    interval: str | None
+    timeout: str | None
+    on_fail: str | None
+
+
+class Stonith(HalabResource):
+    """A STONITH device: it cuts the power of one node."""
+
+    TYPE = "halab_stonith"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        name: str,
+        agent: str,
+        node: str,
+        locations: Sequence[StonithLocations] | None = None,
+        colocations: Sequence[StonithColocations] | None = None,
+        after: Sequence[StonithAfter] | None = None,
+        bans: Sequence[str] | None = None,
+        wait: bool | None = None,
+        wait_s: float | None = None,
+        params: Mapping[str, str] | None = None,
+        meta: Mapping[str, str] | None = None,
+        operations: Sequence[StonithOperations] | None = None,
+        machine: str | None = None,
+        delay: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "cluster": cluster,
+                "name": name,
+                "locations": locations,
+                "colocations": colocations,
+                "after": after,
+                "bans": bans,
+                "wait": wait,
+                "wait_s": wait_s,
+                "agent": agent,
+                "params": params,
+                "meta": meta,
+                "operations": operations,
+                "node": node,
+                "machine": machine,
+                "delay": delay,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def wait_s(self) -> float:
+        return self.get_number_attribute("wait_s")
+
+    @property
+    def agent(self) -> str:
+        return self.get_string_attribute("agent")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def delay(self) -> str:
+        return self.get_string_attribute("delay")
+
+
+class Volume(HalabResource):
+    """A qcow2 disk: blank, or an overlay that starts as a copy of `backing`."""
+
+    TYPE = "halab_volume"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        pool: str,
+        size_bytes: float,
+        backing: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"name": name, "pool": pool, "size_bytes": size_bytes, "backing": backing}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def pool(self) -> str:
+        return self.get_string_attribute("pool")
+
+    @property
+    def size_bytes(self) -> float:
+        return self.get_number_attribute("size_bytes")
+
+    @property
+    def backing(self) -> str:
+        return self.get_string_attribute("backing")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
