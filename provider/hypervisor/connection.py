@@ -139,6 +139,11 @@ def is_code(error: Exception, *names: str) -> bool:
     return error.get_error_code() in {getattr(libvirt, name) for name in names}
 
 
+def has_file(volume: Any) -> bool:
+    """Whether a volume's file is really there: a pool lists what it saw when it was last read."""
+    return _found("VIR_ERR_NO_STORAGE_VOL", volume.info) is not None
+
+
 def errno_of(error: Exception) -> int:
     """The system's error number that libvirt's error carries; 0 for none."""
     return int(getattr(error, "get_int1", lambda: 0)() or 0) if is_code(error, "VIR_ERR_SYSTEM_ERROR") else 0

@@ -11,6 +11,7 @@ from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, State
 from halab.provisioners.errors import ConfigError, UnexpectedOutput
 
 from .checks import absolute_path, object_name
+from .connection import has_file
 from .pool import require_own_pool
 from .removal import remove_volume
 from .resource import LibvirtResource
@@ -64,7 +65,7 @@ class ImageResource(LibvirtResource):
                 STR,
                 required=True,
                 validators=(absolute_path,),
-                doc="Directory with disk.qcow2, vmlinuz, initrd and image.json, as `python -m halab.images build` prints.",
+                doc="Directory with disk.qcow2, vmlinuz, initrd and image.json, as made by `python -m halab.images build`.",
             ),
             "recipe": Attr(STR, computed=True, stable=True, doc="Hash of the recipe it was built from."),
             "disk": Attr(STR, computed=True, stable=True, doc="Path of the disk, for halab_volume.backing."),
@@ -107,7 +108,7 @@ class ImageResource(LibvirtResource):
         if not pool.isActive():
             return state  # not known; the pool's own resource starts it again
         there = [self.connection.volume(path) for path in _volume_paths(state)]
-        return None if any(volume is None for volume in there) else state
+        return state if all(volume is not None and has_file(volume) for volume in there) else None
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:
         del ctx

@@ -42,6 +42,9 @@ def volume_xml(spec: VolumeSpec) -> str:
     ET.SubElement(root, "allocation", unit="bytes").text = "0"
     target = ET.SubElement(root, "target")
     ET.SubElement(target, "format", type=spec.format)
+    if spec.format == "qcow2":
+        _text(target, "compat", "1.1")  # libvirt's default is the format of before 2012
+        ET.SubElement(ET.SubElement(target, "features"), "lazy_refcounts")
     _text(ET.SubElement(target, "permissions"), "mode", "0600")
     if spec.backing:
         backing = ET.SubElement(root, "backingStore")

@@ -8,7 +8,7 @@ from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, State
 from halab.provisioners.errors import ConfigError, Conflict
 
 from .checks import absolute_path, object_name
-from .connection import errno_of
+from .connection import has_file
 from .domain_xml import parse_domain
 from .pool import require_own_pool
 from .removal import remove_volume
@@ -83,7 +83,7 @@ class VolumeResource(LibvirtResource):
         if not pool.isActive():
             return state  # not known; the pool's own resource starts it again
         volume = self.connection.volume_in(pool, state["name"])
-        if volume is None or not _exists(volume):
+        if volume is None or not has_file(volume):
             return None
         now = parse_volume(volume.XMLDesc())
         return {**state, "size_bytes": now.size_bytes, "backing": now.backing or None, "path": now.path}
@@ -156,18 +156,3 @@ def _refuse_other(now: VolumeSpec, wanted: VolumeSpec) -> None:
                 f"virsh vol-delete {now.path}.",
                 None if field == "format" else field,
             )
-
-
-def _exists(volume: Any) -> bool:
-    """Whether the file is really there: a pool lists what it saw when it was last read."""
-    import errno
-
-    import libvirt
-
-    try:
-        volume.info()
-    except libvirt.libvirtError as error:
-        if errno_of(error) == errno.ENOENT:
-            return False
-        raise
-    return True
