@@ -8,14 +8,13 @@ second SIGINT would make terraform give up). The shield stays until then, also w
 
 import errno
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 
 CHUNK_BYTES = 65536
 
@@ -29,49 +28,9 @@ def find_terraform(environment: Mapping[str, str]) -> str:
     raise FileNotFoundError("neither terraform nor tofu is in PATH: install one, or name it in HALAB_TERRAFORM")
 
 
-def copy_while_read(source: int, target: int) -> None:
-    """Copies until the source ends. When nobody reads the target any more, the rest is dropped."""
-    is_read = True
-    while chunk := os.read(source, CHUNK_BYTES):
-        while chunk and is_read:
-            try:
-                chunk = chunk[os.write(target, chunk) :]
-            except OSError as error:
-                if error.errno not in (errno.EIO, errno.EPIPE):  # closed pseudo terminal, closed pipe
-                    raise
-                is_read = False
-
-
-class Stop:
-    """Hands the first signal on to terraform as SIGINT, also one that comes before terraform runs."""
-
-    def __init__(self) -> None:
-        self.terraform: subprocess.Popen[bytes] | None = None
-        self._asked = False
-        self._passed_on = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(number, self._ask)
-
-    def watch(self, terraform: subprocess.Popen[bytes]) -> None:
-        """From now on there is somebody to hand it to."""
-        self.terraform = terraform
-        if self._asked:
-            self._pass_on()
-
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked = True
-        if self.terraform is not None:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
-        if self.terraform is not None and not self._passed_on:
-            self._passed_on = True
-            self.terraform.send_signal(signal.SIGINT)
-
-
 def run(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Terraform's exit code; 128 + N when signal N ended it."""
-    stop = Stop()
+    wake = _stop_signals()
     output, output_end = os.pipe()
     errors, errors_end = os.pipe()
     terraform = subprocess.Popen(
@@ -83,15 +42,55 @@ def run(arguments: list[str], environment: Mapping[str, str]) -> int:
         start_new_session=True,
         restore_signals=False,  # SIGPIPE stays ignored: without the shield, nobody reads what terraform prints
     )
-    stop.watch(terraform)
     os.close(output_end)
     os.close(errors_end)
-    error_copy = threading.Thread(target=copy_while_read, args=(errors, 2))
-    error_copy.start()
-    copy_while_read(output, 1)
-    error_copy.join()
+    _pass_through(terraform, {output: 1, errors: 2}, wake)
     code = terraform.wait()
     return code if code >= 0 else 128 - code
+
+
+def _stop_signals() -> int:
+    """A descriptor that becomes readable when a signal to stop came, also one that came before anybody looks."""
+    wake, wake_end = os.pipe()
+    os.set_blocking(wake_end, False)
+    signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, lambda _number, _frame: None)
+    return wake
+
+
+def _pass_through(terraform: subprocess.Popen[bytes], targets: Mapping[int, int], wake: int) -> None:
+    """Copies the output until its end, and makes the first signal one SIGINT.
+
+    In one thread: the kernel tells a process of its parent's death once for each thread that the parent had.
+    """
+    asked, unread = False, set[int]()
+    with selectors.DefaultSelector() as selector:
+        for source in (*targets, wake):
+            selector.register(source, selectors.EVENT_READ)
+        while len(selector.get_map()) > 1:
+            for key, _ in selector.select():
+                chunk = os.read(key.fd, CHUNK_BYTES)
+                if key.fd == wake:
+                    if not asked:
+                        terraform.send_signal(signal.SIGINT)
+                    asked = True
+                elif not chunk:
+                    selector.unregister(key.fd)
+                elif key.fd not in unread and not _write(targets[key.fd], chunk):
+                    unread.add(key.fd)
+
+
+def _write(target: int, chunk: bytes) -> bool:
+    """False: nobody reads the target any more."""
+    try:
+        while chunk:
+            chunk = chunk[os.write(target, chunk) :]
+    except OSError as error:
+        if error.errno not in (errno.EIO, errno.EPIPE):  # closed pseudo terminal, closed pipe
+            raise
+        return False
+    return True
 
 
 def without_missing_configuration(environment: Mapping[str, str]) -> dict[str, str]:

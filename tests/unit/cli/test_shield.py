@@ -14,14 +14,21 @@ import pytest
 from halab.cli.shield import find_terraform, without_missing_configuration
 
 # Stands for terraform while it applies: a SIGINT ends it in order, a while later; a second one would be counted.
-TERRAFORM = """#!/bin/bash
-interrupts=0
-trap 'interrupts=$((interrupts + 1))' INT
-echo running
-until [ "$interrupts" -gt 0 ]; do sleep 0.05; done
-for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05; echo saving; echo saving >&2; done
-echo "$interrupts" >"$STATE"
-exit 3
+TERRAFORM = f"""#!{sys.executable}
+import contextlib, os, pathlib, signal, sys, time
+interrupts = []
+signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+os.write(1, b"running")
+deadline = time.monotonic() + 60
+while not interrupts and time.monotonic() < deadline:
+    time.sleep(0.05)
+for _ in range(10):
+    time.sleep(0.05)
+    for descriptor in (1, 2):
+        with contextlib.suppress(BrokenPipeError):
+            os.write(descriptor, b"saving")
+pathlib.Path(os.environ["STATE"]).write_text(str(len(interrupts)))
+sys.exit(3)
 """
 
 
@@ -50,14 +57,14 @@ def test_a_hang_up_and_more_signals_become_one_interrupt(environment: dict[str, 
     for number in (signal.SIGINT, signal.SIGTERM):
         shield.send_signal(number)
     assert shield.wait(timeout=20) == 3
-    assert Path(environment["STATE"]).read_text() == "1\n"
+    assert Path(environment["STATE"]).read_text() == "1"
 
 
 def test_ctrl_c_on_the_terminal(environment: dict[str, str]) -> None:
     shield, controller = start(environment)
     os.write(controller, b"\x03\x03")
     assert shield.wait(timeout=20) == 3
-    assert Path(environment["STATE"]).read_text() == "1\n"
+    assert Path(environment["STATE"]).read_text() == "1"
     os.close(controller)
 
 
@@ -66,9 +73,10 @@ def test_terraform_ends_in_order_when_the_shield_is_killed(environment: dict[str
     shield.kill()
     shield.wait(timeout=20)
     deadline = time.monotonic() + 20
-    while not Path(environment["STATE"]).exists() and time.monotonic() < deadline:
+    state = Path(environment["STATE"])
+    while not (state.exists() and state.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert Path(environment["STATE"]).read_text() == "1\n"
+    assert state.read_text() == "1"
     os.close(controller)
 
 
