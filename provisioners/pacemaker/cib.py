@@ -77,6 +77,10 @@ def parse(text: str) -> Cib:
         raise UnexpectedOutput("cibadmin gave no XML", f"{error}: {text[:200]!r}") from error
     if root.tag != "cib":
         raise UnexpectedOutput("cibadmin gave no CIB", f"The outermost element is <{root.tag}>.")
+    for status in root.findall("status"):
+        root.remove(status)  # big, and what runs is crm_mon's to say
+    for element in root.iter():
+        element.text = element.tail = None  # only indentation: the CIB holds no text
     return Cib(root)
 
 

@@ -26,12 +26,13 @@ _GONE, _INVALID, _STALE = 1, 78, 103
 _NO_ANSWER = frozenset({102, 107, 124})
 
 # $1: length of the old CIB in bytes; stdin: the old CIB, right after it the new one.
+# crm_diff exits with 1 when there are differences.
 # First line out: cibadmin's exit code; then the CIB as it is after the patch, or what the tools said about it.
 _PATCH = """\
 d=$(mktemp -d); trap 'rm -rf "$d"' EXIT
 head -c "$1" >"$d/old"; cat >"$d/new"
 rc=0; crm_diff --no-version --original "$d/old" --new "$d/new" >"$d/patch" || rc=$?
-[ "$rc" -le 1 ] || exit "$rc"
+[ "$rc" -eq 1 ] || exit 70
 rc=0; cibadmin --patch --xml-file "$d/patch" >"$d/said" 2>&1 || rc=$?
 echo "$rc"
 case $rc in

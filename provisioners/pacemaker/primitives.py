@@ -134,6 +134,8 @@ def set_options(
 
 def set_stopped(element: Element) -> None:
     """Have a primitive stopped, marked as our doing: if its removal does not come to an end, the next plan shows it."""
+    if _left_stopped(element):
+        return
     name = element.get("id", "")
     for pair in _pairs(element, META):
         if pair.get("name") == "target-role":

@@ -36,7 +36,7 @@ class ResourceSpec:
     colocations: tuple[ColocatedWith, ...] = attr("Resources that it runs together with.", default=())
     after: tuple[StartsAfter, ...] = attr("Resources that it starts after.", default=())
     bans: tuple[str, ...] = attr(
-        "Ids of constraints that moving or banning it by hand has left (`cli-ban-…`, `cli-prefer-…`) and that may stay.",
+        "Ids of constraints that moving or banning it by hand has left (`cli-ban-…`, `cli-prefer-…`), to be kept.",
         default=(),
     )
     wait: bool = attr("Whether to wait until it runs.", default=True)
