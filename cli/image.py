@@ -4,29 +4,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from halab.constructs.settings import Settings, SettingsError, load
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-def image_arguments(context: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
-    """The arguments of `python -m halab.images` for cdktf.json's context, overridden by HALAB_IMAGE_* variables."""
-    image = context.get("image", {})
-    packages = image.get("extra_packages", [])
-    if not isinstance(packages, str):
-        packages = ",".join(packages)
-    arguments = ["build", "--extra-packages", environment.get("HALAB_IMAGE_EXTRA_PACKAGES", packages)]
-    if suite := environment.get("HALAB_IMAGE_SUITE") or image.get("suite"):
-        arguments += ["--suite", suite]
-    return arguments
+def image_arguments(settings: Settings) -> list[str]:
+    """The arguments of `python -m halab.images`."""
+    image = settings.image
+    return ["build", "--suite", image.suite, "--extra-packages", ",".join(image.extra_packages)]
 
 
 def main() -> int:
-    """Prints the image's folder; the exit code is the builder's."""
-    context = json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {})
-    arguments = image_arguments(context, os.environ)
+    """Prints the image's folder; the exit code is the builder's, or 1 when the settings are wrong."""
+    try:
+        context = json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {})
+        arguments = image_arguments(load(context, os.environ))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
     return subprocess.run([sys.executable, "-m", "halab.images", *arguments], cwd=CHECKOUT, check=False).returncode
 
 

@@ -9,6 +9,7 @@ from halab.cli.cdktf_run import lab_environment
 from halab.cli.clean import deployed_states
 from halab.cli.deploy import next_steps, stack_outputs
 from halab.cli.image import image_arguments
+from halab.constructs.settings import load
 
 
 def test_a_deployed_lab_is_seen_in_its_state(tmp_path: Path) -> None:
@@ -39,20 +40,9 @@ def test_outputs_and_next_steps(tmp_path: Path) -> None:
     assert "ssh -F .halab/ssh_config alpha stonith_admin --reboot beta" in steps
 
 
-@pytest.mark.parametrize(
-    ("context", "environment", "arguments"),
-    [
-        ({}, {}, ["build", "--extra-packages", ""]),
-        ({"image": {"extra_packages": ["vim", "jq"]}}, {}, ["build", "--extra-packages", "vim,jq"]),
-        (
-            {"image": {"suite": "trixie", "extra_packages": "vim"}},
-            {"HALAB_IMAGE_SUITE": "bookworm", "HALAB_IMAGE_EXTRA_PACKAGES": ""},
-            ["build", "--extra-packages", "", "--suite", "bookworm"],
-        ),
-    ],
-)
-def test_image_arguments(context: dict[str, object], environment: dict[str, str], arguments: list[str]) -> None:
-    assert image_arguments(context, environment) == arguments
+def test_image_arguments_follow_the_settings() -> None:
+    settings = load({"image": {"extra_packages": ["vim", "jq"]}}, {"HALAB_IMAGE_SUITE": "bookworm"})
+    assert image_arguments(settings) == ["build", "--suite", "bookworm", "--extra-packages", "vim,jq"]
 
 
 def test_terraform_runs_behind_the_shield_also_when_the_user_names_another(tmp_path: Path) -> None:
