@@ -17,10 +17,11 @@ from .survey import Says, Text, survey
 COMPLETE = "complete"
 
 # Apache that Pacemaker runs reads its configuration again and finishes the requests under way; otherwise nothing runs.
-_SETTLE = """
+_SETTLE = """# check the configuration, leave the server to Pacemaker
 mkdir -p -- "$4"
 [ -z "$3" ] || rm -f -- "$3"
-systemctl disable --now -q "$1"
+systemctl stop "$1"
+[ "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :)" = disabled ] || systemctl disable -q "$1"
 apachectl configtest
 pid=$(cat "/run/$1/$1.pid" 2>/dev/null) && [ "$(readlink "/proc/$pid/exe")" = "$2" ] && kill -USR1 "$pid" || :
 """

@@ -23,21 +23,21 @@ printf '%s\n\036' "$signature"
 case $signature in *TYPE=gfs2*) blockdev --flushbufs "$1"; gfs2_edit -p journals "$1";; esac
 """
 # Activated here if Pacemaker does not have it active yet. What was seen as empty is looked at again.
-_MAKE = r"""
+_MAKE = r"""# make the GFS2 file system
 [ -b "$1" ] || lvchange --activate sy "$1"
 found=$(blkid --probe --output value --match-tag TYPE "$1") || [ $? = 2 ]
 [ -z "$found" ] || { echo "$1 holds $found" >&2; exit 4; }
 mkfs.gfs2 -O -q -p lock_dlm -t "$2" -j "$3" -J "$4" "$1"
 """
 # Journals are added to a mounted file system, on one node.
-_GROW = r"""
+_GROW = r"""# add journals
 findmnt --source "$1" >/dev/null && exec gfs2_jadd -q -j "$2" "$1"
 [ -b "$1" ] || lvchange --activate sy "$1"
 at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
 rc=0; gfs2_jadd -q -j "$2" "$1" || rc=$?
 umount "$at"; rmdir "$at"; exit $rc
 """
-_CLEAR = """
+_CLEAR = """# remove the GFS2 file system
 [ -b "$1" ] || lvchange --activate sy "$1"
 wipefs --quiet --all --types gfs2 "$1"
 lvchange --activate n "$1"

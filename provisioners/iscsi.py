@@ -14,7 +14,7 @@ from .command import Command, Result, Secret, script
 from .host import Host
 from .item import Item, attr, with_fields
 from .platform import Platform
-from .steps import Await, PutFile, Run, Step
+from .steps import Await, Run, Step
 
 COMPLETE = "complete"
 INITIATOR_FILE = "/etc/iscsi/initiatorname.iscsi"
@@ -26,7 +26,7 @@ _LOOK = r"""
 IFS= read -r wanted || :
 of() { [ ! -e "$1" ] || IFS= read -r it < "$1" || :; }
 [ ! -e /etc/iscsi/initiatorname.iscsi ] || sed -n 's/^InitiatorName=/initiator=/p' /etc/iscsi/initiatorname.iscsi
-printf 'unit=%s\n' "$(systemctl is-enabled "$5" 2>/dev/null || :)"
+printf 'unit=%s\n' "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$5" 2>/dev/null || :)"
 [ ! -e "$6" ] || echo ordered=yes
 for record in "$4/$1/$2,$3,"*/default; do
   [ -f "$record" ] || continue
@@ -47,12 +47,21 @@ for session in /sys/class/iscsi_session/session*; do
   done
 done
 """
-# Arguments: target, portal, port, folder of node records, replacement timeout, login tries. Stdin: user, password.
-_LOGIN = r"""
+# Arguments: target, portal, port, folder of node records, replacement timeout, login tries, initiator, iscsid's unit,
+# login unit, drop-in. Stdin: user, password. Enabling skips what is dear and does nothing here: SysV links, a reload.
+_LOGIN = r"""# log in to the target, now and at each boot
 IFS= read -r user || :; IFS= read -r password || :
+export SYSTEMCTL_SKIP_SYSV=1
+mkdir -p -- "${10%/*}"
+printf '[Unit]\nWants=%s.service\nAfter=%s.service\n' "$9" "$9" > "${10}"
+systemctl is-enabled -q "$8" "$9" 2>/dev/null || systemctl enable --no-reload -q "$8" "$9"
 umask 077
-ours='startup|session\.auth\.|session\.timeo\.replacement_timeout|session\.initial_login_retry_max'
+if ! grep -qsxF "InitiatorName=$7" /etc/iscsi/initiatorname.iscsi; then
+  printf 'InitiatorName=%s\n' "$7" > /etc/iscsi/initiatorname.iscsi
+  systemctl try-restart "$8"
+fi
 iscsiadm -m discovery -t sendtargets -p "$2:$3" >/dev/null
+ours='startup|session\.auth\.|session\.timeo\.replacement_timeout|session\.initial_login_retry_max'
 for record in "$4/$1/$2,$3,"*/default; do
   [ -f "$record" ] || { echo "$2:$3 does not offer $1" >&2; exit 4; }
   { grep -v -E "^(#|node\.($ours))" "$record"
@@ -70,19 +79,15 @@ rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --login >/dev/null || rc=$?
 # 15: the session is there already; its timeout is changed in place
 [ $rc = 0 ] || [ $rc = 15 ] || exit $rc
 for session in /sys/class/iscsi_session/session*; do
-  [ "$(cat "$session/targetname")" != "$1" ] || echo "$5" > "$session/recovery_tmo"
+  IFS= read -r target < "$session/targetname"
+  [ "$target" != "$1" ] || echo "$5" > "$session/recovery_tmo"
 done
 """
 # 21: there is no such session, or no such record
-_LOGOUT = """
+_LOGOUT = """# log out
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --logout || rc=$?; [ $rc = 0 ] || [ $rc = 21 ] || exit $rc
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" -o delete || rc=$?; [ $rc = 0 ] || [ $rc = 21 ] || exit $rc
 rm -f "$4"
-"""
-# A running iscsid keeps the name that it started with. The login unit, once active, logs out at shutdown.
-_ENABLE = """
-systemctl enable -q "$1" "$2"
-systemctl try-restart "$1"
 """
 
 
@@ -128,11 +133,6 @@ class SessionItem(Item[Session]):
             return
         if now is not None and now == with_fields(wanted, device=wanted.device or now.device):
             return
-        if now is None or now.condition != COMPLETE:
-            unit = platform.iscsi_login_unit
-            yield PutFile(INITIATOR_FILE, f"InitiatorName={wanted.initiator_iqn}\n", 0o600)
-            yield PutFile(_drop_in(wanted), f"[Unit]\nWants={unit}.service\nAfter={unit}.service\n")
-            yield Run(script(_ENABLE, platform.iscsid_unit, unit))
         yield Run(_login(platform, wanted))
         yield Await(
             f"LUN 0 of {wanted.target_iqn}",
@@ -141,7 +141,6 @@ class SessionItem(Item[Session]):
             deadline_s=60,
             interval_s=0.2,
         )
-        yield Run(script('systemctl start --no-block "$1"', platform.iscsi_login_unit))
 
 
 def parse_look(text: str) -> Mapping[str, str]:
@@ -212,6 +211,10 @@ def _login(platform: Platform, wanted: Session) -> Command:
         platform.iscsi_node_db,
         wanted.replacement_timeout_s,
         _LOGIN_TRIES,
+        wanted.initiator_iqn,
+        platform.iscsid_unit,
+        platform.iscsi_login_unit,
+        _drop_in(wanted),
         stdin=Secret(f"{wanted.chap_user or ''}\n{password}\n"),
         timeout_s=180,
     )

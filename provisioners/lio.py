@@ -31,7 +31,7 @@ _CLOSED = {"authentication": "1", "generate_node_acls": "0", "cache_dynamic_acls
 
 # Prints the unit's state, the saved configuration without its passwords, then configfs as path NUL value.
 _LOOK = r"""
-systemctl is-enabled "$1" 2>/dev/null || :
+SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :
 printf '\036'
 [ ! -e "$2" ] || sed -E 's/("chap[a-z_]*_password": )"([^"\\]|\\.)*"/\1"***"/' "$2"
 printf '\036'
@@ -51,9 +51,11 @@ IFS= read -r wanted; f="/sys/kernel/config/target/iscsi/$1/tpgt_1/acls/$2/auth/p
 [ -e "$f" ] && [ "$(cat "$f")" = "$wanted" ] || exit 1
 case $(cat "$3") in *"\\"chap_password\\": \\"$wanted\\""*) exit 0;; esac; exit 2
 """
-# Starting the unit restores what is saved and drops everything else: only when nothing is configured.
-_ENABLE = """
-systemctl enable -q "$1"
+# Starting the unit restores what is saved and drops everything else: only when nothing is configured. Enabling skips
+# what is dear and does nothing here: SysV links and a reload.
+_ENABLE = """# have LIO restored at boot
+export SYSTEMCTL_SKIP_SYSV=1
+systemctl is-enabled -q "$1" 2>/dev/null || systemctl enable --no-reload -q "$1"
 ls -d /sys/kernel/config/target/iscsi/*.*/ >/dev/null 2>&1 || systemctl start "$1"
 """
 

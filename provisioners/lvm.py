@@ -38,17 +38,28 @@ lvs {_REPORT} -o lv_name,lv_uuid,lv_size -S "vg_name=$1 && lv_name=$2"
 """
 _LOCKD = cmd("lvmlockctl", "--info")
 # Not activated at boot: Pacemaker does, after DLM. Without --yes vgcreate refuses a device with a signature.
-_CREATE_VG = f'set -- "$2" "$1"; {_SEE}; vgcreate --shared --setautoactivation n "$2" "$1" </dev/null'
-_REMOVE_VG = 'vgchange --lockstart "$1"; vgremove "$1" </dev/null; pvremove "$2" </dev/null'
-_USE_VG = f'{_SEE}; [ "$3" = no ] || lvmdevices --adddev "$1"; vgchange --lockstart "$2"'
+_CREATE_VG = f"""# make the shared volume group
+{_SEE}
+vgcreate --shared --setautoactivation n "$2" "$1" </dev/null
+"""
+_REMOVE_VG = """# remove the volume group
+vgchange --lockstart "$2"
+vgremove "$2" </dev/null
+pvremove "$1" </dev/null
+"""
+_USE_VG = f"""# join the lockspace of the volume group
+{_SEE}
+[ "$3" = no ] || lvmdevices --adddev "$1"
+vgchange --lockstart "$2"
+"""
 # Volumes that are in use stay: then it is this node that leaves, not the volume group, and Pacemaker stops them.
-_LEAVE_VG = """
+_LEAVE_VG = """# leave the lockspace of the volume group
 [ "$3" = no ] || lvmdevices --deldev "$1" || :
 [ -d "/sys/kernel/dlm/lvm_$2" ] || exit 0
 lvs --nolocking --noheadings -o lv_active -S "vg_name=$2" | grep -qw active || vgchange --lockstop "$2"
 """
 # The volume may be active on a node that asks for nothing any more; lvremove names it only as locked.
-_REMOVE_LV = """
+_REMOVE_LV = """# remove the logical volume
 lvchange --activate n "$1/$2" && lvremove --yes "$1/$2" && exit
 for node in $(crm_node --list | awk '$3 == "member" { print $2 }'); do
   ssh -o BatchMode=yes -- "$node" lvchange --activate n "$1/$2"
@@ -113,10 +124,10 @@ class SharedVgItem(Item[SharedVg]):
     def steps(self, platform: Platform, now: SharedVg | None, wanted: SharedVg | None) -> Iterator[Step]:
         del platform
         if wanted is None and now is not None:
-            yield Run(script(_REMOVE_VG, now.name, now.device, timeout_s=180))
+            yield Run(script(_REMOVE_VG, now.device, now.name, timeout_s=180))
         elif wanted is not None and now is None:
             yield Await("lvmlockd", _LOCKD, ready=lambda result: result.rc == 0)
-            yield Run(script(_CREATE_VG, wanted.name, wanted.device, timeout_s=180))
+            yield Run(script(_CREATE_VG, wanted.device, wanted.name, timeout_s=180))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

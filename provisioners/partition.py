@@ -28,15 +28,15 @@ printf '\036'
 [ ! -b "$2" ] || echo there
 """
 # What was seen as empty is looked at again right before it is written to.
-_MAKE = r"""
+_MAKE = r"""# partition the disk
 udevadm wait --timeout=60 "$1"
 found=$(blkid --probe --output export "$1") || [ $? = 2 ]
 [ -z "$found" ] || { echo "$1 is not empty any more:" $found >&2; exit 4; }
 printf 'label: gpt\n%s : name="%s"\n' "$3" "$4" | sfdisk --quiet --lock=yes "$1"
 udevadm wait --timeout=60 "$2"
 """
-_SHOW = 'udevadm wait --timeout=60 "$1"; partx --update "$1"; udevadm wait --timeout=60 "$2"'
-_CLEAR = 'wipefs --quiet --lock=yes --all "$2"; wipefs --quiet --lock=yes --all "$1"'
+_SHOW = '# have the partition seen\nudevadm wait --timeout=60 "$1"; partx --update "$1"; udevadm wait --timeout=60 "$2"'
+_CLEAR = '# wipe the partition table\nwipefs --quiet --lock=yes --all "$2"; wipefs --quiet --lock=yes --all "$1"'
 
 
 def partition_label(value: object) -> str | None:
