@@ -34,6 +34,7 @@ _THREADS = 64  # -parallelism is 10 by default; requests beyond this many wait f
 _MESSAGE_BYTES = 256 << 20  # Terraform's own limit
 _SOCKET_PATH_LIMIT = 100  # the kernel's is 107 bytes
 _ANSWER_GRACE_S = 0.2  # for the answer to Shutdown itself
+_FIRST_REQUEST_S = 120.0  # Terraform gives up on a provider that does not answer within 60 s
 _GRACE_S = 30.0  # for operations under way when Terraform died without a word
 
 
@@ -75,7 +76,7 @@ def _serve_debug(provider: Provider) -> None:
 
 def _serve_plugin(provider: Provider) -> None:
     _check_started_by_terraform(provider)
-    handshake = os.dup(1)
+    parent, handshake = os.getppid(), os.dup(1)
     os.dup2(2, 1)
     # Ctrl-C and a closed terminal reach the whole process group. Terraform then asks us by StopProvider, or is gone,
     # which we watch: to die now would orphan what is being created.
@@ -90,11 +91,12 @@ def _serve_plugin(provider: Provider) -> None:
         signal.signal(
             signal.SIGTERM, lambda *_: servicer.stop.set()
         )  # Terraform got it too and ends us when it is done
-        _watch_parent(abandoned, shutdown)
+        _watch(parent, abandoned, shutdown)
         encoded = base64.b64encode(certificate.der).decode().rstrip("=")
         os.write(handshake, f"{_CORE_PROTOCOL_VERSION}|{_PROTOCOL_VERSION}|unix|{socket}|grpc|{encoded}\n".encode())
         os.close(handshake)
-        shutdown.wait()
+        if shutdown.wait(_FIRST_REQUEST_S) or servicer.asked.is_set():
+            shutdown.wait()
         if abandoned.is_set():
             servicer.stop.set()
             servicer.wait_idle(_GRACE_S)
@@ -114,9 +116,8 @@ def _check_started_by_terraform(provider: Provider) -> None:
         )
 
 
-def _watch_parent(*gone: threading.Event) -> None:
-    """Set the events when the process that started us ends, so that a killed Terraform leaves no provider behind."""
-    parent = os.getppid()
+def _watch(parent: int, *gone: threading.Event) -> None:
+    """Set the events when `parent`, which started us, ends, so that a killed Terraform leaves no provider behind."""
 
     def wait() -> None:
         try:

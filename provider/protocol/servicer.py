@@ -11,8 +11,8 @@ from typing import Any
 
 from halab.provider.protocol import planning
 from halab.provider.protocol import tfplugin6_pb2 as pb
+from halab.provider.protocol.call import Call
 from halab.provider.protocol.codec import (
-    diagnostic_message,
     from_json,
     pack,
     pack_what_fits,
@@ -21,11 +21,11 @@ from halab.provider.protocol.codec import (
     schema_message,
     unpack,
 )
-from halab.provider.protocol.diagnostics import Diagnostic, Failure, Stopped, from_exception
-from halab.provider.protocol.redaction import redact, secrets_of
-from halab.provider.protocol.resource import Ctx, Provider, Resource, State
+from halab.provider.protocol.diagnostics import Failure, Stopped, from_exception
+from halab.provider.protocol.redaction import redact
+from halab.provider.protocol.resource import Provider, Resource, State
 from halab.provider.protocol.schema import Block, check_resource_schema, cut_path
-from halab.provider.protocol.types import WrongType, show_path
+from halab.provider.protocol.types import WrongType
 from halab.provider.protocol.validation import invalid_values
 
 METHODS = (
@@ -42,40 +42,6 @@ METHODS = (
 )
 
 
-class Call(Ctx):
-    """One request: the context that resources see, and what is needed to report about it without its secrets."""
-
-    def __init__(self, stop: threading.Event, doing: str) -> None:
-        super().__init__(stop)
-        self.doing = doing
-        self.schema = Block()
-        self.seen: list[tuple[Block, Any]] = []
-
-    def take(self, message: pb.DynamicValue, schema: Block) -> Any:
-        """Decode a value of the request, and remember it for the sake of its secrets."""
-        self.schema = schema
-        value = unpack(message, schema.object_type)
-        self.seen.append((schema, value))
-        return value
-
-    def secrets(self) -> set[str]:
-        """Every sensitive text that this request knows, also what create put into the planned state since."""
-        known = [*self.seen, (self.schema, self.saved)]
-        return {secret for schema, value in known for secret in secrets_of(schema, value)}
-
-    def messages(self) -> list[pb.Diagnostic]:
-        """The diagnostics for Terraform: no secrets, and paths that it can show."""
-        secrets = self.secrets() if self.diagnostics else set()
-        return [diagnostic_message(self._presentable(diagnostic, secrets)) for diagnostic in self.diagnostics]
-
-    def _presentable(self, diagnostic: Diagnostic, secrets: set[str]) -> Diagnostic:
-        path = cut_path(self.schema, diagnostic.path)
-        detail = diagnostic.detail
-        if path != diagnostic.path:
-            detail = f"{show_path(diagnostic.path)}: {detail}" if detail else show_path(diagnostic.path)
-        return Diagnostic(diagnostic.severity, redact(diagnostic.summary, secrets), redact(detail, secrets), path)
-
-
 class Servicer:
     """The requests of one provider process. `reusable`: it outlives a Terraform run (tests), so a stop is forgotten
     when the next run configures it."""
@@ -87,6 +53,8 @@ class Servicer:
         self._resources: dict[str, Resource] = {}
         self._building = threading.Lock()
         self._configured: tuple[Block, Any] = (provider.schema, None)
+        self.asked = threading.Event()
+        """Set by the first request: somebody knows of this process."""
         self._running = 0
         self._ended = threading.Condition()
 
@@ -97,6 +65,7 @@ class Servicer:
 
     def answer(self, method: str, request: Any) -> Any:
         """The response to `request`; every exception is in it as one diagnostic."""
+        self.asked.set()
         with self._ended:
             self._running += 1
         try:

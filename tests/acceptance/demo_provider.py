@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,8 @@ class Box(Resource):
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         self.provider.run("create", ctx, planned)
+        print("a stray print, and a child's output, must not disturb the protocol", flush=True)
+        subprocess.run(["echo", "on stdout"], check=True)
         planned["id"] = uuid.uuid4().hex[:8]
         planned["revision"] = 1
         self._fill(planned)
@@ -213,7 +216,6 @@ def main() -> None:
             ctx.sleep(PAUSE_S)
 
         demo.on("created", pause)
-    print("a stray print must not disturb the handshake")
     serve(demo)
 
 
