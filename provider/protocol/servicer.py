@@ -19,7 +19,6 @@ from halab.provider.protocol.codec import (
     parse_json,
     path_message,
     schema_message,
-    unpack,
 )
 from halab.provider.protocol.diagnostics import Failure, Stopped, from_exception
 from halab.provider.protocol.redaction import redact
