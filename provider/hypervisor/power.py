@@ -33,6 +33,8 @@ _ROUTES = (
     (frozenset({"POST"}), re.compile(r"/redfish/v1/Systems/[^/]+/Actions/ComputerSystem\.Reset/?")),
 )
 
+_SYSTEM = re.compile(r"/redfish/v1/Systems/([^/]+)")
+
 
 class AllowedMachines(Container[object]):
     """UUIDs that the configuration file allows right now. Whatever cannot be read allows nothing."""
@@ -67,8 +69,7 @@ class Gate:
         method, path, began = environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), time.monotonic()
         if not any(method in methods and route.fullmatch(path) for methods, route in _ROUTES):
             log.warning("refused %s %r from %s: not part of fencing", method, path, environ.get("REMOTE_ADDR"))
-            start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
-            return [b""]
+            return _not_found(start_response)
 
         def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             if method == "POST" or not status.startswith("2"):
@@ -77,6 +78,27 @@ class Gate:
             return start_response(status, headers, *rest)
 
         return self._app(environ, started)
+
+
+class AllowedOnly:
+    """Answers 404 for machines that are not allowed. Stands behind authentication, so strangers learn nothing.
+
+    The emulator's own check refuses them too, but in 2.2.0 it trips over its own names and answers 500.
+    """
+
+    def __init__(self, app: Wsgi, machines: Container[object]) -> None:
+        self._app, self._machines = app, machines
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        match = _SYSTEM.match(environ.get("PATH_INFO", ""))
+        if match and match[1] not in self._machines:
+            return _not_found(start_response)
+        return self._app(environ, start_response)
+
+
+def _not_found(start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return [b""]
 
 
 class PowerDriver(AbstractSystemsDriver):  # type: ignore[misc]  # sushy-tools has no types
@@ -212,11 +234,13 @@ def application(files: PowerFiles, uri: str) -> Wsgi:
     # The emulator finds its drivers by these names; it has no setting for others.
     emulator.libvirtdriver.LibvirtDriver = PowerDriver
     emulator.inddriver.StaticDriver = NoIndicators
+    machines = AllowedMachines(files)
+    emulator.app.wsgi_app = AllowedOnly(emulator.app.wsgi_app, machines)  # configure() puts authentication before it
     emulator.app.configure(
         extra_config={
             "SUSHY_EMULATOR_FEATURE_SET": "minimum",
             "SUSHY_EMULATOR_AUTH_FILE": str(files.htpasswd),
-            "SUSHY_EMULATOR_ALLOWED_INSTANCES": AllowedMachines(files),
+            "SUSHY_EMULATOR_ALLOWED_INSTANCES": machines,
             "SUSHY_EMULATOR_LIBVIRT_URI": uri,
             "SUSHY_EMULATOR_IGNORE_BOOT_DEVICE": True,
             # Its default is a folder in /tmp that anybody could have made, with pickles in it.

@@ -56,13 +56,23 @@ def running_id(domain: Any) -> int:
     return int(domain.connect().lookupByUUIDString(domain.UUIDString()).ID())
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[Any]:
+@pytest.fixture(scope="module", autouse=True)
+def network() -> Iterator[None]:
+    """The lab's bridge with the endpoint's address."""
     opened = libvirt.open("qemu:///system")
     assert not opened.listAllDomains(), "this test runs in the sandbox, where no other domain is"
-    network = opened.networkCreateXML(NETWORK)
+    opened.networkCreateXML(NETWORK)
+    opened.close()
+    yield
+    opened = libvirt.open("qemu:///system")
+    opened.networkLookupByName("fencing-e2e").destroy()
+    opened.close()
+
+
+@pytest.fixture
+def connection() -> Iterator[Any]:
+    opened = libvirt.open("qemu:///system")
     yield opened
-    network.destroy()
     opened.close()
 
 
@@ -233,7 +243,7 @@ def test_machines_and_password_change_without_a_restart(endpoint: Endpoint, doma
     assert stale["running"] is False, "a password that is refused is drift"
 
 
-def test_libvirtd_may_be_restarted(endpoint: Endpoint, domains: list[Any], connection: Any) -> None:
+def test_libvirtd_may_be_restarted(endpoint: Endpoint, domains: list[Any]) -> None:
     assert endpoint.power(domains[1]).status_code == 200
     libvirtd = int(Path("/run/libvirtd.pid").read_text())
     os.kill(libvirtd, signal.SIGTERM)
