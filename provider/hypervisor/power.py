@@ -97,8 +97,9 @@ class AllowedOnly:
 
 
 def _not_found(start_response: Callable[..., Any]) -> Iterable[bytes]:
-    start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
-    return [b""]
+    body = b'{"error": {"code": "Base.1.0.GeneralError", "message": "Not found"}}'  # clients read JSON without a look
+    start_response("404 Not Found", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 class PowerDriver(AbstractSystemsDriver):  # type: ignore[misc]  # sushy-tools has no types
