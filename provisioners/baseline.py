@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from . import firewall
+from . import firewall, units
 from .command import script
 from .firewall import SSH, Rules, check_ports, check_sources
 from .host import Host
@@ -116,7 +116,7 @@ def _time(platform: Platform, now: HostSpec | None, wanted: HostSpec) -> Part:
     if now is not None and (now.time_source, now.time_clients) == (wanted.time_source, wanted.time_clients):
         return [], []
     conf = Whole(platform.chrony_config, render_chrony(wanted.time_source, wanted.time_clients))
-    return [conf], ['systemctl enable -q --no-reload "$2"', 'systemctl restart --no-block "$2"']
+    return [conf], [units.enable('"$2"'), 'systemctl restart --no-block "$2"']
 
 
 def _key(now: HostSpec | None) -> Part:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from . import units
 from .errors import UnexpectedOutput
 from .managed_block import Block, Whole, block_lines
 from .platform import Platform
@@ -163,20 +164,20 @@ def turn_on(platform: Platform) -> list[str]:
     if platform.firewall == "firewalld":
         return ["systemctl enable -q --now firewalld", "firewall-cmd -q --reload"]
     # The unit is not started: it would flush all tables first. At boot nothing is there that it could flush.
-    return [f"nft -f {NFT_FILE}", "systemctl enable -q --no-reload nftables"]
+    return [f"nft -f {NFT_FILE}", units.enable("nftables")]
 
 
 def turn_off(platform: Platform) -> list[str]:
     """Lines of shell that let everything in, now and at each boot."""
     unit = platform.firewall
-    off = f"if systemctl cat {unit} >/dev/null 2>&1; then systemctl disable -q {{}} {unit}; fi"
+    off = f"if systemctl cat {unit} >/dev/null 2>&1; then {{}}; fi"
     if unit == "firewalld":
-        return [f"rm -f {ZONE_FILE}", off.format("--now")]
+        return [f"rm -f {ZONE_FILE}", off.format("systemctl disable -q --now firewalld")]
     return [
         f"if command -v nft >/dev/null; then printf 'table inet {TABLE}\\ndelete table inet {TABLE}\\n' | nft -f -; fi",
         f"rm -f {NFT_FILE}",
         f"if [ -e {NFT_MAIN} ]; then sed -i '/^# BEGIN halab/,/^# END halab/d' {NFT_MAIN}; fi",
-        off.format("--no-reload"),
+        off.format(units.disable("nftables")),
     ]
 
 

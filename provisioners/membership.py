@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from . import units
 from .command import Command, Result, Secret, script
 from .corosync import parse_corosync_conf
 from .errors import Conflict, HalabError
@@ -26,13 +27,18 @@ PACEMAKER_KEY = "/etc/pacemaker/authkey"
 # How long a leaving node may take to move its resources away and to stop, in seconds.
 LEAVE_S = 240
 
-# systemctl exits with 3 and more for units that are not active or not enabled: its words are the answer.
-_STATE = """
-systemctl is-active pacemaker corosync || true
-systemctl is-enabled pacemaker corosync 2>/dev/null || true
-"""
+# Pacemaker waits dc-deadtime, 20 s, for a DC to show up before the first election. In a cluster that is being formed
+# there is none, so the CIB that a node begins with says less. It goes as soon as the node is online: when a configured
+# cluster boots, the time keeps nodes that are up first from fencing the ones that are not up yet.
+_FIRST_START = "halab-first-start"
+_SEED = (
+    f'<crm_config><cluster_property_set id="{_FIRST_START}">'
+    f'<nvpair id="{_FIRST_START}-dc-deadtime" name="dc-deadtime" value="6s"/></cluster_property_set></crm_config>'
+)
+_FORGET_SEED = 'cibadmin --delete --scope crm_config --xml-text "$1"'
 
-# $1 corosync.conf. State of another cluster (the package's own one too) must not reach ours; the keys are in place.
+# $1 corosync.conf, $2 what the first CIB has. State of another cluster (the package's own one, too) must not reach
+# ours. The keys are in place before.
 _FORM = f"""
 systemctl stop pacemaker corosync
 rm -rf /var/lib/corosync/* /var/lib/pacemaker/cib/*
@@ -41,6 +47,9 @@ chmod 750 /etc/pacemaker
 printf %s "$1" > {CONF}.halab-new
 chmod 644 {CONF}.halab-new
 mv -f {CONF}.halab-new {CONF}
+cibadmin --empty | sed "s|<crm_config/>|$2|" > /var/lib/pacemaker/cib/cib.xml
+chown hacluster:haclient /var/lib/pacemaker/cib/cib.xml
+chmod 600 /var/lib/pacemaker/cib/cib.xml
 """
 
 # $1 corosync.conf, other arguments: nodes that it no longer has. -R makes all nodes read their own file again.
@@ -65,7 +74,7 @@ if ! timeout "$1" systemctl stop pacemaker; then
   systemctl stop pacemaker
 fi
 systemctl stop corosync
-systemctl disable -q --no-reload pacemaker corosync
+{units.disable("pacemaker", "corosync")}
 rm -rf {CONF} {COROSYNC_KEY} {PACEMAKER_KEY} /var/lib/corosync/* /var/lib/pacemaker/cib/*
 """
 
@@ -118,7 +127,7 @@ class MemberItem(Item[ClusterMember]):
 
     def observe(self, host: Host, wanted: ClusterMember) -> ClusterMember | None:
         conf, state, corosync_key, pacemaker_key = survey(
-            host, Text(CONF), Says(_STATE), Text(COROSYNC_KEY), Text(PACEMAKER_KEY)
+            host, Text(CONF), Says(units.show("pacemaker", "corosync")), Text(COROSYNC_KEY), Text(PACEMAKER_KEY)
         )
         if conf is None:
             return None
@@ -131,14 +140,14 @@ class MemberItem(Item[ClusterMember]):
                 f"{CONF} names {there.name!r}, not {wanted.cluster!r}. Take the node out of it first.",
                 "cluster",
             )
-        active, enabled = parse_state(state or "")
+        states = units.parse_show(state or "")
         return replace(
             wanted,
             corosync_conf=conf,
             corosync_authkey=Secret(corosync_key or ""),
             pacemaker_authkey=Secret(pacemaker_key or ""),
-            enabled=enabled,
-            running=active,
+            enabled=all(unit.file == "enabled" for unit in states),
+            running=all(unit.running for unit in states),
         )
 
     def steps(self, platform: Platform, now: ClusterMember | None, wanted: ClusterMember | None) -> Iterator[Step]:
@@ -150,7 +159,7 @@ class MemberItem(Item[ClusterMember]):
         if now is None:
             yield PutFile(COROSYNC_KEY, wanted.corosync_authkey, 0o400)
             yield PutFile(PACEMAKER_KEY, wanted.pacemaker_authkey, 0o640, "root:haclient")
-            yield Run(_units(wanted, _FORM, wanted.corosync_conf))
+            yield Run(_units(wanted, _FORM, wanted.corosync_conf, _SEED))
         else:
             if now.corosync_conf != wanted.corosync_conf:
                 yield Run(script(_RELOAD, wanted.corosync_conf, *lost_nodes(now, wanted), timeout_s=120))
@@ -158,12 +167,14 @@ class MemberItem(Item[ClusterMember]):
                 yield Run(_units(wanted, ""))
         if wanted.running:
             yield online(wanted.name)
+            if now is None:
+                yield Run(script(_FORGET_SEED, f'<cluster_property_set id="{_FIRST_START}"/>'))
 
 
 def _units(wanted: ClusterMember, before: str, *args: str) -> Command:
     """Bring units to the wanted state; the start goes on while the rest is done."""
     run = "systemctl start --no-block corosync pacemaker" if wanted.running else "systemctl stop pacemaker corosync"
-    enable = f"systemctl {'enable' if wanted.enabled else 'disable'} -q --no-reload corosync pacemaker"
+    enable = (units.enable if wanted.enabled else units.disable)("corosync", "pacemaker")
     return script(f"{before}\n{run}\n{enable}", *args, timeout_s=600)
 
 
@@ -171,15 +182,6 @@ def lost_nodes(now: ClusterMember, wanted: ClusterMember) -> tuple[str, ...]:
     """Nodes that the present corosync.conf names and the wanted one does not."""
     before, after = ({m.name for m in parse_corosync_conf(s.corosync_conf).members} for s in (now, wanted))
     return tuple(sorted(before - after))
-
-
-def parse_state(text: str) -> tuple[bool, bool]:
-    """(running, enabled) from the words of systemctl: is-active and is-enabled, of pacemaker and of corosync."""
-    words = text.split()
-    return (
-        len(words) >= 2 and all(word in ("active", "activating", "reloading") for word in words[:2]),
-        words[2:] == ["enabled", "enabled"],
-    )
 
 
 def online(name: str) -> Await:

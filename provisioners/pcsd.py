@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from . import units
 from .command import Command, Secret, script
 from .errors import Conflict
 from .host import Host
 from .item import Item, attr
 from .limits import cluster_name, dns_label, ipv4
+from .managed_block import Whole, write
 from .platform import Platform
 from .steps import Run, Step
 from .survey import Says, Text, survey
@@ -29,11 +31,11 @@ USERS = f"{DIRECTORY}/pcs_users.conf"
 SETTINGS = f"{DIRECTORY}/pcs_settings.conf"
 _CREATION_DATE = "1970-01-01 00:00:00 +0000"  # the same on all nodes and in all runs; pcs only shows it
 
-_STATE = """
-systemctl is-active pcsd || true
-systemctl is-enabled pcsd 2>/dev/null || true
-if [ -s /var/lib/pcsd/pcsd.crt ] && [ -s /var/lib/pcsd/pcsd.key ]; then echo certificate; fi
-"""
+_CERTIFICATE_THERE = "if [ -s /var/lib/pcsd/pcsd.crt ] && [ -s /var/lib/pcsd/pcsd.key ]; then echo yes; fi"
+
+# Two daemons that start one after the other: busy emulated guests need more than systemd's 90 s.
+_DROP_IN = "[Service]\nTimeoutStartSec=20min\n"
+_DROP_INS = tuple(f"/etc/systemd/system/{unit}.service.d/halab.conf" for unit in ("pcsd", "pcsd-ruby"))
 
 # pcsd itself would make an RSA key at its first start, for which an emulated guest needs longer than systemd waits.
 _CERTIFICATE = """
@@ -101,8 +103,15 @@ class PcsdItem(Item[Pcsd]):
     identity = ("machine", "cluster")
 
     def observe(self, host: Host, wanted: Pcsd) -> Pcsd | None:
-        state, known, users, settings = survey(host, Says(_STATE), Text(KNOWN_HOSTS), Text(USERS), Text(SETTINGS))
-        active, enabled, certificate = [*(state or "").split(), "", "", ""][:3]
+        state, certificate, known, users, settings = survey(
+            host,
+            Says(units.show("pcsd")),
+            Says(_CERTIFICATE_THERE),
+            Text(KNOWN_HOSTS),
+            Text(USERS),
+            Text(SETTINGS),
+        )
+        (unit,) = units.parse_show(state or "")
         clusters = _json(settings, SETTINGS).get("clusters", [])
         if not certificate or not any(c.get("name") == wanted.cluster for c in clusters):
             return None
@@ -116,8 +125,8 @@ class PcsdItem(Item[Pcsd]):
             nodes=wanted.nodes if set(nodes) == set(wanted.nodes) else nodes,
             token=Secret(token),
             hacluster_password=wanted.hacluster_password if verified else Secret(""),
-            enabled=enabled == "enabled",
-            running=active in ("active", "activating", "reloading"),
+            enabled=unit.file == "enabled",
+            running=unit.running,
         )
 
     def steps(self, platform: Platform, now: Pcsd | None, wanted: Pcsd | None) -> Iterator[Step]:
@@ -127,6 +136,7 @@ class PcsdItem(Item[Pcsd]):
                 yield Run(_remove())
             return
         if now is None:
+            yield write(Whole(path, _DROP_IN) for path in _DROP_INS)
             yield Run(script(_CERTIFICATE))
         if now is None or now.hacluster_password != wanted.hacluster_password:
             yield Run(script("chpasswd", stdin=Secret(f"{USER}:{wanted.hacluster_password.reveal()}\n")))
@@ -137,18 +147,16 @@ class PcsdItem(Item[Pcsd]):
 
 
 def _units(wanted: Pcsd) -> Command:
-    """systemd enables (and would start) pcsd's second daemon through pcsd's own dependency."""
-    return script(
-        f"systemctl {'start' if wanted.running else 'stop'} --no-block pcsd\n"
-        f"systemctl {'enable' if wanted.enabled else 'disable'} -q --no-reload pcsd",
-    )
+    """pcsd's second daemon, pcsd-ruby, comes and goes with it."""
+    reload = "if [ $(systemctl show -p NeedDaemonReload --value pcsd) = yes ]; then systemctl daemon-reload; fi"
+    run = f"systemctl {'start' if wanted.running else 'stop'} --no-block pcsd"
+    return script(f"{reload}\n{run}\n{(units.enable if wanted.enabled else units.disable)('pcsd')}")
 
 
 def _remove() -> Command:
     return script(
-        "systemctl stop --no-block pcsd\nsystemctl disable -q --no-reload pcsd\n"
-        'rm -f -- "$@"\npasswd -q -l "$USER_NAME"'.replace("$USER_NAME", USER),
-        *(KNOWN_HOSTS, USERS, SETTINGS, f"{DIRECTORY}/pcsd.crt", f"{DIRECTORY}/pcsd.key"),
+        f'systemctl stop --no-block pcsd\n{units.disable("pcsd")}\nrm -f -- "$@"\nusermod --lock {USER}',
+        *(KNOWN_HOSTS, USERS, SETTINGS, f"{DIRECTORY}/pcsd.crt", f"{DIRECTORY}/pcsd.key", *_DROP_INS),
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from .command import cmd, script
+from . import units
+from .command import script
 from .errors import ConfigError
 from .host import Host
 from .item import Item, attr
 from .platform import Platform
 from .steps import Run, Step
 
-_RUNNING = frozenset({"active", "activating", "reloading"})
 # Units without an [Install] section: whether they start at boot is not for us to say.
 _NOT_OURS_TO_ENABLE = frozenset({"static", "indirect", "generated", "transient", "alias"})
 
@@ -41,16 +41,14 @@ class ServiceItem(Item[Service]):
     identity = ("machine", "name")
 
     def observe(self, host: Host, wanted: Service) -> Service | None:
-        show = host.ask(cmd("systemctl", "show", "-p", "LoadState,UnitFileState,ActiveState", "--", wanted.name)).stdout
-        state = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
-        if state.get("LoadState") == "not-found":
+        (state,) = units.parse_show(host.ask(script(units.show('"$1"'), wanted.name)).stdout)
+        if state.load == "not-found":
             return None
-        if state.get("LoadState") == "masked" and (wanted.enabled or wanted.running):
+        if state.load == "masked" and (wanted.enabled or wanted.running):
             remedy = f"Unmask it: systemctl unmask {wanted.name}"
             raise ConfigError(f"{host.name}: {wanted.name} is masked", remedy, "name")
-        file_state = state.get("UnitFileState", "")
-        enabled = wanted.enabled if file_state in _NOT_OURS_TO_ENABLE else file_state in ("enabled", "enabled-runtime")
-        return replace(wanted, enabled=enabled, running=state.get("ActiveState") in _RUNNING)
+        enabled = wanted.enabled if state.file in _NOT_OURS_TO_ENABLE else state.file.startswith("enabled")
+        return replace(wanted, enabled=enabled, running=state.running)
 
     def steps(self, platform: Platform, now: Service | None, wanted: Service | None) -> Iterator[Step]:
         if wanted is None:
@@ -60,7 +58,7 @@ class ServiceItem(Item[Service]):
             raise ConfigError(f"There is no unit named {wanted.name}", remedy, "name")
         lines = []
         if now.enabled != wanted.enabled:
-            lines.append(f'systemctl {"enable" if wanted.enabled else "disable"} -q -- "$1"')
+            lines.append((units.enable if wanted.enabled else units.disable)('"$1"'))
         if now.running != wanted.running:
             lines.append(f'systemctl {"start" if wanted.running else "stop"} -- "$1"')
         if lines:
