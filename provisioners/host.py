@@ -58,11 +58,34 @@ class Memo:
             return known
 
 
+class Polls:
+    """The latest answers to what is asked again and again: of many that wait, one asks at a time, for all."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._asking: dict[Command, threading.Lock] = {}
+        self._latest: dict[Command, tuple[float, Result]] = {}
+
+    def newer(
+        self, than: float, command: Command, ask: Callable[[Command], Result], clock: Callable[[], float]
+    ) -> tuple[float, Result]:
+        """An answer that began after `than`, and when it began."""
+        with self._guard:
+            lock = self._asking.setdefault(command, threading.Lock())
+        with lock:
+            latest = self._latest.get(command)
+            if latest is None or latest[0] <= than:
+                latest = clock(), ask(command)
+                self._latest[command] = latest
+            return latest
+
+
 @dataclass
 class Shared:
     """What all resources of one host (or one cluster) have in common in this process."""
 
     memo: Memo = field(default_factory=Memo)
+    polls: Polls = field(default_factory=Polls)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -146,19 +169,18 @@ class Host:
 
     def wait(self, wanted: Await) -> None:
         """Probe until ready. Says what it waits for, how long, and what it saw last when the deadline passes."""
-        started = self._pace.clock()
+        started = asked = self._pace.clock()
         deadline_s = wanted.deadline_s * self._pace.time_scale
         while True:
-            result = self.attempt(wanted.probe)
+            asked, result = self.shared.polls.newer(asked, wanted.probe, self.attempt, self._pace.clock)
             if wanted.ready(result):
                 return
             if why := wanted.failed(result):
                 raise CommandFailed(f"{self.name}: {wanted.what} will not come", why, rc=result.rc)
             waited = self._pace.clock() - started
             if waited >= deadline_s:
-                seen = (result.stdout + result.stderr)[-2000:].strip()
                 raise TimedOut(
                     f"{self.name}: no {wanted.what} within {deadline_s:.0f} s",
-                    f"`{wanted.probe}` last exited with {result.rc}: {seen}",
+                    f"`{wanted.probe}` last exited with {result.rc}: {wanted.seen(result)}",
                 )
             self._pace.sleep(wanted.interval_s, wanted.what)

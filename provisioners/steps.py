@@ -52,6 +52,8 @@ class Await:
     """Wait until `ready(result of probe)`; `failed` may see early that it will never come, and says why.
 
     The probe's exit code is not checked, `ready` judges it. `deadline_s` and `interval_s` are before time scaling.
+    `what` is a noun ("start of web"); `seen` puts the last answer into words when the deadline has passed. Many that
+    wait on one host or cluster with the same probe share its answers.
     """
 
     what: str
@@ -60,6 +62,7 @@ class Await:
     deadline_s: float = 300.0
     interval_s: float = 0.5
     failed: Callable[[Result], str | None] = lambda _: None
+    seen: Callable[[Result], str] = lambda result: (result.stdout + result.stderr)[-2000:].strip()
 
     def run(self, host: Host) -> None:
         host.wait(self)

@@ -10,12 +10,10 @@ from ..command import Result, cmd
 from ..errors import UnexpectedOutput
 from ..host import Host
 from ..steps import Await
-from .status import STATUS_COMMAND, ClusterStatus, FailedOperation, ResourceStatus, parse_status, plain_id
+from .status import HARD_ERRORS, STATUS_COMMAND, ClusterStatus, FailedOperation, ResourceStatus, parse_status, plain_id
 
 # What the scheduler would do next, from the live CIB. It changes nothing.
 _NEXT_ACTIONS = cmd("crm_simulate", "--live-check", "--run", "--output-as=xml", timeout_s=120.0)
-# OCF exit codes after which Pacemaker does not try again on that node (2 to 5) or anywhere (6).
-_HARD_ERRORS = frozenset({2, 3, 4, 5, 6})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,10 @@ def await_started(expected: Expected, deadline_s: float) -> Await:
     def failed(result: Result) -> str | None:
         return hopeless(parse_status(result.stdout), expected) if result.rc == 0 else None
 
-    return Await(f"{expected.name} to start", STATUS_COMMAND, ready, deadline_s, 0.5, failed)
+    def seen(result: Result) -> str:
+        return _reasons(parse_status(result.stdout), expected) if result.rc == 0 else result.stderr.strip()
+
+    return Await(f"start of {expected.name}", STATUS_COMMAND, ready, deadline_s, 0.5, failed, seen)
 
 
 def await_stopped(name: str, primitives: tuple[str, ...], deadline_s: float) -> Await:
@@ -51,7 +52,13 @@ def await_stopped(name: str, primitives: tuple[str, ...], deadline_s: float) -> 
     def failed(result: Result) -> str | None:
         return _stop_failed(parse_status(result.stdout), primitives) if result.rc == 0 else None
 
-    return Await(f"{name} to stop", STATUS_COMMAND, ready, deadline_s, 0.5, failed)
+    def seen(result: Result) -> str:
+        if result.rc != 0:
+            return result.stderr.strip()
+        active = _still_active(parse_status(result.stdout), primitives)
+        return ", ".join(f"{r.id} is {r.pending or r.role} on {' '.join(r.nodes)}" for r in active)
+
+    return Await(f"stop of {name}", STATUS_COMMAND, ready, deadline_s, 0.5, failed, seen)
 
 
 def await_applied(name: str, primitives: tuple[str, ...], deadline_s: float) -> Await:
@@ -60,7 +67,7 @@ def await_applied(name: str, primitives: tuple[str, ...], deadline_s: float) -> 
     def ready(result: Result) -> bool:
         return result.rc == 0 and not (next_actions(result.stdout) & set(primitives))
 
-    return Await(f"{name} to take its changes", _NEXT_ACTIONS, ready, deadline_s)
+    return Await(f"{name} with its changes", _NEXT_ACTIONS, ready, deadline_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +108,9 @@ def hopeless(status: ClusterStatus, expected: Expected) -> str | None:
     for name in expected.primitives:
         spent = {c.node for c in status.fail_counts if c.resource == name and c.infinite}
         failures = [f for f in status.failures if f.resource == name]
-        spent |= {f.node for f in failures if f.task == "start" and f.exit_code in _HARD_ERRORS}
-        fatal = [f for f in failures if f.task == "start" and f.exit_code == 6]
+        hard = [f for f in failures if f.task in ("start", "probe") and f.exit_code in HARD_ERRORS]
+        spent |= {f.node for f in hard}
+        fatal = any(f.exit_code == 6 for f in hard)
         if any(r.settled for r in status.instances(name)) and expected.copies == 1:
             continue
         dead = bool(spent & nodes) if expected.copies is None else bool(nodes) and nodes <= spent
@@ -119,6 +127,17 @@ def next_actions(xml: str) -> frozenset[str]:
         raise UnexpectedOutput("crm_simulate gave no XML", f"{error}: {xml[:200]!r}") from error
     actions = root.iterfind("actions/rsc_action")
     return frozenset(plain_id(a.get("resource", "")) for a in actions if a.get("blocked") != "true")
+
+
+def _reasons(status: ClusterStatus, expected: Expected) -> str:
+    """What is missing, and what is known to stand in its way."""
+    found = [*missing(status, expected), *(str(f) for f in status.failures if f.resource in expected.primitives)]
+    if not status.with_quorum:
+        found.append("the cluster has no quorum")
+    if status.maintenance_mode:
+        found.append("the cluster is in maintenance mode")
+    found += [f"{node.name} is not available" for node in status.nodes if not node.available]
+    return "; ".join(found)
 
 
 def _copies(status: ClusterStatus, expected: Expected) -> int:

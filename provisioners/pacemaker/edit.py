@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..command import Command, Result, script
-from ..errors import CibRejected, ConnectError, TimedOut
+from ..errors import CibRejected, Conflict, ConnectError, TimedOut
 from ..host import Host
 from ..steps import Await
-from .cib import Cib, parse, query, render
+from .cib import Cib, observe, parse, query, render
 from .status import STATUS_COMMAND, parse_status
 
 log = logging.getLogger(__name__)
@@ -56,15 +56,29 @@ class EditCib:
 
     def run(self, host: Host) -> None:
         with host.shared.lock:
-            now = query(host)
+            # What was just observed is good enough to start from: a patch that does not fit is refused.
+            now, sure = parse(render(observe(host))), False
             for _ in range(_ATTEMPTS):
-                if (change := _changed(now, self.edit)) is None:
+                change = self._change(now, sure)
+                if change is None and sure:
                     return
-                now = self._patched(host, *change)
+                now, sure = query(host) if change is None else self._patched(host, *change), True
         raise TimedOut(
             f"{host.name}: {self.what} did not stay in the CIB",
             f"It was written {_ATTEMPTS} times, and changed by somebody else each time. Find out who edits it, too.",
         )
+
+    def _change(self, now: Cib, sure: bool) -> tuple[str, str] | None:
+        """(before, after) as XML; None when there is nothing to change (or it cannot be known yet)."""
+        before = render(now)
+        try:
+            self.edit(now)
+        except Conflict:
+            if sure:
+                raise
+            return None
+        after = render(now)
+        return None if before == after else (before, after)
 
     def _patched(self, host: Host, old: str, new: str) -> Cib:
         """The CIB after the attempt, whether it succeeded or not."""
@@ -74,6 +88,8 @@ class EditCib:
             # It may or may not have been carried out: only the CIB can say.
             log.info("%s: connection lost during %s, looking again", host.name, self.what)
             return query(host)
+        finally:
+            host.shared.memo.drop()
         rc, said = _answer(result)
         if rc == 0:
             return parse(said)
@@ -92,14 +108,6 @@ class EditCib:
 def patch_command(old: str, new: str) -> Command:
     """Patch a CIB from `old` to `new` in one call; stdout is read by EditCib."""
     return script(_PATCH, len(old.encode()), stdin=old + new, timeout_s=120.0)
-
-
-def _changed(now: Cib, edit: Edit) -> tuple[str, str] | None:
-    """(before, after) of an edit as XML; None when there is nothing to change."""
-    before = render(now)
-    edit(now)
-    after = render(now)
-    return None if before == after else (before, after)
 
 
 def _answer(result: Result) -> tuple[int, str]:

@@ -17,6 +17,10 @@ _NOT_CONNECTED = 102
 STATUS_COMMAND = cmd("crm_mon", "--output-as=xml", ok=(0, _NOT_CONNECTED))
 
 
+# OCF exit codes after which Pacemaker does not try again on that node (2 to 5) or on any (6).
+HARD_ERRORS = frozenset({2, 3, 4, 5, 6})
+
+
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
     """A member. `available`: it is online and may run resources."""
@@ -156,7 +160,7 @@ def parse_status(xml: str) -> ClusterStatus:
         symmetric=_yes(options, "symmetric-cluster"),
         nodes=tuple(_node(e) for e in root.iterfind("nodes/node")),
         resources=tuple(_resources(root.find("resources"), ())),
-        failures=tuple(_failure(e) for e in root.iterfind("failures/failure")),
+        failures=tuple(dict.fromkeys((*map(_failure, root.iterfind("failures/failure")), *_failed_probes(root)))),
         fail_counts=tuple(_fail_counts(root)),
         bans=tuple(_ban(e) for e in root.iterfind("bans/ban") if _forbids(e)),
         fencing=tuple(_fencing(e) for e in root.iterfind("fence_history/fence_event")),
@@ -202,11 +206,23 @@ def _resource(e: Element, within: tuple[str, ...]) -> ResourceStatus:
 def _failure(e: Element) -> FailedOperation:
     key, reason = e.get("op_key", e.get("id", "")), e.get("exitreason")
     resource, _, _ = key.rsplit("_", 2)
-    words = e.get("exitstatus", "unknown")
-    if e.get("status") not in (None, "complete", "done"):
-        words = f"{words}, {e.get('status')}"
+    words = e.get("exitstatus", "unknown").lower()
+    if (status := e.get("status", "complete").lower()) not in ("complete", "done"):
+        words = f"{words}, {status}"
     said = words if reason in (None, "", "none") else f"{words} ({reason})"
     return FailedOperation(plain_id(resource), e.get("node", ""), e.get("task", ""), int(e.get("exitcode", "-1")), said)
+
+
+def _failed_probes(root: Element) -> Iterator[FailedOperation]:
+    """Probes that found the agent unusable. Pacemaker does not list them as failures: the node is just left out."""
+    for node in root.iterfind("node_history/node"):
+        for resource in node.iterfind("resource_history"):
+            for e in resource.iterfind("operation_history"):
+                code = int(e.get("rc", "0"))
+                if e.get("task") == "probe" and code in HARD_ERRORS:
+                    said = e.get("rc_text", "unknown").lower()
+                    name = plain_id(resource.get("id", ""))
+                    yield FailedOperation(name, node.get("name", ""), "probe", code, said)
 
 
 def _fail_counts(root: Element) -> Iterator[FailCount]:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pytest
-
-from halab.provisioners.errors import CommandFailed
 from halab.provisioners.host import Host
 from halab.provisioners.item import converge, remove
 from halab.provisioners.pacemaker.constraints import ColocatedWith, NodePreference, StartsAfter
-from halab.provisioners.pacemaker.items import Clone, CloneItem, Group, GroupItem, Primitive, PrimitiveItem
+from halab.provisioners.pacemaker.items import Clone, CloneItem, Group, GroupItem
 from halab.provisioners.pacemaker.primitives import Member, Operation
 from halab.provisioners.pacemaker.status import ClusterStatus, parse_status
-from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
 
 from .conftest import FileCluster
 

@@ -67,6 +67,6 @@ def test_a_fencing_agent_is_sent_to_its_own_resource() -> None:
 
 
 def test_nothing_equals_an_empty_dict_and_cannot_change() -> None:
-    assert {} == values.NOTHING
+    assert values.NOTHING == {}
     assert dict(values.NOTHING) == {}
     assert values.duplicates(["a", "b", "a", "a"]) == ["a"]

@@ -1,0 +1,186 @@
+"""Changing the CIB while others change it: refused patches, lost connections, overwritten values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+
+from halab.provisioners.command import Command, Result
+from halab.provisioners.errors import CibRejected, ClusterNotRunning, CommandFailed, Conflict, ConnectError, TimedOut
+from halab.provisioners.host import Host, Pace
+from halab.provisioners.pacemaker.cib import Cib, parse
+from halab.provisioners.pacemaker.edit import EditCib
+from halab.provisioners.pacemaker.primitives import options, set_options
+from halab.provisioners.platform import DEBIAN_13
+
+from .conftest import DATA, FileCluster
+
+SET = "cluster_property_set"
+RUNNING = (DATA / "crm_mon-3.0-one-node.xml").read_text()
+
+
+def put(name: str, value: str, cib: Cib) -> None:
+    set_options(cib, cib.section("crm_config"), SET, {}, {name: value}, "cib-bootstrap-options")
+
+
+def found(host: Host) -> dict[str, str]:
+    cib = parse(host.attempt(Command(("cibadmin", "--query"))).stdout)
+    return options(cib.section("crm_config"), SET)
+
+
+@dataclass
+class Meddler(FileCluster):
+    """Somebody else, who does something right before a patch arrives."""
+
+    before_patch: list[Callable[[], None]] = field(default_factory=list)
+    answers: list[tuple[int, str]] = field(default_factory=list)  # instead of carrying the patch out
+    lose: str = ""  # the connection is lost "before" or "after" the first patch is carried out
+
+    def run(self, command: Command, timeout_s: float) -> Result:
+        if command.argv[0] == "crm_mon":
+            self.commands.append("crm_mon")
+            return Result(command, 0, RUNNING, "")
+        if command.argv[0] != "sh":
+            return super().run(command, timeout_s)
+        if self.before_patch:
+            self.before_patch.pop(0)()
+        if self.answers:
+            rc, said = self.answers.pop(0)
+            self.commands.append("patch")
+            return Result(command, 0, f"{rc}\n{said}", "")
+        lose, self.lose = self.lose, ""
+        result = super().run(command, timeout_s) if lose != "before" else None
+        if lose or result is None:
+            raise ConnectError("node1 does not answer")
+        return result
+
+    def set_property(self, name: str, value: str) -> None:
+        self.tool("crm_attribute", "--name", name, "--update", value)
+
+
+@pytest.fixture
+def meddler(cluster: FileCluster) -> Meddler:
+    return Meddler(cluster.cib)
+
+
+@pytest.fixture
+def host(meddler: Meddler) -> Host:
+    return Host(meddler, platform=DEBIAN_13, pace=Pace(pause=lambda _: False))
+
+
+def freeze() -> EditCib:
+    return EditCib("property no-quorum-policy", partial(put, "no-quorum-policy", "freeze"))
+
+
+def test_one_round_trip_to_change(meddler: Meddler, host: Host) -> None:
+    freeze().run(host)
+    assert meddler.commands == ["cibadmin", "patch"]
+    assert found(host)["no-quorum-policy"] == "freeze"
+
+
+def test_nothing_to_change_is_said_by_a_fresh_cib(meddler: Meddler, host: Host) -> None:
+    freeze().run(host)
+    meddler.commands.clear()
+    freeze().run(host)
+    assert meddler.commands == ["cibadmin", "cibadmin"]
+
+
+def test_other_changes_at_the_same_time_are_kept(meddler: Meddler, host: Host) -> None:
+    meddler.before_patch = [partial(meddler.set_property, "cluster-delay", "70s")]
+    freeze().run(host)
+    assert (found(host)["cluster-delay"], found(host)["no-quorum-policy"]) == ("70s", "freeze")
+
+
+def test_the_same_id_made_by_somebody_else_meanwhile(meddler: Meddler, host: Host) -> None:
+    meddler.before_patch = [partial(meddler.set_property, "no-quorum-policy", "stop")]
+    freeze().run(host)
+    assert found(host)["no-quorum-policy"] == "freeze"
+    meddler.verify()
+
+
+@pytest.mark.parametrize("rc", [1, 78])
+def test_refused_without_anybody_else_is_an_error(meddler: Meddler, host: Host, rc: int) -> None:
+    meddler.answers = [(rc, "Call failed: Update does not conform to the configured schema\n   1 <cib/>\n")]
+    with pytest.raises(CibRejected, match="Update does not conform") as error:
+        freeze().run(host)
+    assert "<cib" not in str(error.value)
+    assert error.value.rc == rc
+
+
+def test_stale_version_starts_again(meddler: Meddler, host: Host) -> None:
+    meddler.answers = [(103, "Update was older than existing configuration")]
+    freeze().run(host)
+    assert meddler.commands == ["cibadmin", "patch", "cibadmin", "patch"]
+
+
+def test_no_answer_waits_for_a_dc_and_looks_again(meddler: Meddler, host: Host) -> None:
+    meddler.answers = [(124, "Call failed: Timer expired")]
+    freeze().run(host)
+    assert meddler.commands == ["cibadmin", "patch", "crm_mon", "cibadmin", "patch"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "commands"),
+    [("before", ["cibadmin", "cibadmin", "patch"]), ("after", ["cibadmin", "patch", "cibadmin"])],
+)
+def test_lost_connection_is_never_answered_by_sending_again_blindly(
+    meddler: Meddler, host: Host, lost: str, commands: list[str]
+) -> None:
+    meddler.lose = lost
+    freeze().run(host)
+    assert meddler.commands == commands
+    assert found(host)["no-quorum-policy"] == "freeze"
+
+
+def test_a_tug_of_war_ends(meddler: Meddler, host: Host) -> None:
+    meddler.answers = [(103, "old")] * 20
+    with pytest.raises(TimedOut, match="somebody else"):
+        freeze().run(host)
+
+
+def test_our_own_mistake_is_told_in_the_tools_words(meddler: Meddler, host: Host) -> None:
+    def nonsense(cib: Cib) -> None:
+        if cib.resource("x") is None:
+            cib.section("resources").append(parse("<cib><primitive id='x'/></cib>").root[0])
+
+    with pytest.raises(CibRejected, match="class"):
+        EditCib("nonsense", nonsense).run(host)
+    assert "primitive id='x'" not in meddler.cib.read_text()
+
+
+def test_a_conflict_is_believed_only_of_a_fresh_cib(meddler: Meddler, host: Host) -> None:
+    seen: list[int] = []
+
+    def edit(_: Cib) -> None:
+        seen.append(1)
+        raise Conflict("taken")
+
+    with pytest.raises(Conflict):
+        EditCib("edit", edit).run(host)
+    assert len(seen) == 2
+    assert meddler.commands == ["cibadmin", "cibadmin"]
+
+
+class Dead:
+    """A host whose cluster does not run, or whose tools are broken."""
+
+    name = "node1"
+
+    def __init__(self, rc: int, stderr: str) -> None:
+        self._answer = rc, stderr
+
+    def run(self, command: Command, timeout_s: float) -> Result:
+        del timeout_s
+        return Result(command, self._answer[0], "", self._answer[1])
+
+    def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(("rc", "error"), [(102, ClusterNotRunning), (1, CommandFailed)])
+def test_no_cluster(rc: int, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        freeze().run(Host(Dead(rc, "Could not connect to the CIB"), platform=DEBIAN_13))
