@@ -1,0 +1,134 @@
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from halab.provisioners import firewall
+from halab.provisioners.errors import UnexpectedOutput
+from halab.provisioners.firewall import INCOMPLETE, NFT_FILE, NFT_INCLUDE, NODE_PORTS, TARGET_PORTS, Rules
+from halab.provisioners.managed_block import Block
+from halab.provisioners.platform import DEBIAN_13, EL_9
+
+DATA = Path(__file__).parents[2] / "data" / "host"
+# What `nft -j list table inet halab` printed on a node that had loaded the rules of RULES.
+LISTING = (DATA / "nft-list-table.json").read_text()
+RULES = Rules(frozenset({*NODE_PORTS, "udp/123"}), frozenset({"192.168.77.0/24"}))
+INCLUDED = Block("", (NFT_INCLUDE,)).text
+
+
+def test_what_the_kernel_lists_is_what_was_rendered() -> None:
+    assert firewall.parse_nftables(LISTING) == RULES
+
+
+def test_nftables_text() -> None:
+    assert firewall.render_nftables(RULES) == (DATA / "node.nft").read_text()
+
+
+@pytest.mark.parametrize(
+    ("rules", "lines"),
+    [
+        (Rules(frozenset({"tcp/22"}), frozenset()), ["tcp dport { 22 } accept"]),
+        (
+            Rules(frozenset(TARGET_PORTS), frozenset({"10.0.0.0/8", "192.168.0.0/16"})),
+            [
+                "ip saddr { 10.0.0.0/8, 192.168.0.0/16 } tcp dport { 22, 3260 } accept",
+                "ip saddr { 10.0.0.0/8, 192.168.0.0/16 } udp dport { 123 } accept",
+            ],
+        ),
+        (Rules(frozenset(), frozenset()), []),
+    ],
+)
+def test_opened_ports(rules: Rules, lines: list[str]) -> None:
+    text = firewall.render_nftables(rules)
+    assert [line.strip() for line in text.splitlines() if "dport" in line] == lines
+    assert "policy drop" in text
+
+
+@pytest.mark.parametrize(
+    ("expression", "rules"),
+    [
+        # One port and one network are printed without a set, one address without a prefix.
+        (
+            '[{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "10.0.0.1"}},'
+            ' {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}},'
+            ' {"accept": null}]',
+            Rules(frozenset({"tcp/22"}), frozenset({"10.0.0.1/32"})),
+        ),
+        ('[{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "lo"}}, {"accept": null}]', None),
+    ],
+)
+def test_parse_nftables_single_values(expression: str, rules: Rules | None) -> None:
+    chain = '{"chain": {"name": "input", "hook": "input", "policy": "drop"}}'
+    listing = f'{{"nftables": [{chain}, {{"rule": {{"expr": {expression}}}}}]}}'
+    assert firewall.parse_nftables(listing) == (rules or Rules(frozenset(), frozenset()))
+
+
+def test_a_table_with_another_policy_is_not_ours() -> None:
+    assert firewall.parse_nftables(LISTING.replace('"drop"', '"accept"')) is None
+
+
+def test_nft_that_prints_no_json() -> None:
+    with pytest.raises(UnexpectedOutput):
+        firewall.parse_nftables("table inet halab {}")
+
+
+STORED = firewall.render_nftables(RULES)
+FEWER = Rules(RULES.ports - {"tcp/80"}, RULES.sources)
+
+
+@pytest.mark.parametrize(
+    ("file", "enabled", "live", "main", "state", "rules"),
+    [
+        (STORED, "enabled\n", LISTING, INCLUDED, "managed", RULES),
+        (None, "disabled\n", "", None, "disabled", FEWER),
+        (None, "", "", None, "disabled", FEWER),  # nftables is not even installed
+        (STORED, "disabled\n", LISTING, INCLUDED, INCOMPLETE, RULES),
+        (STORED, "enabled\n", LISTING, "", INCOMPLETE, RULES),
+        (firewall.render_nftables(FEWER), "enabled\n", LISTING, INCLUDED, INCOMPLETE, RULES),
+        (STORED, "enabled\n", "", INCLUDED, INCOMPLETE, FEWER),
+    ],
+)
+def test_nftables_seen(file: str | None, enabled: str, live: str, main: str | None, state: str, rules: Rules) -> None:
+    assert firewall.seen(DEBIAN_13, FEWER, [file, enabled, live, main]) == (state, rules)
+
+
+@pytest.mark.parametrize(
+    ("file", "enabled", "active", "state", "rules"),
+    [
+        (firewall.render_zone(RULES), "enabled\n", "active\n", "managed", RULES),
+        (firewall.render_zone(RULES), "disabled\n", "active\n", INCOMPLETE, RULES),
+        (None, "enabled\n", "active\n", INCOMPLETE, FEWER),
+        (None, "disabled\n", "inactive\n", "disabled", FEWER),
+    ],
+)
+def test_firewalld_seen(file: str | None, enabled: str, active: str, state: str, rules: Rules) -> None:
+    assert firewall.seen(EL_9, FEWER, [file, enabled, active]) == (state, rules)
+
+
+def test_zone_without_sources_is_for_everybody() -> None:
+    rules = Rules(frozenset({"tcp/22", "udp/123"}), frozenset())
+    assert 'address="0.0.0.0/0"' in firewall.render_zone(rules)
+    assert firewall.parse_zone(firewall.render_zone(rules)) == rules
+
+
+def test_removal_names_only_our_table() -> None:
+    off = "\n".join(firewall.turn_off(DEBIAN_13))
+    assert "flush" not in off
+    assert NFT_FILE in off
+    assert set(re.findall(r"inet (\w+)", off)) == {"halab"}
+    subprocess.run(["sh", "-n", "-c", off], check=True)
+
+
+@pytest.mark.parametrize("port", ["22", "tcp/0", "tcp/65536", "sctp/22", "tcp/22 ", "tcp/ssh"])
+def test_wrong_ports(port: str) -> None:
+    assert port in (firewall.check_ports((port,)) or "")
+
+
+@pytest.mark.parametrize("source", ["192.168.77.1/24", "lab", "::/0"])
+def test_wrong_sources(source: str) -> None:
+    assert source in (firewall.check_sources((source,)) or "")
+
+
+def test_the_roles_ports_are_ports() -> None:
+    assert firewall.check_ports((*NODE_PORTS, *TARGET_PORTS)) is None

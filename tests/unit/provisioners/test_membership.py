@@ -1,0 +1,194 @@
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halab.provisioners import membership
+from halab.provisioners.command import Result, Secret, cmd
+from halab.provisioners.corosync import Member, render_corosync_conf
+from halab.provisioners.errors import CommandFailed, Conflict
+from halab.provisioners.membership import ClusterMember, Leave, MemberItem, is_online, online
+from halab.provisioners.platform import DEBIAN_13
+from halab.provisioners.steps import Await, PutFile, Run
+
+DATA = Path(__file__).parents[2] / "data" / "corosync"
+CRM_MON = (DATA / "crm_mon-3-online.xml").read_text()
+ITEM = MemberItem()
+
+
+def conf(count: int, token_ms: int | None = 10000, name: str = "summit") -> str:
+    nodes = (Member(name=f"node{n}", address=f"192.168.77.{10 + n}", node_id=n) for n in range(1, count + 1))
+    return render_corosync_conf(name, token_ms, nodes)
+
+
+NODE = ClusterMember(
+    machine="uuid",
+    cluster="summit",
+    name="node1",
+    corosync_conf=conf(3),
+    corosync_authkey=Secret("COROSYNCKEY"),
+    pacemaker_authkey=Secret("PACEMAKERKEY"),
+)
+
+
+def done(now: ClusterMember | None, wanted: ClusterMember | None) -> list[object]:
+    return list(ITEM.steps(DEBIAN_13, now, wanted))
+
+
+def shell(step: object) -> tuple[str, ...]:
+    assert isinstance(step, Run)
+    text, _, *args = step.command.argv[2:]
+    subprocess.run(["sh", "-n", "-c", text], check=True)
+    return text, *args
+
+
+def test_joining() -> None:
+    corosync_key, pacemaker_key, form, ready, forget = done(None, NODE)
+    assert corosync_key == PutFile("/etc/corosync/authkey", NODE.corosync_authkey, 0o400)
+    assert pacemaker_key == PutFile("/etc/pacemaker/authkey", NODE.pacemaker_authkey, 0o640, "root:haclient")
+    text, *args = shell(form)
+    assert args[0] == conf(3)
+    assert "dc-deadtime" in args[1]
+    # Old state goes before our configuration comes, and the units start last.
+    order = [text.index(part) for part in ("systemctl stop", "rm -rf", "corosync.conf", "systemctl start --no-block")]
+    assert order == sorted(order)
+    assert "systemctl -q --no-reload enable corosync pacemaker" in text
+    assert isinstance(ready, Await)
+    assert shell(forget)[1] == '<cluster_property_set id="halab-first-start"/>'
+
+
+def test_no_key_is_in_a_command() -> None:
+    said = " ".join(map(str, done(None, NODE))) + repr(done(None, NODE))
+    assert "COROSYNCKEY" not in said
+    assert "PACEMAKERKEY" not in said
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "parts", "args"),
+    [
+        (NODE, replace(NODE, corosync_conf=conf(4)), ["corosync-cfgtool -R"], [conf(4)]),
+        (replace(NODE, corosync_conf=conf(4)), NODE, ["corosync-cfgtool -R", "crm_node"], [conf(3), "node4"]),
+        (replace(NODE, corosync_conf=conf(5)), NODE, [], [conf(3), "node4", "node5"]),
+        (replace(NODE, corosync_conf=conf(3, None)), NODE, [], [conf(3)]),
+        (replace(NODE, running=False), NODE, ["start --no-block corosync pacemaker"], []),
+        (replace(NODE, enabled=False), NODE, ["enable corosync pacemaker"], []),
+        (NODE, replace(NODE, enabled=False), ["disable corosync pacemaker"], []),
+        (NODE, replace(NODE, running=False), ["stop pacemaker corosync"], []),
+    ],
+)
+def test_changes(now: ClusterMember, wanted: ClusterMember, parts: list[str], args: list[str]) -> None:
+    first, *rest = done(now, wanted)
+    text, *given = shell(first)
+    assert [part for part in parts if part not in text] == []
+    assert given == args
+    assert [str(step) for step in rest] == ([str(online("node1"))] if wanted.running else [])
+
+
+def test_a_member_is_only_waited_for() -> None:
+    assert [str(step) for step in done(NODE, NODE)] == ["wait for node node1 online in a cluster with quorum"]
+
+
+def test_leaving() -> None:
+    assert done(NODE, None) == [Leave(membership.LEAVE_S)]
+    assert done(None, None) == []
+
+
+@pytest.mark.parametrize(("said", "warned"), [("", False), ("killed\n", True)])
+def test_leave_says_when_it_had_to_kill(
+    guest_host: Callable[..., Any], caplog: pytest.LogCaptureFixture, said: str, warned: bool
+) -> None:
+    host, guest = guest_host(said)
+    Leave(240).run(host)
+    assert ("was killed" in caplog.text) == warned
+    command = guest.asked[0]
+    assert command.argv[4:] == ("240",)
+    assert command.timeout_s > 240
+    subprocess.run(["sh", "-n", "-c", command.argv[2]], check=True)
+
+
+# --- what is seen ---
+
+
+def units(pacemaker: str, corosync: str) -> str:
+    """What systemctl shows for "active enabled" and the like."""
+    words = (state.split() for state in (pacemaker, corosync))
+    return "\n".join(f"LoadState=loaded\nActiveState={active}\nUnitFileState={file}\n" for active, file in words)
+
+
+UP = units("active enabled", "active enabled")
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "seen"),
+    [
+        (None, UP, None),
+        ((DATA / "debian-package.conf").read_text(), UP, None),
+        (conf(3), UP, NODE),
+        (conf(4), UP, replace(NODE, corosync_conf=conf(4))),
+        (conf(3), units("inactive enabled", "active enabled"), replace(NODE, running=False)),
+        (conf(3), units("failed enabled", "failed enabled"), replace(NODE, running=False)),
+        (conf(3), units("activating enabled", "active enabled"), NODE),
+        (conf(3), units("active enabled", "active disabled"), replace(NODE, enabled=False)),
+    ],
+)
+def test_observe(
+    guest_host: Callable[..., Any],
+    told: Callable[..., str],
+    text: str | None,
+    state: str,
+    seen: ClusterMember | None,
+) -> None:
+    host, _ = guest_host(told(text, state, "COROSYNCKEY", "PACEMAKERKEY"))
+    assert ITEM.observe(host, NODE) == seen
+
+
+def test_a_lost_key_shows(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
+    host, _ = guest_host(told(conf(3), UP, None, "PACEMAKERKEY"))
+    assert ITEM.observe(host, NODE) == replace(NODE, corosync_authkey=Secret(""))
+
+
+def test_a_foreign_cluster_is_a_conflict(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
+    host, _ = guest_host(told(conf(3, name="prod"), UP, "k", "k"))
+    with pytest.raises(Conflict, match="'prod'"):
+        ITEM.observe(host, NODE)
+
+
+@pytest.mark.parametrize(
+    ("rc", "xml", "ready"),
+    [
+        (0, CRM_MON, True),
+        (0, CRM_MON.replace('with_quorum="true"', 'with_quorum="false"'), False),
+        (0, CRM_MON.replace('name="node1" id="1" online="true"', 'name="node1" id="1" online="false"'), False),
+        (0, CRM_MON.replace('pending="false"', 'pending="true"'), False),
+        (0, CRM_MON.replace("node1", "other"), False),
+        (0, CRM_MON[:300], False),
+        (102, "<pacemaker-result><status code='102' message='Not connected'/></pacemaker-result>", False),
+    ],
+)
+def test_is_online(rc: int, xml: str, ready: bool) -> None:
+    assert is_online(Result(cmd("crm_mon"), rc, xml, ""), "node1") == ready
+
+
+def test_a_unit_that_failed_ends_the_wait(guest_host: Callable[..., Any]) -> None:
+    wait = online("node1")
+    assert wait.failed(Result(cmd("sh"), 0, CRM_MON, "")) is None
+    assert wait.failed(Result(cmd("sh"), 90, "parse error in config\n", "")) == "parse error in config"
+    host, _ = guest_host((90, ""))
+    with pytest.raises(CommandFailed, match="will not come"):
+        host.do(wait)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields"),
+    [
+        (NODE, []),
+        (replace(NODE, name="node9"), ["name"]),
+        (replace(NODE, cluster="other"), ["corosync_conf"]),
+        (replace(NODE, corosync_conf="totem {"), ["corosync_conf"]),
+    ],
+)
+def test_check(spec: ClusterMember, fields: list[str]) -> None:
+    assert [field for field, _ in ITEM.check(spec)] == fields
