@@ -14,14 +14,19 @@ from pathlib import Path
 
 from halab.provisioners.errors import ConfigError
 
-from .profile import HOST, TEMPLATES, HostProfile, unit_names
+from .host import HOST
+from .profile import TEMPLATES, HostProfile, names_of
 
 FORMAT_VERSION = 1
 VIRTUAL_SIZE_BYTES = 6 * 1024**3
 SCRATCH_DIR = "/root/.halab-build"
-BASE_CMDLINE = "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet audit=0 apparmor=0"
+# systemd asks a console for its size and waits for an answer, unless it is told that the console is dumb.
+BASE_CMDLINE = (
+    "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet audit=0 lsm=capability systemd.tty.term.console=dumb TERM=dumb"
+)
 # Words that only an emulated processor wants: it is no place to defend against speculation or to calibrate clocks.
-EMULATED_CMDLINE = "nokaslr mitigations=off tsc=reliable"
+# systemd's system call filters and the memory controller cost a fifth of an emulated boot.
+EMULATED_CMDLINE = "nokaslr mitigations=off tsc=reliable cgroup_disable=memory SYSTEMD_SECCOMP=0"
 RENAMED: dict[str, dict[str, str]] = {
     "trixie": {},
     "bookworm": {"fence-agents-redfish": "fence-agents"},
@@ -61,7 +66,7 @@ class DebianRecipe:
     def packages(self) -> tuple[str, ...]:
         """Names of all packages asked for, without the dependencies that follow."""
         renamed = RENAMED[self.suite]
-        wanted = [renamed.get(name, name) for name in self.profile.package_names("debian")]
+        wanted = [renamed.get(name, name) for name in names_of(self.profile.packages, "debian")]
         return tuple(dict.fromkeys([*wanted, *sorted(self.extra_packages)]))
 
     @cached_property
@@ -75,14 +80,15 @@ class DebianRecipe:
         ):
             entries.append((f"{SCRATCH_DIR}/{name}", source.read_bytes(), 0o644))
         entries.append((f"{SCRATCH_DIR}/lists", self._lists().encode(), 0o644))
-        return _tar(entries, self.profile.links)
+        return _tar(entries)
 
     def _lists(self) -> str:
         profile = self.profile
         values = {
-            "ENABLED": unit_names(profile.enabled, "debian"),
-            "DISABLED": unit_names(profile.disabled, "debian"),
-            "MASKED": unit_names(profile.masked, "debian"),
+            "ENABLED": names_of(profile.enabled, "debian"),
+            "DISABLED": names_of(profile.disabled, "debian"),
+            "MASKED": names_of(profile.masked, "debian"),
+            "SILENCED": names_of(profile.silenced, "debian"),
             "REMOVED": profile.removed,
             "EARLY_MODULES": profile.early_modules,
         }
@@ -133,7 +139,7 @@ class DebianRecipe:
         ]
 
 
-def _tar(entries: list[tuple[str, bytes, int]], links: tuple[tuple[str, str], ...]) -> bytes:
+def _tar(entries: list[tuple[str, bytes, int]]) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for directory in sorted({p for path, _, _ in entries for p in _parents(path)}):
@@ -144,10 +150,6 @@ def _tar(entries: list[tuple[str, bytes, int]], links: tuple[tuple[str, str], ..
             info = tarfile.TarInfo(path.lstrip("/"))
             info.size, info.mode = len(content), mode
             archive.addfile(info, io.BytesIO(content))
-        for path, destination in links:
-            info = tarfile.TarInfo(path.lstrip("/"))
-            info.type, info.linkname = tarfile.SYMTYPE, destination
-            archive.addfile(info)
     return buffer.getvalue()
 
 

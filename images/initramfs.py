@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 KLIBC_DIR = "/usr/lib/klibc/bin"
-TOOLS = ("sh", "mount", "umount", "insmod", "sleep", "sync", "poweroff", "run-init")
+TOOLS = ("sh", "mount", "umount", "insmod", "mkdir", "sleep", "sync", "poweroff", "run-init")
 _REGULAR, _DIRECTORY, _CHARACTER_DEVICE, _SYMLINK = 0o100000, 0o040000, 0o020000, 0o120000
 Entry = tuple[str, int, bytes, tuple[int, int]]  # name, st_mode, content, (major, minor)
 
@@ -51,7 +51,7 @@ def unpacked(path: str) -> bytes:
 
 def entries(version: str, init: bytes, modules: list[str]) -> Iterator[Entry]:
     """The archive's content for one kernel version."""
-    for directory in ("dev", "proc", "root", "bin", "usr", "usr/lib"):
+    for directory in ("dev", "proc", "sys", "run", "root", "bin", "usr", "usr/lib"):
         yield directory, _DIRECTORY | 0o755, b"", (0, 0)
     yield "lib", _SYMLINK | 0o777, b"usr/lib", (0, 0)
     yield "dev/console", _CHARACTER_DEVICE | 0o600, b"", (5, 1)
