@@ -125,8 +125,12 @@ class Timeline:
 
 
 def describe(record: Record) -> str:
-    """What a record is about, for people: `machine node1: waiting for ssh`."""
-    about = " ".join(dict.fromkeys(part for part in (record.machine, record.name) if part))
+    """What a record is about, for people: `machine   node1: waiting for ssh`."""
+    name = record.name if record.name != record.machine else ""
+    kind = record.resource.removeprefix("halab_")
+    if not name and kind != record.phase:  # several kinds in one phase: say which
+        name = kind
+    about = " ".join(part for part in (record.machine, name) if part)
     text = {"start": "started", "wait": "waiting", "done": "done", "failed": "FAILED"}[record.event]
     detail = record.detail or text
     if record.event in ("done", "failed"):

@@ -68,6 +68,7 @@ def test_phases_run_from_first_start_to_last_end() -> None:
     [
         (Record(0, "start", "machine", "halab_machine", "node1", "node1"), "machine   node1: started"),
         (Record(0, "wait", "iscsi", "r", "lun", "node1", "login", 2), "iscsi     node1 lun: login"),
+        (Record(0, "start", "cluster", "halab_pcsd", "", "node1"), "cluster   node1 pcsd: started"),
         (Record(0, "done", "site", "r", "site", elapsed_s=3.04), "site      site: done after 3.0 s"),
         (Record(0, "failed", "site", "r", "site", "", "503", 3), "site      site: FAILED after 3.0 s: 503"),
     ],
