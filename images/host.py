@@ -99,7 +99,7 @@ _MASKED = (
     Names(
         "drivers and device nodes that the initramfs or the kernel provides",
         (
-            "modprobe@configfs.service", "modprobe@drm.service", "modprobe@efi_pstore.service",
+            "modprobe@drm.service", "modprobe@efi_pstore.service",
             "modprobe@fuse.service", "kmod-static-nodes.service", "systemd-tmpfiles-setup-dev-early.service",
             "systemd-tmpfiles-setup-dev.service", "systemd-udev-load-credentials.service",
             "systemd-hwdb-update.service",
