@@ -12,6 +12,8 @@ from .item import Item, attr
 from .platform import Platform
 from .steps import PutFile, Run, Step
 
+_UPDATE_S = 600  # it handles every certificate of the distribution
+
 
 def _name(name: str) -> str | None:
     return None if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) else f"{name!r}: use small letters, digits and dashes."
@@ -53,10 +55,14 @@ class CaCertificateItem(Item[CaCertificate]):
         if wanted is None:
             if now is not None:
                 yield Run(cmd("rm", "-f", "--", _path(platform, now.name)))
-                yield Run(cmd(*platform.ca_trust_update, timeout_s=180))
+                yield Run(cmd(*platform.ca_trust_update, timeout_s=_UPDATE_S))
         elif now != wanted:
-            yield PutFile(_path(platform, wanted.name), wanted.pem)
-            yield Run(cmd(*platform.ca_trust_update, timeout_s=180))
+            path = _path(platform, wanted.name)
+            yield PutFile(path, wanted.pem)
+            if now is None and platform.ca_trust_add is not None:
+                yield Run(script(platform.ca_trust_add, path))
+            else:
+                yield Run(cmd(*platform.ca_trust_update, timeout_s=_UPDATE_S))
 
 
 def _path(platform: Platform, name: str) -> str:
