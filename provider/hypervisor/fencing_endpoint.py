@@ -1,7 +1,5 @@
 """halab_fencing_endpoint: the lab's power control over Redfish, for fence_redfish in the guests."""
 
-# ruff: noqa: ARG002 (the life cycle's signatures are given)
-
 from __future__ import annotations
 
 import ipaddress
