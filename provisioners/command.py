@@ -34,6 +34,14 @@ class Command:
     def __str__(self) -> str:
         return shlex.join(self.argv)
 
+    @property
+    def what(self) -> str:
+        """What it does, for people: a script's first line if that is a comment, else the program with its arguments."""
+        if self.argv[:2] == ("sh", "-euc"):
+            first = self.argv[2].strip().splitlines()[0]
+            return first.lstrip("# ") if first.startswith("#") else "a script"
+        return str(self).splitlines()[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -57,6 +65,7 @@ def script(
 ) -> Command:
     """A POSIX shell script with its arguments as $1, $2, …: several small steps for the price of one call.
 
-    User values are passed as arguments, never pasted into `text`. It stops at the first failing command.
+    User values are passed as arguments, never pasted into `text`. It stops at the first failing command. Its first
+    line is a comment that says what it does: progress and errors show it.
     """
     return cmd("sh", "-euc", text, "halab", *args, stdin=stdin, ok=ok, timeout_s=timeout_s)

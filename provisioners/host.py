@@ -12,7 +12,7 @@ from typing import Protocol
 from .command import Command, Result, Secret, cmd
 from .errors import CommandFailed, Interrupted, TimedOut
 from .platform import Platform, detect
-from .steps import Await, Step
+from .steps import Await, Run, Step
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class Host:
         if result.rc not in command.ok:
             said = (result.stderr or result.stdout)[-2000:].strip()
             raise CommandFailed(
-                f"{self.name}: {command.argv[0]} failed", f"`{command}` exited with {result.rc}: {said}", rc=result.rc
+                f"{self.name}: {command.what} failed", f"`{command}` exited with {result.rc}: {said}", rc=result.rc
             )
         return result
 
@@ -161,7 +161,7 @@ class Host:
         """Carry out steps in order; whatever was remembered about this host is forgotten afterwards."""
         for step in steps if isinstance(steps, Iterable) else (steps,):
             log.info("%s: %s", self.name, step)
-            self._report(str(step).splitlines()[0][:120])
+            self._report(_words(step))
             try:
                 step.run(self)
             finally:
@@ -184,3 +184,8 @@ class Host:
                     f"`{wanted.probe}` last exited with {result.rc}: {wanted.seen(result)}",
                 )
             self._pace.sleep(wanted.interval_s, wanted.what)
+
+
+def _words(step: Step) -> str:
+    """A step in one line, for the progress file."""
+    return (step.command.what if isinstance(step, Run) else str(step).splitlines()[0])[:120]
