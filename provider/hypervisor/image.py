@@ -65,7 +65,7 @@ class ImageResource(LibvirtResource):
                 STR,
                 required=True,
                 validators=(absolute_path,),
-                doc="Directory with disk.qcow2, vmlinuz, initrd and image.json, as made by `python -m halab.images build`.",
+                doc="Directory with disk.qcow2, vmlinuz, initrd, image.json, made by `python -m halab.images build`.",
             ),
             "recipe": Attr(STR, computed=True, stable=True, doc="Hash of the recipe it was built from."),
             "disk": Attr(STR, computed=True, stable=True, doc="Path of the disk, for halab_volume.backing."),

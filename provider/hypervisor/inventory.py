@@ -112,5 +112,4 @@ def write_mark(domain: Any, mark: Mark) -> None:
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
-    # libvirt adds the namespace under this prefix itself: the element must not name it twice.
     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, mark.xml(), MARK_PREFIX, MARK_URI, flags)

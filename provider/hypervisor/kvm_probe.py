@@ -47,17 +47,23 @@ class KvmProbe:
     def __init__(self, connection: Connection, lab: str, directory: Path) -> None:
         self._connection, self._lab, self._file = connection, lab, directory / _FILE
         self._lock = threading.Lock()
+        self._known: dict[str, Verdict] = {}
 
     def verdict(self, kernel: str, initrd: str, wait: Wait) -> Verdict:
         """The verdict, from the file if that still holds. `kernel` and `initrd` are paths of volumes."""
         with self._lock:
-            here = Verdict(False, "", _boot_id(), self._connection.libvirt.getVersion(), kernel)
-            known = self._load()
-            if known is None or not known.holds_for(here):
-                usable, reason = self._try(kernel, initrd, wait)
-                known = Verdict(usable, reason, here.boot_id, here.qemu_version, kernel)
-                self._store(known)
-            return known
+            if kernel not in self._known:
+                self._known[kernel] = self._look_up(kernel, initrd, wait)
+            return self._known[kernel]
+
+    def _look_up(self, kernel: str, initrd: str, wait: Wait) -> Verdict:
+        here = Verdict(False, "", _boot_id(), self._connection.libvirt.getVersion(), kernel)
+        known = self._load()
+        if known is None or not known.holds_for(here):
+            usable, reason = self._try(kernel, initrd, wait)
+            known = Verdict(usable, reason, here.boot_id, here.qemu_version, kernel)
+            self._store(known)
+        return known
 
     def _try(self, kernel: str, initrd: str, wait: Wait) -> tuple[bool, str]:
         import libvirt

@@ -33,8 +33,10 @@ class Mark:
         return ET.Element(_TAG, {name: value for name, value in named.items() if value})
 
     def xml(self) -> str:
-        """The element as text, for virDomainSetMetadata."""
-        return ET.tostring(self.element(), encoding="unicode")
+        """The element as virDomainSetMetadata wants it: in no namespace, since libvirt puts it into the mark's."""
+        element = self.element()
+        element.tag = "lab"
+        return ET.tostring(element, encoding="unicode")
 
     @classmethod
     def of(cls, element: ET.Element) -> Mark:

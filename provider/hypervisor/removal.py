@@ -19,15 +19,9 @@ def remove_domain(connection: Connection, domain: Any) -> None:
     """Undefine first, then stop: fencing may power on a domain that is only stopped, but not one that is gone."""
     import libvirt
 
-    flags = (
-        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-        | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-    )
     spec = parse_domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
     if domain.isPersistent():
-        domain.undefineFlags(flags)
+        domain.undefineFlags(_with_all_that_belongs_to_it())
     try:
         domain.destroy()
     except libvirt.libvirtError as error:
@@ -36,6 +30,18 @@ def remove_domain(connection: Connection, domain: Any) -> None:
             raise
     if spec is not None and spec.console_log:
         remove_volume(connection, spec.console_log)
+
+
+def _with_all_that_belongs_to_it() -> int:
+    import libvirt
+
+    flags: int = (
+        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    )
+    return flags
 
 
 def remove_domains(connection: Connection, lab: str, chosen: Callable[[DomainSpec], bool]) -> None:
