@@ -54,11 +54,13 @@ IFS= read -r user || :; IFS= read -r password || :
 export SYSTEMCTL_SKIP_SYSV=1
 mkdir -p -- "${10%/*}"
 printf '[Unit]\nWants=%s.service\nAfter=%s.service\n' "$9" "$9" > "${10}"
-systemctl is-enabled -q "$8" "$9" 2>/dev/null || systemctl enable --no-reload -q "$8" "$9"
+for unit in "$8" "$9"; do
+  systemctl is-enabled -q "$unit" 2>/dev/null || systemctl enable --no-reload -q "$unit"
+done
 umask 077
 if ! grep -qsxF "InitiatorName=$7" /etc/iscsi/initiatorname.iscsi; then
   printf 'InitiatorName=%s\n' "$7" > /etc/iscsi/initiatorname.iscsi
-  systemctl try-restart "$8"
+  ls -d /sys/class/iscsi_session/session* >/dev/null 2>&1 || systemctl try-restart "$8"
 fi
 iscsiadm -m discovery -t sendtargets -p "$2:$3" >/dev/null
 ours='startup|session\.auth\.|session\.timeo\.replacement_timeout|session\.initial_login_retry_max'
@@ -76,11 +78,14 @@ for record in "$4/$1/$2,$3,"*/default; do
   mv -f "$record.new" "$record"
 done
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --login >/dev/null || rc=$?
-# 15: the session is there already; its timeout is changed in place
+# 15: the session is there already
 [ $rc = 0 ] || [ $rc = 15 ] || exit $rc
+"""
+# A session that is there keeps the timeout that it was made with. The kernel takes another only while it is logged in.
+_TIMEOUT = """# change the timeout of the session
 for session in /sys/class/iscsi_session/session*; do
   IFS= read -r target < "$session/targetname"
-  [ "$target" != "$1" ] || echo "$5" > "$session/recovery_tmo"
+  [ "$target" != "$1" ] || echo "$2" > "$session/recovery_tmo"
 done
 """
 # 21: there is no such session, or no such record
@@ -141,6 +146,8 @@ class SessionItem(Item[Session]):
             deadline_s=60,
             interval_s=0.2,
         )
+        if now is not None and now.condition == COMPLETE:
+            yield Run(script(_TIMEOUT, wanted.target_iqn, wanted.replacement_timeout_s))
 
 
 def parse_look(text: str) -> Mapping[str, str]:

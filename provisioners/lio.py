@@ -6,45 +6,22 @@ State is read from configfs, in one call and without starting Python. Changes go
 from __future__ import annotations
 
 import hashlib
-import json
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from . import limits
 from .command import Command, Secret, cmd, script
-from .errors import UnexpectedOutput
 from .host import Host
 from .item import Item, attr, with_fields
+from .lio_view import CLOSED, OPEN, View, look, lun_device, parse_view, saved_tpg, tpg_path, unit_serial
 from .platform import Platform
 from .steps import Run, Step
 
 COMPLETE = "complete"
-_NAMESPACE = uuid.UUID("8d1c3a5e-5a0c-4c7b-9a55-2f0f6c1f6c11")
 
-# What opens a TPG to everybody, as demo mode does, and what closes it to all but its ACLs.
-_OPEN = {"authentication": "0", "generate_node_acls": "1", "cache_dynamic_acls": "1", "demo_mode_write_protect": "0"}
-_CLOSED = {"authentication": "1", "generate_node_acls": "0", "cache_dynamic_acls": "0", "demo_mode_write_protect": "1"}
-
-# Prints the unit's state, the saved configuration without its passwords, then configfs as path NUL value.
-_LOOK = r"""
-SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :
-printf '\036'
-[ ! -e "$2" ] || sed -E 's/("chap[a-z_]*_password": )"([^"\\]|\\.)*"/\1"***"/' "$2"
-printf '\036'
-cd /sys/kernel/config/target 2>/dev/null || exit 0
-tpg="iscsi/$3/tpgt_1"
-[ -d "$tpg" ] || exit 0
-find "$tpg/np" "$tpg/lun" "$tpg/acls" -mindepth 1 -maxdepth 1 -type d -printf '%p\0dir\n'
-find "$tpg/lun" "$tpg/acls" -type l -printf '%p\0%l\n'
-set -- core/iblock_*/*/udev_path core/iblock_*/*/wwn/vpd_unit_serial "$tpg"/enable "$tpg"/attrib/authentication \
-  "$tpg"/attrib/generate_node_acls "$tpg"/attrib/cache_dynamic_acls "$tpg"/attrib/demo_mode_write_protect \
-  "$tpg"/acls/*/auth/userid "$tpg"/acls/*/lun_*/write_protect
-for f do [ ! -e "$f" ] || grep -HZ '' "$f" || printf '%s\0\n' "$f"; done
-"""
 # Whether the password given on stdin is the one that is configured, and the one that is saved.
 _SAME_PASSWORD = """
 IFS= read -r wanted; f="/sys/kernel/config/target/iscsi/$1/tpgt_1/acls/$2/auth/password"
@@ -100,24 +77,6 @@ class Acl:
     condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What one look at a target shows. `configfs` maps paths below /sys/kernel/config/target to their content."""
-
-    unit: str
-    saved: Mapping[str, Any]
-    configfs: Mapping[str, str] = field(default_factory=dict)
-
-    def names(self, folder: str) -> list[str]:
-        """Folders in a folder."""
-        return [p.rsplit("/", 1)[1] for p, v in self.configfs.items() if v == "dir" and p.rsplit("/", 1)[0] == folder]
-
-    def links(self, folder: str) -> list[str]:
-        """Where the links in a folder lead."""
-        prefix = folder + "/"
-        return [v for p, v in self.configfs.items() if p.startswith(prefix) and v.startswith("../")]
-
-
 class TargetItem(Item[Target]):
     spec = Target
     scope = "machine"
@@ -131,7 +90,7 @@ class TargetItem(Item[Target]):
 
     def observe(self, host: Host, wanted: Target) -> Target | None:
         wanted = self.plan(None, wanted)
-        return target_seen(_look(host, str(wanted.iqn)), wanted)
+        return target_seen(_view(host, str(wanted.iqn)), wanted)
 
     def steps(self, platform: Platform, now: Target | None, wanted: Target | None) -> Iterator[Step]:
         if wanted is None:
@@ -151,7 +110,7 @@ class TargetItem(Item[Target]):
             serial=unit_serial(str(wanted.iqn)),
             address=wanted.portal,
             port=wanted.port,
-            attributes=_OPEN if wanted.demo_mode else _CLOSED,
+            attributes=OPEN if wanted.demo_mode else CLOSED,
         )
 
 
@@ -165,8 +124,8 @@ class AclItem(Item[Acl]):
         yield from chap_problems(wanted.chap_user, wanted.chap_password)
 
     def observe(self, host: Host, wanted: Acl) -> Acl | None:
-        view = _look(host, wanted.target_iqn)
-        if wanted.initiator_iqn not in view.names(_tpg(wanted.target_iqn) + "/acls"):
+        view = _view(host, wanted.target_iqn)
+        if wanted.initiator_iqn not in view.names(tpg_path(wanted.target_iqn) + "/acls"):
             return None
         same = script(
             _SAME_PASSWORD,
@@ -198,17 +157,6 @@ def generated_iqn(hostname: str, machine: str) -> str:
     return f"iqn.2003-01.org.linux-iscsi.{hostname}.x8664:sn.{hashlib.sha256(machine.encode()).hexdigest()[:12]}"
 
 
-def unit_serial(iqn: str) -> str:
-    """The T10 unit serial of a target's backstore, a UUID. It follows from the IQN: initiators see the same disk again
-    after the target was made anew."""
-    return str(uuid.uuid5(_NAMESPACE, iqn))
-
-
-def lun_device(iqn: str) -> str:
-    """How udev names LUN 0 on initiators: NAA 6, LIO's company id 001405, the first 25 digits of the serial."""
-    return f"/dev/disk/by-id/wwn-0x6001405{unit_serial(iqn).replace('-', '')[:25]}"
-
-
 def chap_problems(user: str | None, password: Secret | None) -> Iterator[tuple[str, str]]:
     """What LIO, open-iscsi or their files would not take. Never tells the password."""
     if user and not (user.isascii() and user.isprintable() and not set(user) & set(" \"\\'#")):
@@ -219,26 +167,17 @@ def chap_problems(user: str | None, password: Secret | None) -> Iterator[tuple[s
         yield "chap_password", "Use 12 to 255 printable ASCII characters without blanks, quotes, \\ and #."
 
 
-def parse_view(text: str) -> View:
-    """What `_LOOK` printed."""
-    parts = text.split("\036")
-    if len(parts) != 3:
-        raise UnexpectedOutput("The look at LIO is incomplete", f"3 parts expected, {len(parts)} came.")
-    configfs = dict(line.split("\0", 1) for line in parts[2].splitlines() if line)
-    return View(parts[0].strip(), json.loads(parts[1] or "{}"), {k: v.strip() for k, v in configfs.items()})
-
-
 def target_seen(view: View, wanted: Target) -> Target | None:
     iqn = str(wanted.iqn)
-    tpg = _tpg(iqn)
+    tpg = tpg_path(iqn)
     if tpg + "/enable" not in view.configfs:
         return None
-    attributes = {name: view.configfs[f"{tpg}/attrib/{name}"] for name in _CLOSED}
-    demo_mode = attributes == _OPEN if attributes in (_OPEN, _CLOSED) else wanted.demo_mode
+    attributes = {name: view.configfs.get(f"{tpg}/attrib/{name}", "missing") for name in CLOSED}
+    demo_mode = attributes == OPEN if attributes in (OPEN, CLOSED) else wanted.demo_mode
     portals = view.names(tpg + "/np")
     address, _, port = portals[0].rpartition(":") if len(portals) == 1 else (wanted.portal, "", str(wanted.port))
-    storage = next(iter(view.links(tpg + "/lun/lun_0")), "").removeprefix("../" * 6)
-    core = storage if storage.startswith("core/") else f"core/{storage.removeprefix('target/core/')}"
+    storage = next(iter(view.links(tpg + "/lun/lun_0")), "")
+    core = storage.removeprefix("../" * 6 + "target/")
     return with_fields(
         wanted,
         device=view.configfs.get(core + "/udev_path", wanted.device),
@@ -253,8 +192,8 @@ def target_seen(view: View, wanted: Target) -> Target | None:
 def _target_faults(
     view: View, iqn: str, attributes: Mapping[str, str], demo_mode: bool, portals: list[str], core: str
 ) -> Iterator[str]:
-    tpg = _tpg(iqn)
-    for name, value in (_OPEN if demo_mode else _CLOSED).items():
+    tpg = tpg_path(iqn)
+    for name, value in (OPEN if demo_mode else CLOSED).items():
         if attributes[name] != value:
             yield f"TPG attribute {name} is {attributes[name]}"
     if view.configfs[tpg + "/enable"] != "1":
@@ -267,14 +206,14 @@ def _target_faults(
         yield "the backstore has another serial"
     if view.unit != "enabled":
         yield f"the unit that restores it at boot is {view.unit or 'missing'}"
-    saved = _saved_tpg(view, iqn)
+    saved = saved_tpg(view, iqn)
     if {k: str(v) for k, v in saved.get("attributes", {}).items() if k in attributes} != attributes:
         yield "not saved"
 
 
 def acl_seen(view: View, wanted: Acl, password_rc: int) -> Acl:
     """`password_rc`: 0 = configured and saved as wanted, 1 = another one is configured, 2 = not saved."""
-    acl = f"{_tpg(wanted.target_iqn)}/acls/{wanted.initiator_iqn}"
+    acl = f"{tpg_path(wanted.target_iqn)}/acls/{wanted.initiator_iqn}"
     return with_fields(
         wanted,
         chap_user=view.configfs.get(acl + "/auth/userid", ""),
@@ -288,27 +227,17 @@ def _acl_faults(view: View, wanted: Acl, acl: str, password_rc: int) -> Iterator
         yield "LUN 0 is not mapped"
     elif view.configfs.get(acl + "/lun_0/write_protect") != "0":
         yield "LUN 0 is write-protected"
-    acls = {a["node_wwn"]: a for a in _saved_tpg(view, wanted.target_iqn).get("node_acls", ())}
+    acls = {a["node_wwn"]: a for a in saved_tpg(view, wanted.target_iqn).get("node_acls", ())}
     if password_rc == 2 or not acls.get(wanted.initiator_iqn, {}).get("mapped_luns"):
         yield "not saved"
-
-
-def _saved_tpg(view: View, iqn: str) -> Mapping[str, Any]:
-    tpgs = (tpg for target in view.saved.get("targets", ()) if target["wwn"] == iqn for tpg in target["tpgs"])
-    return next(tpgs, {})
 
 
 def _first(faults: Iterable[str]) -> str:
     return next(iter(faults), COMPLETE)
 
 
-def _tpg(iqn: str) -> str:
-    return f"iscsi/{iqn}/tpgt_1"
-
-
-def _look(host: Host, iqn: str) -> View:
-    look = script(_LOOK, host.platform.lio_unit, host.platform.lio_saveconfig, iqn)
-    return parse_view(host.ask(look, cached=True).stdout)
+def _view(host: Host, iqn: str) -> View:
+    return parse_view(host.ask(look(host.platform, iqn), cached=True).stdout)
 
 
 @cache

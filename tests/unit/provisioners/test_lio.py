@@ -1,0 +1,188 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halab.provisioners.command import Secret
+from halab.provisioners.errors import UnexpectedOutput
+from halab.provisioners.lio import Acl, AclItem, Target, TargetItem, acl_seen, chap_problems, generated_iqn, target_seen
+from halab.provisioners.lio_view import lun_device, parse_view, unit_serial
+from halab.provisioners.platform import DEBIAN_13, EL_9
+from halab.provisioners.steps import Run, Step
+
+DATA = Path(__file__).parents[2] / "data" / "lio"
+IQN = "iqn.2003-01.org.linux-iscsi.target.x8664:sn.62c66a7a5dd7"
+TPG = f"iscsi/{IQN}/tpgt_1"
+PASSWORD = "Correct-Horse-42"
+TARGET = TargetItem().plan(None, Target(machine="m", device="/dev/vdb1", portal="10.77.0.14"))
+ACL = Acl(
+    machine="m",
+    target_iqn=IQN,
+    initiator_iqn="iqn.2026-01.test.summit:node1",
+    chap_user="node1",
+    chap_password=Secret(PASSWORD),
+)
+
+
+def captured(name: str) -> str:
+    return (DATA / f"{name}.txt").read_text()
+
+
+def changed(old: str, new: str) -> str:
+    text = captured("complete")
+    assert old in text
+    return text.replace(old, new)
+
+
+def sent(step: Step) -> tuple[str, str, dict[str, Any]]:
+    """What a step has the target do: its visible words, the change, its values."""
+    assert isinstance(step, Run)
+    stdin = step.command.stdin
+    assert isinstance(stdin, Secret)
+    call = stdin.reveal().splitlines()[-1]
+    found: list[Any] = []
+    eval(call, {"main": lambda *args: found.extend(args)})
+    return str(step), found[0], found[1]
+
+
+def test_names_follow_from_the_machine_and_the_iqn() -> None:
+    assert TARGET.iqn == generated_iqn("target", "m") == IQN
+    assert unit_serial(IQN) == "2f5f3785-a1d2-5030-bca4-ae774c1420ed"
+    assert TARGET.lun_device == lun_device(IQN) == "/dev/disk/by-id/wwn-0x60014052f5f3785a1d25030bca4ae774"
+    given = TargetItem().plan(None, replace(TARGET, iqn="iqn.2026-01.test.summit:web", lun_device=None))
+    assert given.iqn == "iqn.2026-01.test.summit:web"
+    assert given.lun_device != TARGET.lun_device
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (captured("complete"), TARGET),
+        (captured("opened"), replace(TARGET, condition="TPG attribute authentication is 0")),
+        (
+            changed("enabled\n", "disabled\n"),
+            replace(TARGET, condition="the unit that restores it at boot is disabled"),
+        ),
+        (changed("/enable\x001", "/enable\x000"), replace(TARGET, condition="the TPG is disabled")),
+        (changed("np/10.77.0.14:3260", "np/10.77.0.9:3261"), replace(TARGET, portal="10.77.0.9", port=3261)),
+        (changed("/dev/vdb1", "/dev/vdc1"), replace(TARGET, device="/dev/vdc1")),
+        (changed("ae774c1420ed", "000000000000"), replace(TARGET, condition="the backstore has another serial")),
+        (changed('"wwn": "iqn', '"wwn": "naa'), replace(TARGET, condition="not saved")),
+        (changed('"authentication": 1', '"authentication": 0'), replace(TARGET, condition="not saved")),
+        ("enabled\n\x1e{broken\x1e" + captured("complete").split("\x1e")[2], replace(TARGET, condition="not saved")),
+        (changed(f"{TPG}/lun/lun_0/aa", "x/aa"), replace(TARGET, condition="LUN 0 has no backstore")),
+        (changed(f"{TPG}/np/", "x/"), replace(TARGET, condition="0 portals")),
+        ("disabled\n\x1e\x1e", None),
+    ],
+)
+def test_target_seen(text: str, expected: Target | None) -> None:
+    assert target_seen(parse_view(text), TARGET) == expected
+
+
+def test_opened_by_hand_shows_as_demo_mode() -> None:
+    text = captured("complete")
+    flips = {"authentication": "0", "generate_node_acls": "1", "cache_dynamic_acls": "1"}
+    for name, value in {**flips, "demo_mode_write_protect": "0"}.items():
+        text = text.replace(f"/attrib/{name}\0{1 - int(value)}", f"/attrib/{name}\0{value}")
+    seen = target_seen(parse_view(text), TARGET)
+    assert seen == replace(TARGET, demo_mode=True, condition="not saved")
+
+
+@pytest.mark.parametrize(
+    ("text", "password_rc", "expected"),
+    [
+        (captured("complete"), 0, ACL),
+        (captured("complete"), 1, replace(ACL, chap_password=Secret(""))),
+        (captured("complete"), 2, replace(ACL, condition="not saved")),
+        (captured("unmapped"), 0, replace(ACL, condition="LUN 0 is not mapped")),
+        (changed("auth/userid\0node1", "auth/userid\0eve"), 0, replace(ACL, chap_user="eve")),
+        (changed("write_protect\x000", "write_protect\x001"), 0, replace(ACL, condition="LUN 0 is write-protected")),
+        (changed('"node_wwn": "iqn.2026', '"node_wwn": "iqn.2025'), 0, replace(ACL, condition="not saved")),
+    ],
+)
+def test_acl_seen(text: str, password_rc: int, expected: Acl) -> None:
+    assert acl_seen(parse_view(text), ACL, password_rc) == expected
+
+
+def test_acl_is_absent_without_a_further_question(guest_host: Callable[..., Any]) -> None:
+    host, guest = guest_host(captured("complete"))
+    assert AclItem().observe(host, replace(ACL, initiator_iqn="iqn.2026-01.test.summit:node9")) is None
+    assert len(guest.asked) == 1
+
+
+def test_acl_asks_with_the_password_on_stdin_only(guest_host: Callable[..., Any]) -> None:
+    host, guest = guest_host(captured("complete"), (1, ""))
+    assert AclItem().observe(host, ACL) == replace(ACL, chap_password=Secret(""))
+    assert PASSWORD not in repr(guest.asked)
+    assert guest.asked[1].stdin.reveal() == PASSWORD + "\n"
+
+
+def test_target_steps() -> None:
+    item = TargetItem()
+    assert list(item.steps(DEBIAN_13, TARGET, TARGET)) == []
+    assert list(item.steps(DEBIAN_13, None, None)) == []
+    enable, make = item.steps(DEBIAN_13, None, TARGET)
+    assert str(enable).endswith("halab rtslib-fb-targetctl")
+    words, change, values = sent(make)
+    assert (words, change) == (f"python3 - LIO target {IQN}", "target")
+    assert values["attributes"]["authentication"] == "1"
+    assert values["saved"] == "/etc/rtslib-fb-target/saveconfig.json"
+    assert (values["device"], values["serial"], values["port"]) == ("/dev/vdb1", unit_serial(IQN), 3260)
+    _, demo = item.steps(EL_9, TARGET, replace(TARGET, demo_mode=True))
+    assert sent(demo)[2]["attributes"]["generate_node_acls"] == "1"
+    (gone,) = item.steps(DEBIAN_13, TARGET, None)
+    assert sent(gone)[1:] == (
+        "no_target",
+        {"iqn": IQN, "saved": "/etc/rtslib-fb-target/saveconfig.json", "backstore": "lun0"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "change"),
+    [
+        (None, ACL, "acl"),
+        (replace(ACL, chap_password=Secret("")), ACL, "acl"),
+        (replace(ACL, condition="not saved"), ACL, "acl"),
+        (ACL, None, "no_acl"),
+        (ACL, ACL, None),
+        (None, None, None),
+    ],
+)
+def test_acl_steps(now: Acl | None, wanted: Acl | None, change: str | None) -> None:
+    steps = list(AclItem().steps(DEBIAN_13, now, wanted))
+    assert [sent(step)[1] for step in steps] == ([change] if change else [])
+    for step in steps:
+        assert PASSWORD not in repr(step) + str(step)
+        assert "iqn.2026-01.test.summit:node1" in str(step)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "fields"),
+    [
+        ("node1", "Correct-Horse-42", []),
+        (None, None, []),
+        ("node 1", "Correct-Horse-42", ["chap_user"]),
+        ("node1", "short", ["chap_password"]),
+        ("node1", 'with"quote-1234', ["chap_password"]),
+        ("node1", "with blank 1234", ["chap_password"]),
+        ("node1", "ümlaut-12345678", ["chap_password"]),
+    ],
+)
+def test_chap_problems(user: str | None, password: str | None, fields: list[str]) -> None:
+    problems = list(chap_problems(user, None if password is None else Secret(password)))
+    assert [field for field, _ in problems] == fields
+    assert all(password not in text for field, text in problems if field == "chap_password" and password)
+
+
+def test_what_is_no_look_is_an_error() -> None:
+    with pytest.raises(UnexpectedOutput):
+        parse_view("enabled\n")
+
+
+def test_the_guest_program_is_python() -> None:
+    _, make = TargetItem().steps(DEBIAN_13, None, TARGET)
+    assert isinstance(make, Run)
+    assert isinstance(make.command.stdin, Secret)
+    compile(make.command.stdin.reveal(), "lio_guest.py", "exec")
