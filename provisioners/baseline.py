@@ -19,6 +19,7 @@ from .survey import Says, Text, survey
 
 HOSTS = "/etc/hosts"
 KEY = "/root/.ssh/id_ed25519"
+WHAT = "set up host name, time, SSH key and firewall"
 CHANGED = "changed"  # how a chrony.conf is shown that is not as we write it
 
 
@@ -98,7 +99,7 @@ class HostItem(Item[HostSpec]):
         if files := [file for part in parts for file in part[0]]:
             yield write(files)
         if lines := [line for part in parts for line in part[1]]:
-            yield Run(script("\n".join(lines), wanted.hostname, platform.chrony_unit, timeout_s=120))
+            yield Run(script("\n".join([f"# {WHAT}", *lines]), wanted.hostname, platform.chrony_unit, timeout_s=120))
 
 
 # What a part of the baseline needs: files to write first, then lines of shell ($1 host name, $2 chrony's unit).
@@ -154,7 +155,7 @@ def _withdraw(platform: Platform, now: HostSpec) -> Iterator[Step]:
     """Names in /etc/hosts and firewall go; host name, key and time have no "before" to return to."""
     yield write([Block(HOSTS, ())])
     if now.firewall != "disabled":
-        yield Run(script("\n".join(firewall.turn_off(platform))))
+        yield Run(script("\n".join(["# let everything in", *firewall.turn_off(platform)])))
 
 
 def hosts_block(wanted: HostSpec) -> Block:

@@ -56,7 +56,7 @@ class ClusterFileSpec:
 F = TypeVar("F", FileSpec, ClusterFileSpec)
 
 # A header line, then the text as it is. 3: there is no such file; 4: something else has that name.
-_READ = '[ -e "$1" ] || exit 3; [ -f "$1" ] || exit 4; stat -c "%a %U:%G" -- "$1"; cat -- "$1"'
+_READ = '# read a file\n[ -e "$1" ] || exit 3; [ -f "$1" ] || exit 4; stat -c "%a %U:%G" -- "$1"; cat -- "$1"'
 
 
 def _read(host: Host, path: str) -> tuple[str, str, str] | None:

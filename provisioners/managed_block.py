@@ -14,7 +14,7 @@ END = "# END halab"
 
 # $1 path, $2 mode, $3 kind, $4 text, $5 sed program for the lines that are not ours; repeated. A new file is put in
 # place by rename, so a reader never sees half of one. No secret passes here: arguments are visible on the guest.
-_WRITE = """
+_WRITE = """# write files
 while [ $# -gt 0 ]; do
   mkdir -p -- "$(dirname -- "$1")"
   new=$1.halab-new

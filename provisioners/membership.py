@@ -35,11 +35,13 @@ _SEED = (
     f'<crm_config><cluster_property_set id="{_FIRST_START}">'
     f'<nvpair id="{_FIRST_START}-dc-deadtime" name="dc-deadtime" value="6s"/></cluster_property_set></crm_config>'
 )
-_FORGET_SEED = 'cibadmin --delete --scope crm_config --xml-text "$1"'
+_FORGET_SEED = (
+    '# take back the short dc-deadtime of the first start\ncibadmin --delete --scope crm_config --xml-text "$1"'
+)
 
 # $1 corosync.conf, $2 what the first CIB has. State of another cluster (the package's own one, too) must not reach
 # ours. The keys are in place before.
-_FORM = f"""
+_FORM = f"""# configure and start corosync and pacemaker
 systemctl stop pacemaker corosync
 rm -rf /var/lib/corosync/* /var/lib/pacemaker/cib/*
 chown root:haclient /etc/pacemaker
@@ -53,7 +55,7 @@ chmod 600 /var/lib/pacemaker/cib/cib.xml
 """
 
 # $1 corosync.conf, other arguments: nodes that it no longer has. -R makes all nodes read their own file again.
-_RELOAD = f"""
+_RELOAD = f"""# write corosync.conf and have it read
 printf %s "$1" > {CONF}.halab-new
 chmod 644 {CONF}.halab-new
 mv -f {CONF}.halab-new {CONF}
@@ -67,7 +69,7 @@ fi
 """
 
 # $1 seconds. A node that cannot stop (no quorum, hung storage) is killed: it must be gone, and its peers fence it.
-_LEAVE = f"""
+_LEAVE = f"""# leave the cluster
 if ! timeout "$1" systemctl stop pacemaker; then
   echo killed
   systemctl kill -s KILL pacemaker || true
@@ -79,7 +81,7 @@ rm -rf {CONF} {COROSYNC_KEY} {PACEMAKER_KEY} /var/lib/corosync/* /var/lib/pacema
 """
 
 # 90: a unit failed, its last words follow.
-_PROBE = """
+_PROBE = """# ask crm_mon
 if systemctl is-failed -q corosync pacemaker; then
   journalctl -q -o cat -n 25 -u corosync -u pacemaker
   exit 90
@@ -164,7 +166,7 @@ class MemberItem(Item[ClusterMember]):
             if now.corosync_conf != wanted.corosync_conf:
                 yield Run(script(_RELOAD, wanted.corosync_conf, *lost_nodes(now, wanted), timeout_s=120))
             if (now.enabled, now.running) != (wanted.enabled, wanted.running):
-                yield Run(_units(wanted, ""))
+                yield Run(_units(wanted, "# start or stop corosync and pacemaker"))
         if wanted.running:
             yield online(wanted.name)
             if now is None:
@@ -192,17 +194,14 @@ def online(name: str) -> Await:
         lambda result: is_online(result, name),
         deadline_s=300,
         failed=lambda result: result.stdout[-2000:].strip() or "A unit failed." if result.rc == 90 else None,
+        seen=describe,
     )
 
 
 def is_online(result: Result, name: str) -> bool:
     """Whether crm_mon's XML shows the node online, not pending, and its partition with quorum."""
-    if result.rc != 0:
+    if (root := _status(result)) is None:
         return False
-    try:
-        root = ET.fromstring(result.stdout)
-    except ET.ParseError:
-        return False  # crm_mon was cut short; the last output is shown when the deadline passes
     dc, node = root.find("summary/current_dc"), root.find(f"nodes/node[@name='{name}']")
     return (
         dc is not None
@@ -210,6 +209,29 @@ def is_online(result: Result, name: str) -> bool:
         and node is not None
         and (node.get("online"), node.get("pending"), node.get("unclean")) == ("true", "false", "false")
     )
+
+
+def describe(result: Result) -> str:
+    """What crm_mon shows of DC, quorum and nodes, in words."""
+    if (root := _status(result)) is None:
+        return "Pacemaker does not answer: " + (result.stderr or result.stdout)[-500:].strip()
+    dc = root.find("summary/current_dc")
+    known = dc.get("name", "none") if dc is not None else "none"
+    quorum = "with" if dc is not None and dc.get("with_quorum") == "true" else "without"
+    shown = ("online", "pending", "unclean", "shutdown")
+    nodes = [
+        " ".join([n.get("name", "?"), *(word for word in shown if n.get(word) == "true")])
+        for n in root.findall("nodes/node")
+    ]
+    return f"DC {known}, {quorum} quorum, nodes: {', '.join(nodes) or 'none'}."
+
+
+def _status(result: Result) -> ET.Element | None:
+    """crm_mon's XML; None while Pacemaker does not answer (or its output was cut short)."""
+    try:
+        return ET.fromstring(result.stdout) if result.rc == 0 else None
+    except ET.ParseError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ _DROP_IN = "[Service]\nTimeoutStartSec=20min\n"
 _DROP_INS = tuple(f"/etc/systemd/system/{unit}.service.d/halab.conf" for unit in ("pcsd", "pcsd-ruby"))
 
 # pcsd itself would make an RSA key at its first start, for which an emulated guest needs longer than systemd waits.
-_CERTIFICATE = """
+_CERTIFICATE = """# make pcsd's certificate
 umask 077
 cd /var/lib/pcsd
 if ! [ -s pcsd.crt ] || ! [ -s pcsd.key ]; then
@@ -49,7 +49,7 @@ fi
 
 # Does stdin match the password's hash? perl and python both know the system's crypt(); each is missing somewhere.
 # 0 yes, 3 no.
-_VERIFY = """
+_VERIFY = """# compare hacluster's password with its hash
 if command -v perl >/dev/null; then
   exec perl -e '$p = <STDIN>; $h = (getpwnam($ARGV[0]))[1]; exit(length($h) > 2 && crypt($p, $h) eq $h ? 0 : 3)' "$1"
 fi
@@ -139,7 +139,12 @@ class PcsdItem(Item[Pcsd]):
             yield write(Whole(path, _DROP_IN) for path in _DROP_INS)
             yield Run(script(_CERTIFICATE))
         if now is None or now.hacluster_password != wanted.hacluster_password:
-            yield Run(script("chpasswd", stdin=Secret(f"{USER}:{wanted.hacluster_password.reveal()}\n")))
+            yield Run(
+                script(
+                    "# set hacluster's password\nchpasswd",
+                    stdin=Secret(f"{USER}:{wanted.hacluster_password.reveal()}\n"),
+                )
+            )
         if now is None or (set(now.nodes), now.token) != (set(wanted.nodes), wanted.token):
             yield Authorize(wanted.cluster, wanted.nodes, wanted.token)
         if now is None or (now.enabled, now.running) != (wanted.enabled, wanted.running):
@@ -150,14 +155,15 @@ def _units(wanted: Pcsd) -> Command:
     """pcsd's second daemon, pcsd-ruby, comes and goes with it."""
     reload = "if [ $(systemctl show -p NeedDaemonReload --value pcsd) = yes ]; then systemctl daemon-reload; fi"
     run = f"systemctl {'start' if wanted.running else 'stop'} --no-block pcsd"
-    return script(f"{reload}\n{run}\n{(units.enable if wanted.enabled else units.disable)('pcsd')}")
+    return script(
+        f"# start or stop pcsd\n{reload}\n{run}\n{(units.enable if wanted.enabled else units.disable)('pcsd')}"
+    )
 
 
 def _remove() -> Command:
-    return script(
-        f'systemctl stop --no-block pcsd\n{units.disable("pcsd")}\nrm -f -- "$@"\nusermod --lock {USER}',
-        *(KNOWN_HOSTS, USERS, SETTINGS, f"{DIRECTORY}/pcsd.crt", f"{DIRECTORY}/pcsd.key", *_DROP_INS),
-    )
+    stop = f"systemctl stop --no-block pcsd\n{units.disable('pcsd')}"
+    files = (KNOWN_HOSTS, USERS, SETTINGS, f"{DIRECTORY}/pcsd.crt", f"{DIRECTORY}/pcsd.key", *_DROP_INS)
+    return script(f'# stop pcsd and remove its files\n{stop}\nrm -f -- "$@"\nusermod --lock {USER}', *files)
 
 
 def _json(text: str | None, path: str) -> dict[str, Any]:

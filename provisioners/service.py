@@ -41,7 +41,7 @@ class ServiceItem(Item[Service]):
     identity = ("machine", "name")
 
     def observe(self, host: Host, wanted: Service) -> Service | None:
-        (state,) = units.parse_show(host.ask(script(units.show('"$1"'), wanted.name)).stdout)
+        (state,) = units.parse_show(host.ask(script("# look at a unit\n" + units.show('"$1"'), wanted.name)).stdout)
         if state.load == "not-found":
             return None
         if state.load == "masked" and (wanted.enabled or wanted.running):
@@ -56,10 +56,10 @@ class ServiceItem(Item[Service]):
         if now is None:
             remedy = f"Check the spelling, or install its package ({platform.name})."
             raise ConfigError(f"There is no unit named {wanted.name}", remedy, "name")
-        lines = []
+        lines = ["# set whether it runs and starts at boot"]
         if now.enabled != wanted.enabled:
             lines.append((units.enable if wanted.enabled else units.disable)('"$1"'))
         if now.running != wanted.running:
             lines.append(f'systemctl {"start" if wanted.running else "stop"} -- "$1"')
-        if lines:
+        if len(lines) > 1:
             yield Run(script("\n".join(lines), wanted.name, timeout_s=600))

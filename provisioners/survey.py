@@ -40,7 +40,7 @@ def question(*parts: Part) -> Command:
             args.extend(part.args)
             lines.append(f"printf +; (set -- {given}\n{part.lines}\n)")
         lines.append("printf '\\0'")
-    return script("\n".join(lines), *args)
+    return script("\n".join(["# look at its state", *lines]), *args)
 
 
 def answers(parts: tuple[Part, ...], stdout: str) -> list[str | None]:

@@ -27,6 +27,14 @@ def _pem(pem: str) -> str | None:
     return None
 
 
+# 3: no such file. 4: the file is there, but the store was not made from it: nothing trusts it yet.
+_PROBE = """# see whether a CA is trusted
+[ -e "$1" ] || exit 3
+openssl verify -- "$1" >/dev/null 2>&1 || exit 4
+cat -- "$1"
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaCertificate:
     """A CA certificate in the system's trust store."""
@@ -44,9 +52,7 @@ class CaCertificateItem(Item[CaCertificate]):
     identity = ("machine", "name")
 
     def observe(self, host: Host, wanted: CaCertificate) -> CaCertificate | None:
-        # 3: no such file. 4: the file is there, but the store was not made from it: nothing trusts it yet.
-        probe = '[ -e "$1" ] || exit 3; openssl verify -- "$1" >/dev/null 2>&1 || exit 4; cat -- "$1"'
-        result = host.ask(script(probe, _path(host.platform, wanted.name), ok=(0, 3, 4)))
+        result = host.ask(script(_PROBE, _path(host.platform, wanted.name), ok=(0, 3, 4)))
         if result.rc == 3:
             return None
         return replace(wanted, pem=result.stdout if result.rc == 0 else "")

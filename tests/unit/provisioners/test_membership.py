@@ -10,7 +10,7 @@ from halab.provisioners import membership
 from halab.provisioners.command import Result, Secret, cmd
 from halab.provisioners.corosync import Member, render_corosync_conf
 from halab.provisioners.errors import CommandFailed, Conflict
-from halab.provisioners.membership import ClusterMember, Leave, MemberItem, is_online, online
+from halab.provisioners.membership import ClusterMember, Leave, MemberItem, describe, is_online, online
 from halab.provisioners.platform import DEBIAN_13
 from halab.provisioners.steps import Await, PutFile, Run
 
@@ -170,6 +170,18 @@ def test_a_foreign_cluster_is_a_conflict(guest_host: Callable[..., Any], told: C
 )
 def test_is_online(rc: int, xml: str, ready: bool) -> None:
     assert is_online(Result(cmd("crm_mon"), rc, xml, ""), "node1") == ready
+
+
+@pytest.mark.parametrize(
+    ("rc", "xml", "words"),
+    [
+        (0, CRM_MON, "DC node3, with quorum, nodes: node1 online, node2 online, node3 online."),
+        (0, "<pacemaker-result><summary/><nodes/></pacemaker-result>", "DC none, without quorum, nodes: none."),
+        (102, "crm_mon: Connection to cluster failed", "Pacemaker does not answer: crm_mon: Connection"),
+    ],
+)
+def test_describe(rc: int, xml: str, words: str) -> None:
+    assert describe(Result(cmd("crm_mon"), rc, xml, "")).startswith(words)
 
 
 def test_a_unit_that_failed_ends_the_wait(guest_host: Callable[..., Any]) -> None:
