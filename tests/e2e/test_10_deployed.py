@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+from functools import partial
 
 import pytest
 
@@ -50,14 +51,13 @@ def test_root_logs_in_from_each_host_to_each_without_a_prompt(lab: Lab, long: bo
         assert said.split() == names, name
 
 
+def _synchronized(lab: Lab, name: str) -> bool:
+    return lab.ask(name, "timedatectl", "show", "-p", "NTPSynchronized").strip() == "NTPSynchronized=yes"
+
+
 def test_time_is_synchronized_without_the_internet(lab: Lab) -> None:
     for name in lab.nodes:
-        lab.until(
-            f"NTP synchronization of {name}",
-            lambda name=name: (
-                lab.ask(name, "timedatectl", "show", "-p", "NTPSynchronized").strip() == "NTPSynchronized=yes"
-            ),
-        )
+        lab.until(f"NTP synchronization of {name}", partial(_synchronized, lab, name))
         sources = lab.ask(name, "chronyc", "-c", "sources").splitlines()
         assert [line.split(",")[2] for line in sources] == [lab.settings.target_address]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import requests
 
 from .lab import Lab
@@ -32,11 +34,15 @@ def test_killed_httpd_is_restarted_and_counted(lab: Lab) -> None:
     lab.ask(node, "crm_resource", "--cleanup", "--resource", "summit-apache")
 
 
+def _served_by(lab: Lab, node: str) -> bool:
+    return lab.served_by() == node
+
+
 def test_a_preference_of_infinity_moves_the_site_to_each_node_in_turn_and_back(lab: Lab) -> None:
     first = lab.served_by()
     assert first
     others = [node for node in lab.nodes if node != first]
     for node in [*others, first]:
         lab.ask(first, "crm_resource", "--move", "--resource", "summit-site", "--node", node)
-        lab.until(f"site on {node}", lambda node=node: lab.served_by() == node)
+        lab.until(f"site on {node}", partial(_served_by, lab, node))
         lab.ask(first, "crm_resource", "--clear", "--resource", "summit-site")

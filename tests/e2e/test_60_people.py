@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import requests
 import urllib3
 
@@ -10,12 +12,13 @@ from halab.provisioners.command import cmd
 from .lab import Lab
 
 
+def _pcsd_runs(lab: Lab, node: str) -> bool:
+    return lab.ask(node, "systemctl", "is-active", "pcsd", ok=(0, 3)).strip() == "active"
+
+
 def _pcs_ready(lab: Lab) -> None:
     for node in lab.nodes:
-        lab.until(
-            f"pcsd on {node}",
-            lambda node=node: lab.ask(node, "systemctl", "is-active", "pcsd", ok=(0, 3)).strip() == "active",
-        )
+        lab.until(f"pcsd on {node}", partial(_pcsd_runs, lab, node))
 
 
 def test_pcs_status_works_on_any_node(lab: Lab) -> None:

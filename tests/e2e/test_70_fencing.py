@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 
 from halab.provisioners.command import cmd
 from halab.provisioners.errors import HalabError
@@ -58,11 +59,8 @@ def test_reboot_of_the_target_only_pauses_io(lab: Lab) -> None:
         "another boot of the target", lambda: lab.boot_id("target") not in (None, before["target"]), deadline_s=600
     )
     for node in lab.nodes:
-        write = f"echo back > /var/www/html/{node}; sync /var/www/html/{node}"
-        lab.until(
-            f"writing on {node}",
-            lambda node=node, write=write: lab.attempt(node, cmd("sh", "-euc", write, timeout_s=200)),
-        )
+        write = cmd("sh", "-euc", f"echo back > /var/www/html/{node}; sync /var/www/html/{node}", timeout_s=200)
+        lab.until(f"writing on {node}", partial(lab.attempt, node, write))
         assert "withdraw" not in lab.ask(node, "journalctl", "-b", "-k", "--no-pager")
     _healthy(lab)
     assert {node: lab.boot_id(node) for node in lab.nodes} == {n: before[n] for n in lab.nodes}, "nobody was fenced"
