@@ -137,6 +137,7 @@ def _reasons(status: ClusterStatus, expected: Expected) -> str:
     if status.maintenance_mode:
         found.append("the cluster is in maintenance mode")
     found += [f"{node.name} is not available" for node in status.nodes if not node.available]
+    found += [f"it is banned from {name}" for name in sorted(_banned(status, expected))]
     return "; ".join(found)
 
 
@@ -150,10 +151,13 @@ def _copies(status: ClusterStatus, expected: Expected) -> int:
 
 def _eligible(status: ClusterStatus, expected: Expected) -> set[str]:
     """Nodes that are available and from which nothing of it is banned."""
+    return {node.name for node in status.nodes if node.available} - _banned(status, expected)
+
+
+def _banned(status: ClusterStatus, expected: Expected) -> set[str]:
     ours = {expected.name, *expected.primitives}
     ours |= {outer for name in expected.primitives for r in status.instances(name) for outer in r.within}
-    banned = {ban.node for ban in status.bans if ban.resource in ours}
-    return {node.name for node in status.nodes if node.available} - banned
+    return {ban.node for ban in status.bans if ban.resource in ours}
 
 
 def _explain(name: str, failures: Iterable[FailedOperation]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element, SubElement
 
 from ..errors import Conflict
@@ -105,9 +105,10 @@ def put(cib: Cib, link: Link) -> None:
     """Make a constraint, or set its value. Raises Conflict when it names a resource that is not there."""
     element = _find(cib, link)
     if element is None:
-        ends = {key: _end(cib, key, name) for key, name in link.ends}
-        new_id = cib.fresh_id(link.base_id)
-        SubElement(cib.section("constraints"), link.tag, {"id": new_id, **ends, link.value_name: link.value})
+        (one, this), (other, that) = link.ends
+        resolved = replace(link, ends=((one, _end(cib, one, this)), (other, _end(cib, other, that))))
+        attributes = {"id": cib.fresh_id(resolved.base_id), **dict(resolved.ends), link.value_name: link.value}
+        SubElement(cib.section("constraints"), link.tag, attributes)
     elif not _same(link, _value(element)):
         element.set(link.value_name, link.value)
         if link.tag == "rsc_order":
@@ -199,7 +200,7 @@ def _find(cib: Cib, link: Link) -> Element | None:
         and not e.get("id", "").startswith(_LEFTOVERS)
     ]
     exact = (e for e in found if _same(link, _value(e)))
-    ours = (e for e in found if e.get("id", "").startswith(link.base_id.removesuffix(link.value)))
+    ours = (e for e in found if e.get("id", "").startswith(f"{link.tag.removeprefix('rsc_')}-"))
     return next(exact, None) or next(ours, None) or next(iter(found), None)
 
 

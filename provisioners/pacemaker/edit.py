@@ -16,6 +16,9 @@ from .status import STATUS_COMMAND, parse_status
 
 log = logging.getLogger(__name__)
 
+# A line of the CIB that cibadmin 2.1 (numbered) or 3.0 prints when it is not valid.
+_CIB_LINE = re.compile(r"\s*(\d+\s|<)")
+
 Edit = Callable[[Cib], None]
 
 _ATTEMPTS = 8
@@ -116,9 +119,11 @@ def _answer(result: Result) -> tuple[int, str]:
 
 
 def _words(said: str, rc: int) -> str:
-    """What the tools said, without the numbered copy of the CIB that cibadmin adds to it."""
-    lines = [line.strip() for line in said.splitlines() if not re.match(r"\s*\d+\s", line)]
-    return " ".join(line for line in lines if line) or f"cibadmin --patch exited with {rc}."
+    """What the tools said, without the copy of the CIB that cibadmin adds to it (people keep secrets in it)."""
+    lines = [
+        re.sub(r"^/\S+/new:\d+: ", "", line.strip()) for line in said.splitlines() if not re.match(r"\s*\d+\s", line)
+    ]
+    return " ".join(dict.fromkeys(line for line in lines if line)) or f"cibadmin --patch exited with {rc}."
 
 
 def _dc_elected(result: Result) -> bool:

@@ -146,7 +146,7 @@ def test_our_own_mistake_is_told_in_the_tools_words(meddler: Meddler, host: Host
         if cib.resource("x") is None:
             cib.section("resources").append(parse("<cib><primitive id='x'/></cib>").root[0])
 
-    with pytest.raises(CibRejected, match="class"):
+    with pytest.raises(CibRejected, match="Element primitive failed to validate"):
         EditCib("nonsense", nonsense).run(host)
     assert "primitive id='x'" not in meddler.cib.read_text()
 

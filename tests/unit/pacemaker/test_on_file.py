@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from halab.provisioners.errors import CommandFailed
 from halab.provisioners.host import Host
 from halab.provisioners.item import converge, remove
 from halab.provisioners.pacemaker.constraints import ColocatedWith, NodePreference, StartsAfter
 from halab.provisioners.pacemaker.items import Clone, CloneItem, Group, GroupItem
 from halab.provisioners.pacemaker.primitives import Member, Operation
 from halab.provisioners.pacemaker.status import ClusterStatus, parse_status
+from halab.provisioners.pacemaker.stonith import FencingLevel, FencingLevelItem, Stonith, StonithItem
 
 from .conftest import FileCluster
 
@@ -54,3 +60,59 @@ def test_clone_then_group_then_away(cluster: FileCluster, host: Host) -> None:
     cluster.verify()
     left = cluster.tool("cibadmin", "--query", "--scope", "configuration")
     assert not [name for name in ("locking", "web", "apache") if name in left]
+
+
+def test_the_scheduler_obeys_what_the_group_carries(cluster: FileCluster, host: Host) -> None:
+    converge(host, CloneItem(), None, LOCKING)
+    converge(host, GroupItem(), None, WEB)
+    away = replace(WEB, locations=(NodePreference(node="node2", score="-INFINITY"), NodePreference(node="node3")))
+    assert converge(host, GroupItem(), WEB, away) == away
+    assert [r.nodes for r in status(cluster).instances("ip")] == [("node3",)]
+    cluster.tool("crm_resource", "--ban", "--resource", "web", "--node", "node3")
+    drifted = GroupItem().observe(Host(cluster), away)
+    assert drifted is not None
+    assert drifted.bans == ("cli-ban-web-on-node3",)
+    host.shared.memo.drop()  # as in the process of the next run
+    assert converge(host, GroupItem(), away, away) == away
+    assert [r.nodes for r in status(cluster).instances("ip")] == [("node3",)]
+    cluster.verify()
+
+
+def test_nothing_starts_before_what_it_comes_after(cluster: FileCluster, host: Host) -> None:
+    stopped = replace(LOCKING, meta={"interleave": "true", "target-role": "Stopped"})
+    assert converge(host, CloneItem(), None, stopped) == stopped
+    converge(host, GroupItem(), None, replace(WEB, wait=False))
+    assert not any(r.active for name in ("dlm", "ip") for r in status(cluster).instances(name))
+    converge(host, CloneItem(), stopped, LOCKING)
+    assert all(r.settled for name in ("dlm", "lvmlockd", "ip") for r in status(cluster).instances(name))
+
+
+def test_a_failure_ends_the_wait_with_its_reason(cluster: FileCluster, host: Host) -> None:
+    cluster.fail = tuple(f"apache_start_0@{node}=5" for node in cluster.nodes)
+    with pytest.raises(
+        CommandFailed, match=r"start of web will not come.*start of apache failed on node.: not installed"
+    ):
+        converge(host, GroupItem(), None, replace(WEB, after=(), colocations=()))
+
+
+def test_stonith_device_with_levels(cluster: FileCluster, host: Host) -> None:
+    device = Stonith(
+        cluster="summit",
+        name="fence-node1",
+        agent="fence_redfish",
+        node="node1",
+        machine="u-1",
+        delay="5s",
+        params={"ip": "192.0.2.1", "systems_uri": "/redfish/v1/Systems/u-1"},
+        operations=(Operation(name="monitor", interval="60s"),),
+        locations=(NodePreference(node="node1", score="-INFINITY"),),
+    )
+    level = FencingLevel(cluster="summit", node="node1", level=1, devices=("fence-node1",))
+    assert converge(host, StonithItem(), None, device) == device
+    assert converge(host, FencingLevelItem(), None, level) == level
+    assert [r.nodes for r in status(cluster).instances("fence-node1")] != [("node1",)]
+    cluster.verify()
+    remove(host, FencingLevelItem(), level)
+    remove(host, StonithItem(), device)
+    cluster.verify()
+    assert "fence-node1" not in cluster.tool("cibadmin", "--query", "--scope", "configuration")

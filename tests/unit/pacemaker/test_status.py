@@ -38,6 +38,21 @@ def test_failures() -> None:
     assert [r.settled for r in status.instances("apache")] == [False]
 
 
+def test_pacemaker_3() -> None:
+    status = parse_status(read("crm_mon-3.0-failed.xml"))
+    assert (status.dc, status.with_quorum, status.version) == ("node1", True, "3.0.0-3.0.0")
+    assert [str(f) for f in status.failures] == ["probe of nope failed on node1: not installed"]
+    assert [(r.id, r.settled, r.within) for r in status.resources] == [
+        ("d1", True, ()),
+        ("c1a", True, ("c1-clone", "c1")),
+        ("c1b", True, ("c1-clone", "c1")),
+        ("bad", True, ()),
+        ("nope", False, ()),
+        ("banned", False, ()),
+    ]
+    assert [ban.resource for ban in status.bans] == ["banned"]
+
+
 @pytest.mark.parametrize("name", ["crm_mon-2.1-not-connected.xml", "crm_mon-3.0-not-connected.xml"])
 def test_no_cluster_is_not_an_empty_cluster(name: str) -> None:
     with pytest.raises(ClusterNotRunning):
