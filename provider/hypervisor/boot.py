@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from typing import Any
 
@@ -15,6 +16,7 @@ BOOT_DEADLINE_S = 300.0
 SSH_DEADLINE_S = 60.0
 SHUTDOWN_DEADLINE_S = 120.0
 _INTERVAL_S = 0.5
+_PRESS_EVERY = 20  # looks
 
 
 class BootFailed(HalabError):
@@ -81,24 +83,35 @@ def ssh_problem(address: str, port: int = 22, timeout_s: float = 3.0) -> str:
 
 def shut_down(domain: Any, wait: Wait, name: str) -> None:
     """Ask a running machine to shut down, and wait until it is off."""
-    import libvirt
-
     if not domain.isActive():
         return
-    try:
-        domain.shutdown()
-    except libvirt.libvirtError as error:
-        if not is_code(error, "VIR_ERR_OPERATION_INVALID"):  # it went off by itself just now
-            raise
+    looks = itertools.count()
+
+    def probe() -> bool | None:
+        # A press of the power button is lost on a system that does not listen yet: press again now and then.
+        if next(looks) % _PRESS_EVERY == 0:
+            _press_power_button(domain)
+        return None if domain.isActive() else True
+
     wait.until(
         f"shutdown of {name}",
-        lambda: None if domain.isActive() else True,
+        probe,
         deadline_s=SHUTDOWN_DEADLINE_S,
         interval_s=_INTERVAL_S,
         seen=lambda: (
             f"It does not react to its power button. Switch it off (virsh destroy {domain.name()}) and apply again."
         ),
     )
+
+
+def _press_power_button(domain: Any) -> None:
+    import libvirt
+
+    try:
+        domain.shutdown()
+    except libvirt.libvirtError as error:
+        if not is_code(error, "VIR_ERR_OPERATION_INVALID"):  # it went off by itself just now
+            raise
 
 
 def start(domain: Any) -> None:

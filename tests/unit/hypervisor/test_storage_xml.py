@@ -32,7 +32,7 @@ def test_as_libvirt_shows_it() -> None:
     assert parse_volume((DATA / "volume-libvirt.xml").read_text()) == VolumeSpec(
         name="node1.qcow2",
         size_bytes=6442450944,
-        backing="/var/lib/libvirt/halab-hypervisor-e2e/base-2d2c02d32ead.disk",
+        backing="/var/lib/libvirt/halab-hypervisor-e2e/base-b0ca1177f192.disk",
         path="/var/lib/libvirt/halab-hypervisor-e2e/node1.qcow2",
     )
 
