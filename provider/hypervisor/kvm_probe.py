@@ -13,7 +13,7 @@ from typing import Any
 
 from halab.provisioners.errors import TimedOut
 
-from .connection import Connection
+from .connection import Connection, is_code
 from .console import Console, console_volume, last_lines
 from .mark import Mark
 from .removal import remove_volume
@@ -71,7 +71,7 @@ class KvmProbe:
         try:
             self._connection.libvirt.getDomainCapabilities(None, "x86_64", "q35", "kvm")
         except libvirt.libvirtError as error:
-            return False, str(error)
+            return False, _refusal(error)
         name = f"{self._lab}-kvm-probe"
         log = console_volume(self._connection, name, beside=kernel)
         xml = probe_xml(name, kernel, initrd, log, Mark(lab=self._lab))
@@ -83,7 +83,7 @@ class KvmProbe:
             finally:
                 _stop(domain)
         except libvirt.libvirtError as error:
-            return False, str(error)
+            return False, _refusal(error)
         finally:
             remove_volume(self._connection, log)
 
@@ -127,6 +127,14 @@ def probe_xml(name: str, kernel: str, initrd: str, log: str, mark: Mark) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+def _refusal(error: Exception) -> str:
+    """Why there is no KVM. An error that says nothing about it, such as a lost connection, is raised again."""
+    # QEMU ended at once; libvirt knows that QEMU has no KVM; no such accelerator for this machine type
+    if not is_code(error, "VIR_ERR_INTERNAL_ERROR", "VIR_ERR_CONFIG_UNSUPPORTED", "VIR_ERR_INVALID_ARG"):
+        raise error
+    return str(error).splitlines()[-1]
+
+
 def _watch(console: Console, wait: Wait) -> tuple[bool, str]:
     try:
         line = wait.until(
@@ -143,8 +151,6 @@ def _watch(console: Console, wait: Wait) -> tuple[bool, str]:
 
 def _stop(domain: Any) -> None:
     import libvirt
-
-    from .connection import is_code
 
     try:
         domain.destroy()
