@@ -127,10 +127,13 @@ def probe_xml(name: str, kernel: str, initrd: str, log: str, mark: Mark) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
-def _refusal(error: Exception) -> str:
+def _refusal(error: Any) -> str:
     """Why there is no KVM. An error that says nothing about it, such as a lost connection, is raised again."""
+    import libvirt
+
     # QEMU ended at once; libvirt knows that QEMU has no KVM; no such accelerator for this machine type
-    if not is_code(error, "VIR_ERR_INTERNAL_ERROR", "VIR_ERR_CONFIG_UNSUPPORTED", "VIR_ERR_INVALID_ARG"):
+    refused = is_code(error, "VIR_ERR_INTERNAL_ERROR", "VIR_ERR_CONFIG_UNSUPPORTED", "VIR_ERR_INVALID_ARG")
+    if not refused or error.get_error_domain() in (libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE):
         raise error
     return str(error).splitlines()[-1]
 
