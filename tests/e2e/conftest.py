@@ -27,6 +27,7 @@ def sandboxed() -> None:
     """These tests make and break machines: only where tests/e2e/sandbox has put a libvirt of its own."""
     first_process = Path("/proc/1/cmdline").read_bytes()
     assert b"tests/e2e/sandbox" in first_process, "run it as: tests/e2e/sandbox .venv/bin/pytest tests/e2e"
+    ARTIFACTS.joinpath("first-failure").unlink(missing_ok=True)  # of an earlier run
     with hypervisor() as connection:
         assert connection.listAllDomains() == []
 
@@ -37,25 +38,34 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def lab(environment: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Lab]:
+def lab(environment: dict[str, str]) -> Lab:
     """The default lab: three nodes and a target."""
     lab = Lab(load({}, environment), environment)
-    try:
-        lab.deploy()
-        yield lab
-    finally:
-        if request.session.testsfailed:
-            keep_artifacts(lab)
+    lab.deploy()
+    return lab
 
 
-def keep_artifacts(lab: Lab) -> None:
-    """What is needed to find out why: consoles, journals, the cluster's view, logs of the deploy."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Keep what explains the first failure, while the machines are still there."""
+    report = yield
+    if call.excinfo is not None and not ARTIFACTS.joinpath("first-failure").exists() and STATE.exists():
+        keep_artifacts(item.nodeid)
+    return report
+
+
+def keep_artifacts(test: str) -> None:
+    """Consoles, journals, the cluster's view, logs of the deploy."""
     ARTIFACTS.mkdir(exist_ok=True)
+    ARTIFACTS.joinpath("first-failure").write_text(test + "\n")
     for log in [*STATE.glob("*.log"), *STATE.glob("*.jsonl")]:
         shutil.copy(log, ARTIFACTS)
     for console in Path("/var/lib/libvirt").rglob("*.console*"):
         shutil.copy(console, ARTIFACTS)
-    for name in [*lab.nodes, "target"]:
+    config = STATE / "ssh_config"
+    lines = config.read_text().splitlines() if config.exists() else []
+    hosts = [line.split()[1] for line in lines if line.startswith("Host node")]
+    for name in [*hosts, "target"]:
         report = subprocess.run(
             ["ssh", "-F", STATE / "ssh_config", "-o", "ConnectTimeout=10", name,
              "crm_mon -1rf; journalctl --no-pager -b -o short-precise"],

@@ -1,0 +1,73 @@
+"""A lab of two nodes as the talk begins: open target, a page on each node. A split leaves one node alive."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from halab.constructs.settings import load
+
+from .lab import STATE, Lab, hypervisor
+
+
+@pytest.fixture(scope="module")
+def duo(environment: dict[str, str]) -> Iterator[Lab]:
+    chosen = {
+        "HALAB_NAME": "duo",
+        "HALAB_NODE_COUNT": "2",
+        "HALAB_SITE_STORAGE": "local",
+        "HALAB_ISCSI_DEMO_MODE": "true",
+        "HALAB_FIREWALL": "disabled",
+        "HALAB_NETWORK_CIDR": "192.168.78.0/24",
+    }
+    lab = Lab(load({}, {**environment, **chosen}), {**environment, **chosen})
+    try:
+        lab.deploy()
+        yield lab
+    finally:
+        lab.destroy()
+        with hypervisor() as connection:
+            assert connection.listAllDomains() == []
+
+
+def test_two_node_mode_and_delay(duo: Lab) -> None:
+    cmap = duo.ask("node1", "corosync-cmapctl")
+    assert "quorum.two_node (u8) = 1" in cmap
+    device = duo.ask("node1", "cibadmin", "--query", "--xpath", "//primitive[@id='fence-node1']")
+    assert 'name="pcmk_delay_base" value="15s"' in device
+
+
+def test_target_is_open_as_in_the_talk(duo: Lab) -> None:
+    iqn = json.loads((STATE / "outputs.json").read_text())["duo"]["target_iqn"]
+    read = (
+        'cd "/sys/kernel/config/target/iscsi/$1/tpgt_1/attrib"; cat authentication demo_mode_write_protect; cat g*_acls'
+    )
+    assert duo.ask("target", "sh", "-euc", read, "sh", iqn).split() == ["0", "0", "1"]
+    for node in duo.nodes:
+        assert duo.ask(node, "sh", "-euc", "cat /sys/class/iscsi_session/session*/targetname").strip() == iqn
+
+
+def test_no_firewall_as_in_the_talk(duo: Lab) -> None:
+    for name in [*duo.nodes, "target"]:
+        ruleset = json.loads(duo.ask(name, "nft", "--json", "list", "ruleset"))["nftables"]
+        assert [entry for entry in ruleset if "chain" in entry] == []
+
+
+def test_each_node_has_its_own_page(duo: Lab) -> None:
+    node = duo.until("the site", duo.served_by)
+    assert duo.ask(node, "cat", "/var/www/html/index.html") == f"{node}\n"
+
+
+def test_when_the_link_is_cut_node1_survives_and_the_cluster_heals(duo: Lab) -> None:
+    before = {node: duo.boot_id(node) for node in duo.nodes}
+    cut = "nft add table inet cut; nft 'add chain inet cut in { type filter hook input priority -10; }'; "
+    duo.ask("node2", "sh", "-euc", cut + "nft add rule inet cut in udp dport 5405 drop")
+    duo.until("another boot of node2", lambda: duo.boot_id("node2") not in (None, before["node2"]), deadline_s=600)
+    duo.until("both online", lambda: duo.online() == set(duo.nodes), deadline_s=600)
+    duo.until("the site", duo.served_by)
+    assert duo.boot_id("node1") == before["node1"]
+    events = [e.attrib for e in duo.status().iterfind("fence_history/fence_event")]
+    assert ("node2", "success") in {(e["target"], e["status"]) for e in events}
+    assert "node1" not in {e["target"] for e in events if e["status"] == "success"}
