@@ -153,11 +153,11 @@ class PcsdItem(Item[Pcsd]):
 
 def _units(wanted: Pcsd) -> Command:
     """pcsd's second daemon, pcsd-ruby, comes and goes with it."""
+    enable = (units.enable if wanted.enabled else units.disable)("pcsd")
+    # This item is the last one on a node: systemd reads the drop-ins and all that was enabled without a reload.
     reload = "if [ $(systemctl show -p NeedDaemonReload --value pcsd) = yes ]; then systemctl daemon-reload; fi"
     run = f"systemctl {'start' if wanted.running else 'stop'} --no-block pcsd"
-    return script(
-        f"# start or stop pcsd\n{reload}\n{run}\n{(units.enable if wanted.enabled else units.disable)('pcsd')}"
-    )
+    return script(f"# start or stop pcsd\n{enable}\n{reload}\n{run}")
 
 
 def _remove() -> Command:
