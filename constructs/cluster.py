@@ -47,6 +47,9 @@ class CorosyncCluster(Construct):
             "stonith-enabled": "false" if settings.fencing.method == "none" else "true",
             # With a lock manager, a partition without quorum must stand still: stopping would need the locks.
             "no-quorum-policy": "freeze" if shared else "stop",
+            # Pacemaker does one thing at a time on a node whose load exceeds this; a machine with one virtual CPU
+            # that has just booted exceeds the default of 80% for minutes.
+            "load-threshold": "800%",
         }
         self.properties = [
             bindings.ClusterProperty(
