@@ -90,7 +90,7 @@ class SiteItem(Item[Site]):
     def steps(self, platform: Platform, now: Site | None, wanted: Site | None) -> Iterator[Step]:
         if wanted is None:
             if now is not None:
-                yield Run(script('rm -f -- "$1"', _path(platform)))
+                yield Run(script('# remove the site\nrm -f -- "$1"', _path(platform)))
         elif now != wanted:
             yield PutFile(_path(platform), render(platform, wanted))
             yield Run(

@@ -15,7 +15,7 @@ from .platform import Platform
 from .steps import Run, Step
 
 # blkid: 2 = no signature. Another node may have added journals: what this node cached of the device is dropped first.
-_LOOK = r"""
+_LOOK = r"""# look at the file system
 [ -b "$1" ] || exit 0
 echo seen; printf '\036'
 signature=$(blkid --probe --output export "$1") || [ $? = 2 ]
@@ -31,10 +31,10 @@ mkfs.gfs2 -O -q -p lock_dlm -t "$2" -j "$3" -J "$4" "$1"
 """
 # Journals are added to a mounted file system, on one node.
 _GROW = r"""# add journals
-findmnt --source "$1" >/dev/null && exec gfs2_jadd -q -j "$2" "$1"
+findmnt --source "$1" >/dev/null && exec gfs2_jadd -q -j "$2" -J "$3" "$1"
 [ -b "$1" ] || lvchange --activate sy "$1"
 at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
-rc=0; gfs2_jadd -q -j "$2" "$1" || rc=$?
+rc=0; gfs2_jadd -q -j "$2" -J "$3" "$1" || rc=$?
 umount "$at"; rmdir "$at"; exit $rc
 """
 _CLEAR = """# remove the GFS2 file system
@@ -87,7 +87,9 @@ class Gfs2Item(Item[Gfs2]):
                 script(_MAKE, wanted.device, wanted.locktable, wanted.journals, wanted.journal_size_mib, timeout_s=900)
             )
         elif now.journals < wanted.journals:
-            yield Run(script(_GROW, wanted.device, wanted.journals - now.journals, timeout_s=900))
+            yield Run(
+                script(_GROW, wanted.device, wanted.journals - now.journals, wanted.journal_size_mib, timeout_s=1800)
+            )
 
 
 def gfs2_seen(text: str, wanted: Gfs2, host: str) -> Gfs2 | None:

@@ -22,7 +22,7 @@ INITIATOR_FILE = "/etc/iscsi/initiatorname.iscsi"
 _LOGIN_TRIES = 20
 
 # key=value lines. Arguments: target, portal, port, folder of node records, login unit, drop-in. Stdin: the password.
-_LOOK = r"""
+_LOOK = r"""# look at the session
 IFS= read -r wanted || :
 of() { [ ! -e "$1" ] || IFS= read -r it < "$1" || :; }
 [ ! -e /etc/iscsi/initiatorname.iscsi ] || sed -n 's/^InitiatorName=/initiator=/p' /etc/iscsi/initiatorname.iscsi

@@ -23,7 +23,7 @@ from .steps import Run, Step
 COMPLETE = "complete"
 
 # Whether the password given on stdin is the one that is configured, and the one that is saved.
-_SAME_PASSWORD = """
+_SAME_PASSWORD = """# compare the CHAP password
 IFS= read -r wanted; f="/sys/kernel/config/target/iscsi/$1/tpgt_1/acls/$2/auth/password"
 [ -e "$f" ] && [ "$(cat "$f")" = "$wanted" ] || exit 1
 case $(cat "$3") in *"\\"chap_password\\": \\"$wanted\\""*) exit 0;; esac; exit 2

@@ -19,7 +19,7 @@ OPEN = {"authentication": "0", "generate_node_acls": "1", "cache_dynamic_acls": 
 CLOSED = {"authentication": "1", "generate_node_acls": "0", "cache_dynamic_acls": "0", "demo_mode_write_protect": "1"}
 
 # Prints the unit's state, the saved configuration without its passwords, then configfs as path NUL value.
-_LOOK = r"""
+_LOOK = r"""# look at LIO
 SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :
 printf '\036'
 [ ! -e "$2" ] || sed -E 's/("chap[a-z_]*_password": )"([^"\\]|\\.)*"/\1"***"/' "$2"

@@ -26,12 +26,12 @@ _SEE = (
 )
 # Reports take no locks: what is asked must not wait for, or fail on, a lock manager that is about to start.
 _REPORT = "--nolocking --reportformat json --units b --nosuffix"
-_VG_LOOK = f"""
+_VG_LOOK = f"""# look at the volume group
 [ ! -b "$2" ] || echo seen
 printf '\\036'
 vgs {_REPORT} -o vg_name,vg_uuid,vg_lock_type -S "vg_name=$1"
 """
-_LV_LOOK = f"""
+_LV_LOOK = f"""# look at the logical volume
 [ -z "$(vgs --nolocking --noheadings -o vg_name -S "vg_name=$1")" ] || echo seen
 printf '\\036'
 lvs {_REPORT} -o lv_name,lv_uuid,lv_size -S "vg_name=$1 && lv_name=$2"
@@ -96,9 +96,9 @@ class LvmHostItem(Item[LvmHost]):
     def steps(self, platform: Platform, now: LvmHost | None, wanted: LvmHost | None) -> Iterator[Step]:
         del platform
         if wanted is None and now is not None:
-            yield Run(script(f"[ ! -e {_LOCAL_CONFIG} ] || sed -i '\\|^{_SETTING}$|d' {_LOCAL_CONFIG}"))
+            yield Run(script(f"# stop using lvmlockd\n[ ! -e {_LOCAL_CONFIG} ] || sed -i '\\|^{_SETTING}$|d' {_LOCAL_CONFIG}"))
         elif wanted is not None and now is None:
-            yield Run(script(f"echo '{_SETTING}' >> {_LOCAL_CONFIG}"))
+            yield Run(script(f"# use lvmlockd\necho '{_SETTING}' >> {_LOCAL_CONFIG}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class LvmDeviceItem(Item[LvmDevice]):
 
     def observe(self, host: Host, wanted: LvmDevice) -> LvmDevice | None:
         listed = 'lvmdevices | grep -qF "PVID=$(pvs --nolocking --noheadings -o pv_uuid "$1" | tr -d " -")"'
-        test = f'[ -b "$1" ] || exit 1; [ "$2" = no ] || {listed}'
+        test = f'# look at the physical volume\n[ -b "$1" ] || exit 1; [ "$2" = no ] || {listed}'
         found = host.ask(script(test, wanted.device, _devices_file(host.platform), ok=(0, 1)))
         return wanted if found.rc == 0 else None
 

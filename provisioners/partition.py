@@ -19,7 +19,7 @@ COMPLETE = "complete"
 
 # The partition table as JSON, then the signatures of the whole disk, then whether the partition's path is there.
 # sfdisk: 1 = no partition table; blkid: 2 = no signature.
-_LOOK = r"""
+_LOOK = r"""# look at the disk
 [ -b "$1" ] || exit 0
 sfdisk --json "$1" 2>/dev/null || [ $? = 1 ]
 printf '\036'
