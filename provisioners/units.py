@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .errors import UnexpectedOutput
+
 _RUNNING = frozenset({"active", "activating", "reloading"})
 _QUIETLY = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q --no-reload"
 
@@ -22,21 +24,33 @@ class UnitState:
 
 
 def show(*units: str) -> str:
-    """A line of shell that prints what `parse_show` reads; it succeeds whatever the units' state."""
-    return f"systemctl show -p Id,LoadState,UnitFileState,ActiveState,Job -- {' '.join(units)}"
+    """Lines of shell that print what `parse_show` reads; they succeed whatever the units' state.
+
+    `systemctl show` knows UnitFileState as it was when systemd last reloaded; is-enabled looks at the files.
+    """
+    names = " ".join(units)
+    return (
+        f"systemctl show -p LoadState,ActiveState,Job -- {names}; echo\n"
+        f"for unit in {names}; do\n"
+        '  echo "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled -- "$unit" 2>/dev/null || :)"\n'
+        "done"
+    )
 
 
 def parse_show(text: str) -> list[UnitState]:
     """The units' states, in the order asked for. A unit that waits for its turn to start counts as running."""
-    units = (dict(line.split("=", 1) for line in part.splitlines() if "=" in line) for part in text.split("\n\n"))
+    *shown, files = text.removesuffix("\n").split("\n\n")
+    found = [dict(line.split("=", 1) for line in part.splitlines() if "=" in line) for part in shown]
+    states = files.split("\n")
+    if len(states) != len(found):
+        raise UnexpectedOutput("systemctl showed other units than it was asked for", text[-500:])
     return [
         UnitState(
             load=unit.get("LoadState", ""),
-            file=unit.get("UnitFileState", ""),
+            file=file,
             running=unit.get("ActiveState") in _RUNNING or unit.get("Job", "0") not in ("", "0"),
         )
-        for unit in units
-        if unit
+        for unit, file in zip(found, states, strict=True)
     ]
 
 

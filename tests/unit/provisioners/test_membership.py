@@ -114,8 +114,9 @@ def test_leave_says_when_it_had_to_kill(
 
 def units(pacemaker: str, corosync: str) -> str:
     """What systemctl shows for "active enabled" and the like."""
-    words = (state.split() for state in (pacemaker, corosync))
-    return "\n".join(f"LoadState=loaded\nActiveState={active}\nUnitFileState={file}\n" for active, file in words)
+    words = [state.split() for state in (pacemaker, corosync)]
+    shown = "\n".join(f"LoadState=loaded\nActiveState={active}\n" for active, _ in words)
+    return "\n".join([shown, *(file for _, file in words), ""])
 
 
 UP = units("active enabled", "active enabled")

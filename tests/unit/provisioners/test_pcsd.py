@@ -124,7 +124,7 @@ def test_steps(now: Pcsd | None, wanted: Pcsd | None, has: set[str]) -> None:
 
 
 def unit(active: str, file: str, job: str = "") -> str:
-    return f"LoadState=loaded\nActiveState={active}\nUnitFileState={file}\nJob={job}\n"
+    return f"LoadState=loaded\nActiveState={active}\nJob={job}\n\n{file}\n"
 
 
 STATE = unit("active", "enabled")

@@ -13,7 +13,7 @@ ON = Service(machine="uuid", name="chrony")
 
 
 def show(load: str, file: str, active: str) -> str:
-    return f"LoadState={load}\nActiveState={active}\nUnitFileState={file}\n"
+    return f"LoadState={load}\nActiveState={active}\n\n{file}\n"
 
 
 @pytest.mark.parametrize(
