@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from halab.provider import specs
 from halab.provider.hosts import Gone, Off
 from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
-from halab.provisioners.errors import ClusterNotRunning, ConnectError
+from halab.provisioners.errors import ClusterNotRunning, ConnectError, TimedOut
 from halab.provisioners.host import Host
-from halab.provisioners.item import Item, converge, remove
+from halab.provisioners.item import Item, converge, remove, with_fields
 
+_UNSEEN = "unseen"  # in a resource's private data: why it could not be seen, as [summary, detail]
 _ID = ("id", Attr(STR, computed=True, stable=True, doc="What `terraform import` takes for it."))
 
 
@@ -36,21 +37,40 @@ class GuestResource(Resource):
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         if planned is None:
             return
+        if prior is not None and _UNSEEN in ctx.private and self._must_be_seen(prior, planned):
+            raise Failure(*ctx.private[_UNSEEN])
         given = {k: v for k, v in planned.items() if not self._left_to_us(k, cfg)}
+        before = None if prior is None else specs.decode(self._item.spec, prior)
         if has_unknown(given):
+            if before is not None:
+                ctx.replace += [(field,) for field in self._replaced_by(before, given)]
             return
         wanted = specs.decode(self._item.spec, given)
-        before = None if prior is None else specs.decode(self._item.spec, prior)
         self._fill(planned, specs.encode(self._item.plan(before, wanted)))
         if before is not None:
             ctx.replace += [(field,) for field in self._item.requires_replace(before, wanted)]
         if not any(planned[field] is UNKNOWN for field in self._item.identity):
             planned["id"] = self._id(planned)
 
+    def _must_be_seen(self, prior: State, planned: State) -> bool:
+        """Not before a destroy, and not when its machine is made anew, which may be the remedy."""
+        stays = self._item.scope == "cluster" or bool(planned["machine"] == prior["machine"])
+        return stays and not self.provider.destroying
+
     def _left_to_us(self, name: str, cfg: State) -> bool:
         """A computed attribute that the configuration does not give."""
         attr = self.schema.attrs[name]
         return attr.computed and not attr.has_default and cfg.get(name) is None
+
+    def _replaced_by(self, before: Any, given: State) -> Iterator[str]:
+        """Unknown fields whose change would make a new object: Terraform allows no other decision once they are known.
+
+        Such a field is likely to change: what it refers to is made anew.
+        """
+        for field in (name for name, value in given.items() if value is UNKNOWN and name != "id"):
+            empty = with_fields(before, **{field: specs.zero(specs.hints(self._item.spec)[field])})
+            if field in self._item.requires_replace(before, empty):
+                yield field
 
     def _fill(self, planned: State, proposed: Mapping[str, Any]) -> None:
         for name, value in proposed.items():
@@ -75,12 +95,18 @@ class GuestResource(Resource):
             return self._present(planned, self._item.observe(host, wanted))
 
     def read(self, ctx: Ctx, state: State) -> State | None:
+        ctx.private.pop(_UNSEEN, None)
         last = specs.decode(self._item.spec, state)
         try:
             observed = self._item.observe(self._host(ctx, state), last)
         except Gone:
             return None
         except (Off, ClusterNotRunning):
+            return state
+        except (ConnectError, TimedOut) as error:
+            # An error here would keep Terraform from making the machine anew, or destroying it: `plan` decides.
+            ctx.warn(error.summary, error.detail)
+            ctx.private[_UNSEEN] = [error.summary, error.detail]
             return state
         return None if observed is None else self._state(state, observed)
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from halab.provider.caller import is_destroy, parents_command_line
 from halab.provider.files import close_directory
 from halab.provider.progress import Progress
 from halab.provider.protocol import NUM, STR, Attr, Block, Ctx, Failure, Provider, State
@@ -66,6 +67,11 @@ class HalabProvider(Provider):
         self.time_scale = float(cfg["time_scale"] or 1.0)
         close_directory(self.directory)
         self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
+
+    @property
+    def destroying(self) -> bool:
+        """Whether Terraform was asked to destroy only."""
+        return is_destroy(parents_command_line())
 
     @cached_property
     def _connection(self) -> Connection:

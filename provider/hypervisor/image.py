@@ -20,6 +20,7 @@ from .transfer import download, upload
 
 INFO_FILE = "image.json"
 _PARTS = {"disk": "disk.qcow2", "kernel": "vmlinuz", "initrd": "initrd"}
+_FILES = (*((f".{name}", file) for name, file in _PARTS.items()), (".json", INFO_FILE))
 # Long enough that two recipes never meet, short enough to read.
 _HASH_DIGITS = 12
 
@@ -95,8 +96,8 @@ class ImageResource(LibvirtResource):
         info = _local_info(planned["source"])
         stem = f"{planned['name']}-{info.recipe[:_HASH_DIGITS]}"
         with self.connection.pool_lock(planned["pool"]):
-            if self.connection.volume_in(pool, f"{stem}.json") is None:
-                self._upload_all(ctx, pool, stem, planned)
+            if not all(self._there(pool, stem, suffix) for suffix, _ in _FILES):
+                self._upload_missing(ctx, pool, stem, planned)
         paths = _paths(pool_path(pool.XMLDesc()), stem)
         return {**planned, **_described(info), "id": f"{planned['pool']}/{stem}.json", **paths}
 
@@ -136,12 +137,22 @@ class ImageResource(LibvirtResource):
         paths = _paths(str(Path(volume.path()).parent), stem)
         return {"id": name, "name": image, "pool": pool_name, **_described(info), **paths}
 
-    def _upload_all(self, ctx: Ctx, pool: Any, stem: str, planned: State) -> None:
-        for suffix, file in (*((f".{name}", _PARTS[name]) for name in _PARTS), (".json", INFO_FILE)):
+    def _there(self, pool: Any, stem: str, suffix: str) -> bool:
+        volume = self.connection.volume_in(pool, stem + suffix)
+        return volume is not None and has_file(volume)
+
+    def _upload_missing(self, ctx: Ctx, pool: Any, stem: str, planned: State) -> None:
+        pool.refresh()  # files that somebody deleted are no volumes any more
+        # Without the description it is not known how much an interrupted run had written. With it, what is there is
+        # whole, and machines may stand on it.
+        described = self._there(pool, stem, ".json")
+        for suffix, file in _FILES:
+            if described and self._there(pool, stem, suffix):
+                continue
             source = Path(planned["source"], file)
             volume = self.connection.volume_in(pool, stem + suffix)
             if volume is not None:
-                volume.delete()  # how much of it an interrupted run had written is not known
+                volume.delete()
             try:
                 size_bytes = source.stat().st_size
             except OSError as error:

@@ -41,11 +41,14 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from halab.provider.protocol import Provider, reattachable
+
+if TYPE_CHECKING:
+    from tests.acceptance.doubles import DoubledProvider
 
 COMMAND_TIMEOUT_S = 120.0
 _VERSION = "1.0.0"
@@ -156,7 +159,8 @@ class Terraform:
         """Run a command to its end; the test fails unless its success is as expected."""
         outcome = self.start(*arguments).wait()
         if (outcome.status != 0) != fails:
-            pytest.fail(f"terraform {' '.join(arguments)} ended with {outcome.status}:\n{outcome.text}")
+            told = "\n".join(map(str, outcome.reported)) or outcome.text
+            pytest.fail(f"terraform {' '.join(arguments)} ended with {outcome.status}:\n{told}")
         return outcome
 
     def start(self, *arguments: str) -> Running:
@@ -277,6 +281,33 @@ def terraform(provider: Provider, tmp_path: Path) -> Iterator[Terraform]:
     """Terraform, attached to `provider` in this process."""
     with reattachable(provider) as entry:
         yield Terraform(tmp_path, provider.address, {"TF_REATTACH_PROVIDERS": entry})
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> DoubledProvider:
+    """The real provider on libvirt's test driver, with doubles of guests: for a module's fixture `provider`."""
+    from tests.acceptance.doubles import DoubledProvider
+    from tests.acceptance.hypervisor import put_doubles
+
+    put_doubles(monkeypatch)
+    return DoubledProvider()
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Terraform, DoubledProvider]]:
+    """A lab with one node and at least one resource of each type, deployed; a test leaves it as it was."""
+    from tests.acceptance.doubles import DoubledProvider, stack, uncovered, write_stack
+    from tests.acceptance.hypervisor import put_doubles
+
+    folder = tmp_path_factory.mktemp("deployed")
+    with pytest.MonkeyPatch.context() as patch:
+        put_doubles(patch)
+        provider = DoubledProvider()
+        with reattachable(provider) as entry:
+            terraform = Terraform(folder, provider.address, {"TF_REATTACH_PROVIDERS": entry})
+            write_stack(terraform, stack(1, folder), uncovered("summit", "${halab_machine.node1.id}"))
+            terraform.apply()
+            yield terraform, provider
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ class Guest:
 class Provider:
     def __init__(self, guest: Guest) -> None:
         self.guest, self.absent, self.events = guest, None, []  # type: ignore[var-annotated]
-        self.hosts = self
+        self.hosts, self.destroying = self, False
 
     def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None]) -> Host:
         assert uuid == "u1"
@@ -142,16 +142,24 @@ def test_libvirt_decides_what_exists(provider: Provider, resource: GuestResource
     assert resource.read(Ctx(), state()) == (state() if kept else None)
 
 
-def test_running_but_mute_is_an_error_for_read_and_a_warning_for_delete(
-    provider: Provider, resource: GuestResource
-) -> None:
+def test_running_but_mute_fails_a_plan_but_no_destroy(provider: Provider, resource: GuestResource) -> None:
     provider.absent = ConnectError("node1 runs but does not answer", "reset it")  # type: ignore[assignment]
-    with pytest.raises(ConnectError):
-        resource.read(Ctx(), state())
     ctx = Ctx()
+    assert resource.read(ctx, state()) == state()
+    with pytest.raises(Failure, match="node1 runs but does not answer: reset it"):
+        resource.plan(ctx, state(), state(), state())
+    resource.plan(ctx, state(), state(), None)
+    provider.destroying = True  # Terraform plans as ever before it plans the destroy
+    resource.plan(ctx, state(), state(), state())
+    provider.destroying = False
+    resource.plan(ctx, state(), state(), state(machine=UNKNOWN))  # the machine is made anew: that is a remedy
     resource.delete(ctx, state())
-    assert [d.severity for d in ctx.diagnostics] == ["warning"]
-    assert "node1 runs but does not answer" in ctx.diagnostics[0].detail
+    assert [d.severity for d in ctx.diagnostics] == ["warning", "warning"]
+    assert "node1 runs but does not answer" in ctx.diagnostics[1].detail
+    provider.absent = None
+    provider.guest.words["greeting"] = "hello"
+    resource.read(ctx, state())
+    resource.plan(ctx, state(), state(), state())
 
 
 def test_failed_create_keeps_what_it_began(provider: Provider, resource: GuestResource) -> None:

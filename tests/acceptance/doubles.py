@@ -1,0 +1,194 @@
+"""The provider with doubles of guests and of what the test driver of libvirt cannot do, and the lab to apply to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache, cached_property
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from halab.provider.hosts import Hosts
+from halab.provider.hypervisor.connection import Connection
+from halab.provider.lab import SSH_KEY_NAME, HalabProvider
+from halab.provider.protocol import Ctx, State
+from halab.provider.registry import ITEMS
+from tests.acceptance.guests import Guests, stored
+from tests.acceptance.hypervisor import write_image
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Terraform
+
+_CHECKOUT = Path(__file__).parents[2]
+_HYPERVISOR = _CHECKOUT / "tests/data/hypervisor/test-driver.xml"
+
+
+class DoubledProvider(HalabProvider):
+    """The real provider on libvirt's test driver. Guests are doubles; items of types in `real` run their commands."""
+
+    destroying = False  # it is not Terraform's child in a test: test_process.py tests it as one
+
+    def __init__(self, *real: str) -> None:
+        super().__init__()
+        self.guests = Guests()
+        self.guests.alive = lambda: {view.host_key for view in self.inventory.machines()}
+        self.resources = {**self.resources, **{name: stored(name) for name in ITEMS if name not in real}}
+
+    def configure(self, ctx: Ctx, cfg: State) -> None:
+        super().configure(ctx, cfg)
+        self.__dict__.pop("_hosts", None)  # each of Terraform's runs would start a process of its own
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return Connection(f"test:///{_HYPERVISOR}")
+
+    @cached_property
+    def _hosts(self) -> Hosts:
+        return Hosts(self.inventory, self.directory / SSH_KEY_NAME, self.time_scale, dial=self.guests.dial)
+
+    def domain(self, hostname: str) -> Any:
+        """libvirt's domain of a machine."""
+        view = next(view for view in self.inventory.machines() if view.hostname == hostname)
+        return self.connection.domain(view.name)
+
+    def hypervisor_holds(self) -> dict[str, list[str]]:
+        """Names of all objects in libvirt."""
+        virt = self.connection.libvirt
+        return {
+            "domains": sorted(domain.name() for domain in virt.listAllDomains()),
+            "networks": sorted(network.name() for network in virt.listAllNetworks()),
+            "pools": sorted(pool.name() for pool in virt.listAllStoragePools()),
+        }
+
+
+EMPTY_HYPERVISOR = {"domains": ["theirs"], "networks": ["theirs"], "pools": ["theirs"]}
+
+
+@cache
+def _synthesized(nodes: int, storage: str) -> str:
+    """cdk.tf.json of the lab with so many nodes, as `python main.py` writes it, for the directory @DIR@."""
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+    from cdktf import App
+
+    from halab.constructs.settings import load
+
+    spec = spec_from_file_location("halab_main", _CHECKOUT / "main.py")
+    assert spec is not None and spec.loader is not None
+    main = module_from_spec(spec)
+    spec.loader.exec_module(main)
+    with TemporaryDirectory(prefix="halab-synth-") as folder:
+        vars(main)["CHECKOUT"] = Path(folder)
+        app = App(outdir=f"{folder}/out")
+        made = main.build(app, load({"node_count": nodes, "hypervisor": "qemu", "site": {"storage": storage}}, {}))
+        app.synth()
+        written = Path(app.outdir, "stacks", made.node.id, "cdk.tf.json")
+        return written.read_text().replace(folder, "@DIR@")
+
+
+def stack(nodes: int, folder: Path, storage: str = "gfs2") -> dict[str, Any]:
+    """The synthesized lab, for `folder`. Without its backend and the provider's version: attaching needs no init."""
+    document: dict[str, Any] = json.loads(_synthesized(nodes, storage).replace("@DIR@", str(folder / "lab")))
+    del document["terraform"]["backend"]
+    del document["terraform"]["required_providers"]["halab"]["version"]
+    source = Path(next(iter(document["resource"]["halab_image"].values()))["source"])
+    if not source.exists():
+        write_image(source)
+    return document
+
+
+def write_stack(
+    terraform: Terraform, document: Mapping[str, Any], extra: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
+    """Make a synthesized document the configuration; `extra` is type -> name -> attributes of more resources."""
+    (terraform.folder / "versions.tf.json").unlink(missing_ok=True)
+    resources: dict[str, dict[str, Any]] = {kind: dict(named) for kind, named in document["resource"].items()}
+    for kind, named in (extra or {}).items():
+        resources.setdefault(kind, {}).update(named)
+    (terraform.folder / "cdk.tf.json").write_text(json.dumps({**document, "resource": resources}))
+
+
+def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
+    """A resource of each type that the lab itself does not use. `machine` refers to one of its nodes."""
+    after = ["halab_group.site", "halab_cluster_property.stonith_enabled"]
+    inside = {"cluster": lab, "depends_on": after}
+    return {
+        "halab_packages": {"tools": {"machine": machine, "names": ["sg3-utils", "tcpdump"]}},
+        "halab_service": {"cron": {"machine": machine, "name": "cron"}},
+        "halab_primitive": {
+            "ping": {**inside, "name": "ping", "agent": "ocf:pacemaker:ping", "params": {"host_list": "192.168.77.1"}}
+        },
+        "halab_location": {
+            "ping_likes": {
+                "cluster": lab,
+                "resource": "${halab_primitive.ping.name}",
+                "node": "node1",
+                "score": "100",
+            }
+        },
+        "halab_colocation": {
+            "ping_with": {"cluster": lab, "resource": "${halab_primitive.ping.name}", "with_resource": f"{lab}-site"}
+        },
+        "halab_order": {
+            "ping_then": {"cluster": lab, "first": "${halab_primitive.ping.name}", "then": f"{lab}-site"}
+        },
+        "halab_fencing_level": {
+            "first": {
+                "cluster": lab,
+                "node": "node1",
+                "level": 1,
+                "devices": ["${halab_stonith.fence_node1.name}"],
+            }
+        },
+    }
+
+
+def one_machine(folder: Path) -> str:
+    """HCL of a machine, halab_machine.one, and all that it stands on."""
+    image = folder / "image"
+    if not image.exists():
+        write_image(image)
+    return f"""
+provider "halab" {{
+  lab        = "small"
+  directory  = "{folder}/.halab"
+  hypervisor = "qemu"
+}}
+resource "halab_ssh_key" "key" {{ name = "id_ed25519" }}
+resource "halab_network" "net" {{
+  name  = "small"
+  cidr  = "10.17.0.0/24"
+  hosts = [{{ name = "one", mac = "52:54:00:00:00:01", address = "10.17.0.11" }}]
+}}
+resource "halab_pool" "pool" {{
+  name = "small"
+  path = "/small"
+}}
+resource "halab_image" "image" {{
+  name   = "base"
+  pool   = halab_pool.pool.name
+  source = "{image}"
+}}
+resource "halab_volume" "disk" {{
+  name       = "one.qcow2"
+  pool       = halab_pool.pool.name
+  size_bytes = halab_image.image.virtual_size_bytes
+  backing    = halab_image.image.disk
+}}
+resource "halab_machine" "one" {{
+  name           = "small-one"
+  hostname       = "one"
+  domain         = "small.test"
+  memory_mib     = 1024
+  kernel         = halab_image.image.kernel
+  initrd         = halab_image.image.initrd
+  cmdline        = halab_image.image.cmdline
+  disks          = [halab_volume.disk.path]
+  network        = halab_network.net.name
+  mac            = "52:54:00:00:00:01"
+  address        = "10.17.0.11"
+  authorized_key = halab_ssh_key.key.public_key
+}}
+"""

@@ -1,0 +1,126 @@
+"""libvirt decides what exists: machines that are off, gone, or running but mute, and what was configured in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from halab.provider.registry import ITEMS
+from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, one_machine
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Terraform
+
+Deployed = tuple["Terraform", DoubledProvider]
+
+
+@pytest.fixture
+def provider(lab: DoubledProvider) -> DoubledProvider:
+    return lab
+
+
+@pytest.fixture
+def small(terraform: Terraform, provider: DoubledProvider) -> Iterator[Deployed]:
+    """A machine with a file on it."""
+    file = 'resource "halab_file" "motd" {\n machine = halab_machine.one.id\n path = "/etc/motd"\n content = "hi"\n}'
+    terraform.write(one_machine(terraform.folder) + file)
+    terraform.apply()
+    yield terraform, provider
+    provider.guests.mute.clear()
+
+
+def test_off(deployed: Deployed) -> None:
+    terraform, provider = deployed
+    before = terraform.state()
+    for name in ("node1", "target"):
+        provider.domain(name).destroy()
+    plan = terraform.plan()
+    assert plan.actions == dict.fromkeys(("halab_machine.node1", "halab_machine.target"), ["update"])
+    change = plan.changes["halab_machine.node1"]
+    assert {n for n, v in change["after"].items() if v != change["before"][n]} == {"running"}
+    terraform.apply()
+    assert terraform.plan().actions == {}
+    assert {a: e["values"] for a, e in terraform.state().items()} == {a: e["values"] for a, e in before.items()}
+
+
+def test_off_while_its_files_go(small: Deployed) -> None:
+    terraform, provider = small
+    provider.domain("one").destroy()
+    outcome = terraform.destroy()
+    assert [report.severity for report in outcome.reported] == ["warning"]
+    assert "halab_file" in outcome.reported[0].summary
+    assert "powered off" in outcome.reported[0].detail
+    assert provider.hypervisor_holds() == EMPTY_HYPERVISOR
+
+
+def test_gone(deployed: Deployed) -> None:
+    terraform, provider = deployed
+    domain = provider.domain("node1")
+    domain.destroy()
+    domain.undefine()
+    plan = terraform.plan()
+    state = terraform.state()
+    lost = {
+        address
+        for address, entry in state.items()
+        if entry["type"] in ITEMS and entry["values"].get("machine") in (None, domain_id(state))
+    }
+    made = {address for address, actions in plan.actions.items() if actions == ["create"]}
+    # The only node of the cluster: all that was in the cluster is gone with it.
+    assert made == {"halab_machine.node1", *lost}
+    assert {a for a in plan.actions if a.startswith("halab_volume")} == set()
+    terraform.apply()
+    assert terraform.plan().actions == {}
+
+
+def domain_id(state: dict[str, dict[str, object]]) -> str:
+    values = state["halab_machine.node1"]["values"]
+    assert isinstance(values, dict)
+    return str(values["id"])
+
+
+def test_mute_fails_the_plan_and_names_it(small: Deployed) -> None:
+    terraform, provider = small
+    provider.guests.mute = {"one"}
+    error = terraform.fails("plan").error
+    assert (error.summary, error.address) == ("one runs but does not answer", "halab_file.motd")
+    assert "reset it" in error.detail
+    provider.guests.mute = set()
+    assert terraform.plan().actions == {}
+
+
+def test_mute_is_cured_by_a_new_machine(small: Deployed) -> None:
+    terraform, provider = small
+    provider.guests.mute = {"one"}
+    replaced = {"halab_machine.one": ["delete", "create"], "halab_file.motd": ["delete", "create"]}
+    assert terraform.plan("-replace=halab_machine.one").actions == replaced
+
+
+def test_mute_does_not_keep_a_destroy(small: Deployed) -> None:
+    terraform, provider = small
+    provider.guests.mute, provider.destroying = {"one"}, True
+    outcome = terraform.destroy()
+    assert {report.severity for report in outcome.reported} == {"warning"}
+    uuid = provider.guests.left()[0][1]
+    assert outcome.reported[-1].summary == f"halab_file {uuid} was left as it is"
+    assert provider.hypervisor_holds() == EMPTY_HYPERVISOR
+    assert terraform.state() == {}
+
+
+def test_what_was_removed_below_a_machine_is_made_anew(small: Deployed) -> None:
+    terraform, provider = small
+    virt = provider.connection.libvirt
+    network = virt.networkLookupByName("small")
+    network.destroy()
+    network.undefine()
+    (provider.directory / "id_ed25519").unlink()
+    virt.storageVolLookupByPath(terraform.resource("halab_image.image")["kernel"]).delete()
+    virt.storageVolLookupByPath(terraform.resource("halab_volume.disk")["path"]).delete()
+    actions = terraform.plan().actions
+    for address in ("halab_network.net", "halab_ssh_key.key", "halab_image.image", "halab_volume.disk"):
+        assert actions[address] == ["create"]
+    assert actions["halab_machine.one"] == ["delete", "create"]  # its disk is another one
+    terraform.apply()
+    assert terraform.plan().actions == {}
