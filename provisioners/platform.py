@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from .errors import NotSupported
 
-
 # What update-ca-certificates comes to for one more certificate. It makes the whole store anew, which takes an emulated
 # guest 20 to 200 s; this takes one.
 _ADD_TO_CA_BUNDLE = """# add the certificate to the trust store
@@ -17,6 +16,18 @@ hash=$(openssl x509 -noout -hash -in "$1")
 while [ -e "$store/$hash.$n" ] && ! [ "$store/$hash.$n" -ef "$1" ]; do n=$((n + 1)); done
 ln -sfn -- "$name.pem" "$store/$hash.$n"
 cat -- "$1" >> "$store/ca-certificates.crt"
+"""
+_DROP_FROM_CA_BUNDLE = """# take the certificate out of the trust store
+store=/etc/ssl/certs; name=$(basename -- "$1" .crt)
+awk 'NR == FNR { ours = ours $0 "\\n"; next }
+  /BEGIN CERTIFICATE/ { inside = 1; block = "" }
+  inside { block = block $0 "\\n" }
+  !inside { print }
+  /END CERTIFICATE/ { inside = 0; if (block != ours) printf "%s", block }' "$1" "$store/ca-certificates.crt" \\
+  > "$store/ca-certificates.crt.new"
+mv -f -- "$store/ca-certificates.crt.new" "$store/ca-certificates.crt"
+find "$store" -maxdepth 1 -lname "$name.pem" -delete
+rm -f -- "$store/$name.pem" "$1"
 """
 
 
@@ -59,6 +70,7 @@ class Platform:
     ca_trust_update: tuple[str, ...] = ("update-ca-certificates",)
     # A script that adds the one certificate $1 to a store that lacks it; None: only the whole store can be made anew.
     ca_trust_add: str | None = _ADD_TO_CA_BUNDLE
+    ca_trust_drop: str | None = _DROP_FROM_CA_BUNDLE  # the same for taking $1 out
     corosync_default_to_clear: bool = True  # the package ships and starts a one-node cluster
 
 
@@ -89,6 +101,7 @@ EL_9 = Platform(
     ca_trust_dir="/etc/pki/ca-trust/source/anchors",
     ca_trust_update=("update-ca-trust", "extract"),
     ca_trust_add=None,
+    ca_trust_drop=None,
     corosync_default_to_clear=False,
 )
 

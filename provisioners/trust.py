@@ -60,8 +60,7 @@ class CaCertificateItem(Item[CaCertificate]):
     def steps(self, platform: Platform, now: CaCertificate | None, wanted: CaCertificate | None) -> Iterator[Step]:
         if wanted is None:
             if now is not None:
-                yield Run(cmd("rm", "-f", "--", _path(platform, now.name)))
-                yield Run(cmd(*platform.ca_trust_update, timeout_s=_UPDATE_S))
+                yield from _drop(platform, _path(platform, now.name))
         elif now != wanted:
             path = _path(platform, wanted.name)
             yield PutFile(path, wanted.pem)
@@ -69,6 +68,14 @@ class CaCertificateItem(Item[CaCertificate]):
                 yield Run(script(platform.ca_trust_add, path))
             else:
                 yield Run(cmd(*platform.ca_trust_update, timeout_s=_UPDATE_S))
+
+
+def _drop(platform: Platform, path: str) -> Iterator[Step]:
+    if platform.ca_trust_drop is not None:
+        yield Run(script(platform.ca_trust_drop, path))
+    else:
+        yield Run(cmd("rm", "-f", "--", path))
+        yield Run(cmd(*platform.ca_trust_update, timeout_s=_UPDATE_S))
 
 
 def _path(platform: Platform, name: str) -> str:

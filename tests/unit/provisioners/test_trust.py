@@ -1,9 +1,12 @@
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from halab.provisioners.command import script
 from halab.provisioners.platform import DEBIAN_13, EL_9, Platform
 from halab.provisioners.trust import CaCertificate, CaCertificateItem
 
@@ -45,10 +48,10 @@ def test_observe(guest_host: Callable[..., Any], answer: Any, seen: CaCertificat
             ["write /etc/pki/ca-trust/source/anchors/halab-lab.crt (mode 0644)", "update-ca-trust extract"],
         ),
         (
-            DEBIAN_13,
+            EL_9,
             CA,
             None,
-            ["rm -f -- /usr/local/share/ca-certificates/halab-lab.crt", "update-ca-certificates"],
+            ["rm -f -- /etc/pki/ca-trust/source/anchors/halab-lab.crt", "update-ca-trust extract"],
         ),
         (DEBIAN_13, None, None, []),
     ],
@@ -67,3 +70,33 @@ def test_steps(platform: Platform, now: CaCertificate | None, wanted: CaCertific
 def test_what_is_no_certificate_is_refused(pem: str) -> None:
     assert CaCertificate.__dataclass_fields__["pem"].metadata["check"](pem) is not None
     assert CaCertificate.__dataclass_fields__["pem"].metadata["check"](PEM) is None
+
+
+def run(store: Path, text: str | None, *args: Path) -> None:
+    assert text is not None
+    command = script(text.replace("/etc/ssl/certs", str(store)), *map(str, args))
+    subprocess.run(command.argv, check=True)
+
+
+def test_a_certificate_is_added_to_a_real_store_and_taken_out_again(tmp_path: Path) -> None:
+    store, bundle = tmp_path / "certs", tmp_path / "certs" / "ca-certificates.crt"
+    store.mkdir()
+    files = [tmp_path / f"halab-{name}.crt" for name in ("one", "two")]
+    for file in files:
+        subject = ["-subj", "/CN=the same", "-keyout", str(tmp_path / "key"), "-out", str(file)]
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        subprocess.run([*make, *subject], check=True, capture_output=True)
+    before = "# a comment\n" + PEM
+    bundle.write_text(before)
+    texts = [file.read_text() for file in files]
+    run(store, DEBIAN_13.ca_trust_add, files[0])
+    run(store, DEBIAN_13.ca_trust_add, files[1])
+    assert bundle.read_text() == before + texts[0] + texts[1]
+    assert len([link for link in store.iterdir() if link.is_symlink()]) == 4
+    run(store, DEBIAN_13.ca_trust_drop, files[0])
+    assert bundle.read_text() == before + texts[1]
+    assert sorted(link.resolve() for link in store.iterdir() if link.is_symlink()) == [files[1], files[1]]
+    assert not files[0].exists()
+    run(store, DEBIAN_13.ca_trust_drop, files[1])
+    assert bundle.read_text() == before
+    assert list(store.iterdir()) == [bundle]
