@@ -35,9 +35,12 @@ _SEED = (
     f'<crm_config><cluster_property_set id="{_FIRST_START}">'
     f'<nvpair id="{_FIRST_START}-dc-deadtime" name="dc-deadtime" value="6s"/></cluster_property_set></crm_config>'
 )
-_FORGET_SEED = (
-    '# take back the short dc-deadtime of the first start\ncibadmin --delete --scope crm_config --xml-text "$1"'
-)
+# Nodes that start at once may lose their #feature-set attribute: the DC clears what a joining node wrote too early, and
+# the cluster calls itself MIXED-VERSION until it is written again.
+_AFTER_FIRST_START = """# take back the short dc-deadtime of the first start
+cibadmin --delete --scope crm_config --xml-text "$1"
+attrd_updater --refresh
+"""
 
 # $1 corosync.conf, $2 what the first CIB has. State of another cluster (the package's own one, too) must not reach
 # ours. The keys are in place before.
@@ -170,7 +173,7 @@ class MemberItem(Item[ClusterMember]):
         if wanted.running:
             yield online(wanted.name)
             if now is None:
-                yield Run(script(_FORGET_SEED, f'<cluster_property_set id="{_FIRST_START}"/>'))
+                yield Run(script(_AFTER_FIRST_START, f'<cluster_property_set id="{_FIRST_START}"/>'))
 
 
 def _units(wanted: ClusterMember, before: str, *args: str) -> Command:
