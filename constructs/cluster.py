@@ -50,6 +50,7 @@ class CorosyncCluster(Construct):
             # Pacemaker does one thing at a time on a node whose load exceeds this; a machine with one virtual CPU
             # that has just booted exceeds the default of 80% for minutes.
             "load-threshold": "800%",
+            "stonith-timeout": "120s",
         }
         self.properties = [
             bindings.ClusterProperty(
@@ -64,8 +65,11 @@ class CorosyncCluster(Construct):
         ]
         self.ready: list[IDependable] = [*self.members.values(), *self.properties]
 
-    def add_pcsd(self, after: Sequence[IDependable]) -> None:
-        """pcsd on every node, all of them authorized; made last, since its start keeps a slow machine busy."""
+    def add_pcsd(self, after: Sequence[IDependable]) -> str:
+        """pcsd on every node, all of them authorized; made last, since its start keeps a slow machine busy.
+
+        Gives a reference to the password of hacluster.
+        """
         password = bindings.Secret(self, "hacluster_password", name="hacluster-password", length=20)
         token = bindings.Secret(self, "pcsd_token", name="pcsd-token", length=64)
         nodes = [place for place in self._machines.places if place.cluster]
@@ -80,3 +84,4 @@ class CorosyncCluster(Construct):
                 nodes=[{"name": n.name, "address": n.address} for n in nodes],
                 depends_on=[self.members[node.name], *after],
             )
+        return password.value

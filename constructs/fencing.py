@@ -73,7 +73,11 @@ class RedfishFencing(Construct):
             node=node.name,
             delay=f"{delay_s}s" if delay_s else None,
             machine=machine.id,
-            operations=[{"name": "monitor", "interval": "60s", "timeout": "60s"}],
+            # Upper limits, not waits: the agent takes an emulated node 3 s, and ten times that when it has just booted.
+            operations=[
+                {"name": "monitor", "interval": "60s", "timeout": "120s"},
+                {"name": "start", "interval": "0s", "timeout": "120s"},
+            ],
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
             depends_on=[*self._cluster.ready, *self._access, self.endpoint],
