@@ -38,8 +38,11 @@ class Lab(Construct):
         if settings.site.storage == "gfs2":
             shared = SharedFileSystem(self, "shared_fs", settings, machines, storage, cluster, devices)
         site = Site(self, "site", settings, machines, baseline, cluster, shared, devices)
-        cluster.add_pcsd(after=[site.running])
+        password = cluster.add_pcsd(after=[site.running])
         self._outputs(machines, baseline, storage, fencing)
+        TerraformOutput(
+            self, "output_hacluster_password", value=password, sensitive=True, description="For pcs and pcsd."
+        ).override_logical_id("hacluster_password")
 
     def _outputs(
         self, machines: Machines, baseline: Baseline, storage: SharedStorage, fencing: RedfishFencing | None

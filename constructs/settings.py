@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
-import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from halab.constructs.conversion import converted
 from halab.provisioners import limits
 
 # HALAB_ variables that are not settings of a lab, but of the tools around it.
@@ -231,51 +231,13 @@ def _build(cls: type, prefix: str, given: Mapping[str, Any], problems: list[str]
             values[item.name] = _build(typing.cast(type, hint), f"{name}.", given, problems)
         elif given.get(name) is not None:
             try:
-                values[item.name] = value = _convert(hint, given[name])
+                values[item.name] = value = converted(hint, given[name])
             except ValueError as error:
                 problems.append(f"{name}: {error}")
                 continue
             if (rule := item.metadata["rule"]) and (problem := rule(value)):
                 problems.append(f"{name}: {problem}")
     return cls(**values)
-
-
-def _convert(hint: Any, value: Any) -> Any:
-    if isinstance(hint, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not type(None))
-    if typing.get_origin(hint) is tuple:
-        words = value.replace(",", " ").split() if isinstance(value, str) else value
-        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"{value!r} is not a list of words")
-        return tuple(words)
-    if hint is bool:
-        return _convert_bool(value)
-    if hint in (int, float):
-        return _convert_number(hint, value)
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text")
-    return value
-
-
-def _convert_bool(value: Any) -> bool:
-    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in known:
-        return known[value.lower()]
-    raise ValueError(f"{value!r} is neither true nor false")
-
-
-def _convert_number(kind: type, value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"{value!r} is not a number")
-    try:
-        number = float(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is not a number") from None
-    if kind is int and not number.is_integer():
-        raise ValueError(f"{value!r} is not a whole number")
-    return kind(number)
 
 
 def _together(s: Settings) -> Iterator[str]:
