@@ -17,7 +17,7 @@ from halab.provisioners.errors import ConfigError
 from .host import HOST
 from .profile import TEMPLATES, HostProfile, names_of
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 VIRTUAL_SIZE_BYTES = 6 * 1024**3
 SCRATCH_DIR = "/root/.halab-build"
 # systemd asks a console for its size and waits for an answer, unless it is told that the console is dumb.
@@ -26,7 +26,7 @@ BASE_CMDLINE = (
 )
 # Words that only an emulated processor wants: it is no place to defend against speculation or to calibrate clocks.
 # systemd's system call filters and the memory controller cost a fifth of an emulated boot.
-EMULATED_CMDLINE = "nokaslr mitigations=off tsc=reliable cgroup_disable=memory SYSTEMD_SECCOMP=0"
+EMULATED_CMDLINE = "no_timer_check nokaslr mitigations=off tsc=reliable cgroup_disable=memory SYSTEMD_SECCOMP=0"
 RENAMED: dict[str, dict[str, str]] = {
     "trixie": {},
     "bookworm": {"fence-agents-redfish": "fence-agents"},
@@ -75,6 +75,7 @@ class DebianRecipe:
         entries = [(f.path, f.content(), f.mode) for f in self.profile.files_of("debian")]
         for name, source in (
             ("initramfs.py", Path(__file__).parent / "initramfs.py"),
+            ("kernel.py", Path(__file__).parent / "kernel.py"),
             ("initramfs-init", TEMPLATES / "initramfs-init"),
             ("configure", TEMPLATES / "debian-configure"),
         ):
@@ -116,9 +117,9 @@ class DebianRecipe:
             f"tar-in {overlay} /",
             f'chroot "$1" sh {SCRATCH_DIR}/configure {SCRATCH_DIR}',
             f"download {SCRATCH_DIR}/packages packages",
-            "download /vmlinuz vmlinuz",
+            "download /boot/kernel.halab vmlinuz",
             "download /boot/initrd.halab initrd",
-            f'rm -rf "$1{SCRATCH_DIR}" "$1/boot/initrd.halab"',
+            f'rm -rf "$1{SCRATCH_DIR}" "$1/boot/initrd.halab" "$1/boot/kernel.halab"',
             # Bound alone, without /proc and what else is mounted in it.
             f"""unshare --mount sh -ec 'mount --bind "$1" "$1/mnt"; {_MKE2FS} -d "$1/mnt" {disk}' - "$1\"""",
         ]
