@@ -26,7 +26,7 @@ deploy: prepare ## Build the lab
 	@$(BIN)/python -m halab.cli.deploy
 
 .PHONY: destroy
-destroy: prepare ## Remove the lab
+destroy: ## Remove the lab
 	@$(BIN)/python -m halab.cli.destroy
 
 .PHONY: lint
