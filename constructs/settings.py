@@ -67,7 +67,7 @@ class Iscsi:
 @dataclass(frozen=True, slots=True)
 class Gfs2:
     name: str = setting("gfs0", "name of the shared file system", limits.fs_name)
-    size: str = setting("90%VG", "size of its logical volume: a percentage of the VG, or like 2G")
+    size: str = setting("90%VG", "size of its logical volume: a share of the VG, or bytes", limits.lv_size)
     journals: int | None = setting(
         None, "journals; one for each node when left out", limits.between(1, limits.MAX_NODES)
     )

@@ -21,6 +21,7 @@ _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCK_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _LVM_NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
 _IQN = re.compile(r"iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.-]*(:[a-z0-9._:-]+)?")
+_LV_SIZE = re.compile(r"([1-9]\d?|100)%(FREE|VG)|[1-9]\d{6,}")
 _NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 Rule = Callable[[object], str | None]
@@ -61,6 +62,12 @@ def lvm_name(value: object) -> str | None:
     if isinstance(value, str) and _LVM_NAME.fullmatch(value) and value not in (".", ".."):
         return None
     return f"{value!r} is no LVM name: use letters, digits, + _ . -, not starting with -."
+
+
+def lv_size(value: object) -> str | None:
+    if isinstance(value, str) and _LV_SIZE.fullmatch(value):
+        return None
+    return f"{value!r} is no size: give a share like 90%VG, or bytes like 2147483648."
 
 
 def iqn(value: object) -> str | None:

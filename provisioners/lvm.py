@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,12 +67,6 @@ lvremove --yes "$1/$2"
 """
 
 
-def size(value: object) -> str | None:
-    if isinstance(value, str) and re.fullmatch(r"([1-9]\d?|100)%(FREE|VG)|[1-9]\d{6,}", value):
-        return None
-    return f"{value!r} is no size: give a share like 90%FREE, or bytes like 2147483648."
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LvmHost:
     """LVM on a node asks lvmlockd for its locks."""
@@ -96,7 +89,9 @@ class LvmHostItem(Item[LvmHost]):
     def steps(self, platform: Platform, now: LvmHost | None, wanted: LvmHost | None) -> Iterator[Step]:
         del platform
         if wanted is None and now is not None:
-            yield Run(script(f"# stop using lvmlockd\n[ ! -e {_LOCAL_CONFIG} ] || sed -i '\\|^{_SETTING}$|d' {_LOCAL_CONFIG}"))
+            yield Run(
+                script(f"# stop using lvmlockd\n[ ! -e {_LOCAL_CONFIG} ] || sed -i '\\|^{_SETTING}$|d' {_LOCAL_CONFIG}")
+            )
         elif wanted is not None and now is None:
             yield Run(script(f"# use lvmlockd\necho '{_SETTING}' >> {_LOCAL_CONFIG}"))
 
@@ -175,7 +170,7 @@ class LogicalVolume:
     cluster: str = attr("Name of the cluster.", replace=True)
     vg: str = attr("Name of the volume group.", replace=True, check=limits.lvm_name)
     name: str = attr("Name of the volume.", replace=True, check=limits.lvm_name)
-    size: str = attr("Its size when it is made: bytes, or a share like 90%FREE.", replace=True, check=size)
+    size: str = attr("Its size when it is made: bytes, or a share like 90%FREE.", replace=True, check=limits.lv_size)
     path: str | None = attr("The volume's device, /dev/VG/NAME.", computed=True, stable=True)
     uuid: str | None = attr("UUID of the volume.", computed=True, stable=True)
 

@@ -58,6 +58,7 @@ def test_two_nodes_get_a_fencing_delay_so_that_one_survives() -> None:
         ({"name": "Summit"}, {}, ["name: 'Summit' is no host name"]),
         ({"name": "s" * 33}, {}, ["is no cluster name: GFS2 takes 1 to 32"]),
         ({"gfs2": {"name": "x" * 31}}, {}, ["gfs2.name", "1 to 30"]),
+        ({"gfs2": {"size": "2G"}}, {}, ["gfs2.size: '2G' is no size: give a share like 90%VG, or bytes"]),
         ({"gfs2": {"journals": 2}}, {}, ["gfs2.journals: 2 is too few: each of the 3 nodes needs one"]),
         (
             {"iscsi": {"lun_gib": 1}, "gfs2": {"journal_mib": 512}},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from halab.provisioners import lvm
+from halab.provisioners import limits, lvm
 from halab.provisioners.errors import CommandFailed, Conflict, UnexpectedOutput
 from halab.provisioners.item import Item
 from halab.provisioners.platform import DEBIAN_13, EL_9
@@ -145,4 +145,4 @@ def test_el_has_a_devices_file() -> None:
     ],
 )
 def test_size(size: str, good: bool) -> None:
-    assert (lvm.size(size) is None) is good
+    assert (limits.lv_size(size) is None) is good
