@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cdktf import TerraformOutput
+from cdktf import TerraformOutput, TerraformStack
 from constructs import Construct, IDependable
 
 from halab.constructs.baseline import Baseline
@@ -56,5 +56,6 @@ class Lab(Construct):
             "shell": f"ssh -F {baseline.ssh_config.path} node1",
             **({"fencing_endpoint": fencing.endpoint.url} if fencing else {}),
         }
+        stack = TerraformStack.of(self)  # cdktf nests outputs by the construct that they belong to
         for name, value in values.items():
-            TerraformOutput(self, f"output_{name}", value=value).override_logical_id(name)
+            TerraformOutput(stack, name, value=value)
