@@ -84,12 +84,18 @@ class ImageResource(LibvirtResource):
         del cfg
         if planned is None or planned["source"] is UNKNOWN:
             return
-        info = _local_info(planned["source"])
-        if prior is not None and prior["recipe"] != info.recipe:
-            planned["recipe"] = info.recipe
-            ctx.replace.append(("recipe",))
         if prior is None:
-            planned.update(_described(info))
+            planned.update(_described(_local_info(planned["source"])))
+            return
+        try:
+            recipe = _local_info(planned["source"]).recipe
+        except ConfigError as error:
+            # Terraform plans the whole lab before it destroys it: an image that nobody built must not keep it alive.
+            ctx.warn(error.summary, f"{error.detail} Until then the lab keeps the image that it has.", ("source",))
+            return
+        if prior["recipe"] != recipe:
+            planned["recipe"] = recipe
+            ctx.replace.append(("recipe",))
 
     def make(self, ctx: Ctx, planned: State) -> State:
         pool = require_own_pool(self.connection, self.provider.lab, planned["pool"])
@@ -113,7 +119,7 @@ class ImageResource(LibvirtResource):
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:
         del ctx
-        if _local_info(planned["source"]).recipe != prior["recipe"]:
+        if Path(planned["source"], INFO_FILE).exists() and _local_info(planned["source"]).recipe != prior["recipe"]:
             raise ConfigError(
                 "the image's directory was not known before apply, and holds another image", "Apply again.", "source"
             )
