@@ -67,8 +67,9 @@ class GuestResource(Resource):
 
         Such a field is likely to change: what it refers to is made anew.
         """
+        spec: type = self._item.spec
         for field in (name for name, value in given.items() if value is UNKNOWN and name != "id"):
-            empty = with_fields(before, **{field: specs.zero(specs.hints(self._item.spec)[field])})
+            empty = with_fields(before, **{field: specs.zero(specs.hints(spec)[field])})
             if field in self._item.requires_replace(before, empty):
                 yield field
 

@@ -88,6 +88,14 @@ class SshKeyResource(Resource):
         del ctx
         Path(state["private_key_path"]).unlink(missing_ok=True)
 
+    def import_(self, ctx: Ctx, id: str) -> State:
+        """By name."""
+        del ctx
+        path = Path(self.provider.directory) / id
+        if read_or_none(path) is None:
+            raise Failure("Nothing to import", f"There is no private key at {path}.")
+        return self._state(path, {"name": id})
+
     def _state(self, path: Path, base: State) -> State:
         public = f"{_public_half(path)} halab-{self.provider.lab}"
         return {**base, "id": str(path), "private_key_path": str(path), "public_key": public}

@@ -73,7 +73,7 @@ class Acl:
     initiator_iqn: str = attr("Name of the initiator.", replace=True, check=limits.iqn)
     chap_user: str = attr("CHAP user name.")
     chap_password: Secret = attr("CHAP password: 12 to 255 printable characters without blanks and quotes.")
-    node: str | None = attr("UUID of the initiator's domain: the ACL goes when it goes.", default=None, replace=True)
+    node: str | None = attr("UUID of the initiator's domain: the ACL goes when it goes.", default=None)
     condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
 
 
@@ -122,6 +122,10 @@ class AclItem(Item[Acl]):
 
     def check(self, wanted: Acl) -> Iterable[tuple[str, str]]:
         yield from chap_problems(wanted.chap_user, wanted.chap_password)
+
+    def requires_replace(self, prior: Acl, wanted: Acl) -> Iterable[str]:
+        if prior.node and prior.node != wanted.node:  # none: it was imported
+            yield "node"
 
     def observe(self, host: Host, wanted: Acl) -> Acl | None:
         view = _view(host, wanted.target_iqn)

@@ -76,7 +76,8 @@ def _synthesized(nodes: int, storage: str) -> str:
     from halab.constructs.settings import load
 
     spec = spec_from_file_location("halab_main", _CHECKOUT / "main.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     main = module_from_spec(spec)
     spec.loader.exec_module(main)
     with TemporaryDirectory(prefix="halab-synth-") as folder:
@@ -131,9 +132,7 @@ def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
         "halab_colocation": {
             "ping_with": {"cluster": lab, "resource": "${halab_primitive.ping.name}", "with_resource": f"{lab}-site"}
         },
-        "halab_order": {
-            "ping_then": {"cluster": lab, "first": "${halab_primitive.ping.name}", "then": f"{lab}-site"}
-        },
+        "halab_order": {"ping_then": {"cluster": lab, "first": "${halab_primitive.ping.name}", "then": f"{lab}-site"}},
         "halab_fencing_level": {
             "first": {
                 "cluster": lab,

@@ -154,7 +154,7 @@ class Guest:
         """The first member of a cluster begins with an empty CIB."""
         alive = self.guests.alive()
         stores = [store for key, store in self.guests.machines.items() if key in alive]
-        if kind == MEMBER and not any(MEMBER == other for store in stores for other, _ in store):
+        if kind == MEMBER and not any(other == MEMBER for store in stores for other, _ in store):
             self.guests.clusters[values["cluster"]] = {}
 
 
@@ -184,8 +184,12 @@ class StoredItem(Item[Any]):
         if result.rc == _ABSENT:
             return None
         seen = specs.decode(self.spec, json.loads(result.stdout))
-        kept = {name: getattr(wanted, name) for name in _UNOBSERVED.get(self.type_name, ())}
-        return dataclasses.replace(seen, **kept)
+        return self._as_told(seen, wanted)
+
+    def _as_told(self, spec: Any, teller: Any) -> Any:
+        """`spec` with what cannot be observed taken from `teller`."""
+        kept = {name: getattr(teller, name) for name in _UNOBSERVED.get(self.type_name, ())}
+        return dataclasses.replace(spec, **kept)
 
     def steps(self, platform: Platform, now: Any, wanted: Any) -> Iterator[Step]:
         del platform
@@ -194,7 +198,7 @@ class StoredItem(Item[Any]):
                 yield Change(self._words(now), None)
             return
         full = _filled(self.plan(None, wanted), now)
-        if full != now:
+        if now is None or full != self._as_told(now, full):
             yield Change(self._words(full), json.dumps(specs.encode(full)))
 
     def _words(self, spec: Any) -> tuple[str, str, str]:

@@ -62,7 +62,7 @@ def test_what_was_changed_in_guests_is_put_right(deployed: Deployed) -> None:
     for address, (attribute, value) in DRIFT.items():
         provider.guests.drift(thing(terraform, address), **{attribute: value})
     plan = terraform.plan()
-    assert plan.actions == dict.fromkeys(DRIFT, ["update"])
+    assert plan.actions == {key: ["update"] for key in DRIFT}
     for address, (attribute, value) in DRIFT.items():
         change = plan.changes[address]
         differing = {name for name, after in change["after"].items() if after != change["before"][name]}
@@ -115,7 +115,7 @@ def test_what_was_changed_outside_guests_is_put_right(deployed: Deployed) -> Non
     covered = {address.split(".")[0] for address in (*expected, "halab_pool.pool")}
     assert covered | NOT_IN_GUESTS | ONLY_REMOVED == {*RESOURCES}
     plan = terraform.plan()
-    assert plan.actions == dict.fromkeys(expected, ["update"])
+    assert plan.actions == {key: ["update"] for key in expected}
     for address, (attribute, is_, should) in expected.items():
         change = plan.changes[address]
         assert (change["before"][attribute], change["after"][attribute]) == (is_, should)

@@ -99,10 +99,11 @@ def test_a_failed_boot_is_kept_and_repaired(
 ) -> None:
     """The domain exists, so it is in the state: tainted, not lost."""
     from halab.provider.hypervisor import boot
+    from halab.provider.hypervisor.console import ConsoleReport
 
     terraform.write(one_machine(terraform.folder) + FILE)
     with monkeypatch.context() as patch:
-        patch.setattr(boot, "parse_console", lambda _text: boot.ConsoleReport("", False, "Kernel panic - no init"))
+        patch.setattr(boot, "parse_console", lambda _text: ConsoleReport("", False, "Kernel panic - no init"))
         error = terraform.fails("apply").error
     assert error.summary == "one failed to boot"
     assert terraform.state()["halab_machine.one"]["tainted"]

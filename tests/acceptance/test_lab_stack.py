@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +64,8 @@ def test_the_lab_grows_shrinks_and_goes(terraform: Terraform, provider: DoubledP
         del terraform.environment[name]
 
     _grow(terraform)
-    _shrink(terraform, provider)
+    _shrink(terraform)
+    _lose_a_node(terraform, provider)
 
     terraform.destroy()
     assert terraform.state() == {}
@@ -77,22 +77,70 @@ def private_key_lines(path: Path) -> set[str]:
     return {line for line in path.read_text().splitlines() if not line.startswith("-----")}
 
 
-def changed(plan_changes: dict[str, dict[str, Any]], action: str) -> set[str]:
-    return {address for address, change in plan_changes.items() if change["actions"] == [action]}
+def members(verb: str) -> dict[str, list[str]]:
+    """What happens to the resources of node4 when it comes or goes."""
+    own = (
+        "ca_certificate.node4_fencing_ca cluster_member.node4_member file.node4_fencing_password host.node4_host "
+        "iscsi_acl.node4_acl iscsi_session.node4_session lvm_host.node4_lvm machine.node4 pcsd.node4_pcsd "
+        "secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 volume.node4_disk"
+    )
+    return {f"halab_{address}": [verb] for address in own.split()}
+
+
+def others() -> dict[str, list[str]]:
+    """What the others get to know of it: changed in place, none of it is made anew."""
+    nodes = [f"halab_{kind}.node{n}_{kind.removeprefix('cluster_')}" for n in (1, 2, 3) for kind in EACH_NODE]
+    return {key: ["update"] for key in (*nodes, *EVERYWHERE)}
+
+
+EACH_NODE = ("cluster_member", "host", "pcsd", "ssh_trust")
+EVERYWHERE = (
+    "halab_cluster.cluster",
+    "halab_fencing_endpoint.fencing_endpoint",
+    "halab_gfs2.gfs2",
+    "halab_host.target_host",
+    "halab_network.network",
+    "halab_ssh_config.ssh_config",
+    "halab_ssh_trust.target_ssh_trust",
+)
 
 
 def _grow(terraform: Terraform) -> None:
     write(terraform, 4)
-    plan = terraform.plan()
-    print(json.dumps({a: c["actions"] for a, c in plan.changes.items()}, indent=1))
+    assert terraform.plan().actions == members("create") | others()
     terraform.apply()
     assert terraform.plan().actions == {}
 
 
-def _shrink(terraform: Terraform, provider: DoubledProvider) -> None:
+def _shrink(terraform: Terraform) -> None:
     write(terraform, 3)
-    plan = terraform.plan()
-    print(json.dumps({a: c["actions"] for a, c in plan.changes.items()}, indent=1))
+    assert terraform.plan().actions == members("delete") | others()
     order = ended(terraform.apply())
-    print(order)
+    machine = order.index("halab_machine.node4")
+    for before in ("cluster_member.node4_member", "iscsi_session.node4_session", "stonith.fence_node4"):
+        assert order.index(f"halab_{before}") < machine
+    assert order.index("halab_iscsi_session.node4_session") < order.index("halab_iscsi_acl.node4_acl") < machine
+    assert terraform.plan().actions == {}
+
+
+def _lose_a_node(terraform: Terraform, provider: DoubledProvider) -> None:
+    """The cluster lives on; what belonged to the machine is planned anew, with the device that fences it."""
+    domain = provider.domain("node2")
+    del provider.guests.machines[provider.inventory.machine(domain.UUIDString()).host_key]  # with its disk
+    domain.destroy()
+    domain.undefine()
+    actions = terraform.plan().actions
+    own = (
+        "ca_certificate.node2_fencing_ca cluster_member.node2_member file.node2_fencing_password host.node2_host "
+        "iscsi_session.node2_session lvm_host.node2_lvm machine.node2 pcsd.node2_pcsd site.node2_site "
+        "ssh_trust.node2_ssh_trust"
+    )
+    assert {address for address, done in actions.items() if done == ["create"]} == {
+        f"halab_{address}" for address in own.split()
+    }
+    assert {address for address, done in actions.items() if done == ["delete", "create"]} == {
+        "halab_iscsi_acl.node2_acl",
+        "halab_stonith.fence_node2",
+    }
+    terraform.apply()
     assert terraform.plan().actions == {}

@@ -37,7 +37,7 @@ def test_off(deployed: Deployed) -> None:
     for name in ("node1", "target"):
         provider.domain(name).destroy()
     plan = terraform.plan()
-    assert plan.actions == dict.fromkeys(("halab_machine.node1", "halab_machine.target"), ["update"])
+    assert plan.actions == {key: ["update"] for key in ("halab_machine.node1", "halab_machine.target")}
     change = plan.changes["halab_machine.node1"]
     assert {n for n, v in change["after"].items() if v != change["before"][n]} == {"running"}
     terraform.apply()

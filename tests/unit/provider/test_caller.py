@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halab.provider.caller import is_destroy, parents_command_line
+from halab.provider.caller import is_destroy
 
 
 @pytest.mark.parametrize(

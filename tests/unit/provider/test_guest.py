@@ -133,6 +133,19 @@ def test_plan_fills_in_what_is_known_before(resource: GuestResource) -> None:
     assert planned["id"] is UNKNOWN
 
 
+def test_an_unknown_value_replaces_where_another_value_would(
+    resource: GuestResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is known, Terraform accepts no replacement that the plan did not show."""
+    monkeypatch.setattr(WordItem, "requires_replace", lambda _, a, b: ["text"] if a.text != b.text else [])
+    ctx = Ctx()
+    resource.plan(ctx, {**state(), "text": UNKNOWN}, state(), {**state(), "text": UNKNOWN})
+    assert ctx.replace == [("text",)]
+    ctx = Ctx()
+    resource.plan(ctx, {**state(), "name": UNKNOWN}, state(), {**state(), "name": UNKNOWN})
+    assert ctx.replace == []
+
+
 @pytest.mark.parametrize(
     ("absent", "kept"),
     [(Gone("gone"), False), (Off("off"), True), (ClusterNotRunning("stopped"), True)],
