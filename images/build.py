@@ -45,7 +45,7 @@ def build_image(recipe: DebianRecipe, directory: Path, report: Report) -> ImageI
     return ImageInfo(
         suite=recipe.suite,
         recipe_hash=recipe.hash,
-        kernel=_kernel_version(packages),
+        kernel=kernel_version(packages),
         cmdline=BASE_CMDLINE,
         cmdline_emulated=EMULATED_CMDLINE,
         packages=packages,
@@ -126,16 +126,23 @@ def explain_failure(tool: str, rc: int, log: str) -> HalabError:
     if _UNREACHABLE.search(log):
         return HalabError(
             "the package archive cannot be reached",
-            f"{_tail(log, 3)}\nThe first build needs a network. A mirror of yours can be set with image.apt_sources.",
+            f"{_complaints(log)}\n"
+            "The first build needs a network. A mirror of yours can be set with image.apt_sources.",
         )
     return CommandFailed(f"{tool} failed", f"exit status {rc}\n{_tail(log, 15)}", rc=rc)
+
+
+def _complaints(log: str) -> str:
+    """The first lines in which apt says what went wrong."""
+    return "\n".join([line for line in log.splitlines() if line.startswith("E: ")][:3])
 
 
 def _tail(log: str, lines: int) -> str:
     return "\n".join(log.strip().splitlines()[-lines:])
 
 
-def _kernel_version(packages: dict[str, str]) -> str:
+def kernel_version(packages: dict[str, str]) -> str:
+    """The version of the one kernel among an image's packages."""
     prefix = "linux-image-"
     kernels = [name.removeprefix(prefix) for name in packages if name.startswith(prefix)]
     versions = [name for name in kernels if name[0].isdigit()]

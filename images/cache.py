@@ -78,7 +78,7 @@ class ImageCache:
         try:
             fields: dict[str, Any] = json.loads((directory / "image.json").read_text())
             return Image(directory, ImageInfo(**fields))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, TypeError) as error:
             raise UnexpectedOutput(

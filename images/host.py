@@ -12,7 +12,7 @@ _UNITS = "/etc/systemd/system"
 
 _PACKAGES = (
     Names("init", ("systemd", "systemd-sysv", "udev", "dbus"), ("systemd", "systemd-udev", "dbus-broker")),
-    Names("kernel", ("linux-image-amd64", "kmod"), ("kernel", "kernel-modules", "kmod")),
+    Names("kernel", ("linux-image-amd64", "kmod", "zstd"), ("kernel", "kernel-modules", "kmod", "zstd")),
     Names("log-in", ("openssh-server", "python3"), ("openssh-server", "python3")),
     Names(
         "network",
@@ -39,6 +39,12 @@ _PACKAGES = (
 
 _ENABLED = (
     Names("network by DHCP", ("systemd-networkd.service", "halab-resolv-conf.path"), ("NetworkManager.service",)),
+    # Runs only when something wants network-online.target, as corosync and the iSCSI log-in do.
+    Names(
+        "corosync waits for its address",
+        ("systemd-networkd-wait-online.service",),
+        ("NetworkManager-wait-online.service",),
+    ),
     Names("log-in", ("ssh.service", "halab-host-key.service"), ("sshd.service", "halab-host-key.service")),
     Names("time", ("chrony.service",), ("chronyd.service",)),
     # On /dev/console, which needs no device event, instead of serial-getty@ttyS0.
@@ -79,10 +85,10 @@ _DISABLED = (
     Names(
         "they delay the boot",
         (
-            "systemd-networkd-wait-online.service", "sshd-keygen.service", "getty@tty1.service",
-            "serial-getty@ttyS0.service", "lvm2-monitor.service", "blk-availability.service",
+            "sshd-keygen.service", "getty@tty1.service", "serial-getty@ttyS0.service",
+            "lvm2-monitor.service", "blk-availability.service",
         ),
-        ("NetworkManager-wait-online.service", "getty@tty1.service"),
+        ("getty@tty1.service",),
     ),
 )
 
@@ -164,6 +170,7 @@ _FILES = (
         for unit in ("chrony.service", "dbus.service", "systemd-logind.service", "console-getty.service")
     ),
     GuestFile(f"{_UNITS}/systemd-udev-trigger.service.d/halab.conf", "udev-trigger.conf", families=("debian",)),
+    GuestFile(f"{_UNITS}/modprobe@configfs.service.d/halab.conf", "modprobe-configfs.conf", families=("debian",)),
     GuestFile(f"{_UNITS}/systemd-modules-load.service.d/halab.conf", "modules-load.conf", families=("debian",)),
     GuestFile(f"{_UNITS}/systemd-sysctl.service.d/halab.conf", "sysctl.conf", families=("debian",)),
     GuestFile("/etc/systemd/system.conf.d/halab.conf", "system.conf", families=("debian",)),
@@ -198,6 +205,7 @@ HOST = HostProfile(
     ),
     # Root disk, network, entropy; the power button and its input device; the watchdog; configfs for DLM and LIO.
     early_modules=(
-        "virtio_blk", "ext4", "virtio_rng", "virtio_net", "button", "evdev", "i6300esb", "configfs", "autofs4",
+        "virtio_pci", "virtio_blk", "ext4", "virtio_rng", "virtio_net", "button", "evdev", "i6300esb", "configfs",
+        "autofs4",
     ),
 )
