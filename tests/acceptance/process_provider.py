@@ -21,7 +21,7 @@ OS_RELEASE = 'ID=debian\nVERSION_ID="13"\n'
 
 
 class Silent:
-    """A guest on which every file holds its own path."""
+    """A guest on which every file holds "text of" and its path."""
 
     def __init__(self, address: Address, pace: Pace) -> None:
         del pace
@@ -32,7 +32,7 @@ class Silent:
         if os.environ.get("DOUBLE_MUTE"):
             raise ConnectError(f"{self.name} runs but does not answer", "Reset it.")
         path = command.argv[-1]
-        return Result(command, 0, OS_RELEASE if path == "/etc/os-release" else f"644 root:root\n{path}", "")
+        return Result(command, 0, OS_RELEASE if path == "/etc/os-release" else f"644 root:root\ntext of {path}", "")
 
     def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
         """It has it already."""

@@ -43,11 +43,11 @@ def start(install: Callable[..., Terraform], tmp_path: Path) -> Callable[..., Te
     return begin
 
 
-def write(terraform: Terraform, files: int) -> None:
+def write(terraform: Terraform, files: int, attribute: str = "content") -> None:
     terraform.write(
         f'provider "halab" {{\n  lab = "small"\n  directory = "{terraform.folder}/.halab"\n}}\n'
         f'resource "halab_file" "f" {{\n  count = {files}\n  machine = "{UUID}"\n'
-        '  path = "/file-${count.index}"\n  content = "/file-${count.index}"\n}\n'
+        f'  path = "/file-${{count.index}}"\n  {attribute} = "text of /file-${{count.index}}"\n}}\n'
     )
 
 
@@ -85,3 +85,17 @@ def test_a_mute_guest_fails_a_plan_but_no_destroy(start: Callable[..., Terraform
     outcome = terraform.run("destroy", "-auto-approve", "-json", "-input=false")
     assert {report.severity for report in outcome.reported} == {"warning"}
     assert terraform.state() == {}
+
+
+def test_no_secret_in_the_log_of_a_process(start: Callable[..., Terraform]) -> None:
+    """Nor in what the provider itself prints, which goes into Terraform's log."""
+    terraform = start(sys.executable, PROGRAM)
+    write(terraform, 1, "sensitive_content")
+    log = terraform.folder / "trace.log"
+    terraform.environment |= {"TF_LOG": "TRACE", "TF_LOG_PATH": str(log)}
+    terraform.init()
+    said = terraform.apply().text
+    terraform.environment["DOUBLE_MUTE"] = "1"
+    said += terraform.fails("plan").text + log.read_text()
+    assert "Traceback" in said  # it is the provider's log as well
+    assert "text of /file-0" not in said
