@@ -40,9 +40,8 @@ class Lab(Construct):
         site = Site(self, "site", settings, machines, baseline, cluster, shared, devices)
         password = cluster.add_pcsd(after=[site.running])
         self._outputs(machines, baseline, storage, fencing)
-        TerraformOutput(
-            self, "output_hacluster_password", value=password, sensitive=True, description="For pcs and pcsd."
-        ).override_logical_id("hacluster_password")
+        stack = TerraformStack.of(self)
+        TerraformOutput(stack, "hacluster_password", value=password, sensitive=True, description="For pcs and pcsd.")
 
     def _outputs(
         self, machines: Machines, baseline: Baseline, storage: SharedStorage, fencing: RedfishFencing | None
