@@ -35,15 +35,23 @@ _LV_LOOK = f"""# look at the logical volume
 printf '\\036'
 lvs {_REPORT} -o lv_name,lv_uuid,lv_size -S "vg_name=$1 && lv_name=$2"
 """
+# A volume or a lockspace that a node still holds, though nothing asks for it any more, is let go there. {} gets $2.
+_ON_OTHERS = """\
+crm_node --list | awk -v own="$(crm_node --name)" '$3 == "member" && $2 != own {{ print $2 }}' | while read -r node; do
+  ssh -n -o BatchMode=yes -- "$node" {} "$2"
+done"""
 _LOCKD = cmd("lvmlockctl", "--info")
 # Not activated at boot: Pacemaker does, after DLM. Without --yes vgcreate refuses a device with a signature.
 _CREATE_VG = f"""# make the shared volume group
 {_SEE}
 vgcreate --shared --setautoactivation n "$2" "$1" </dev/null
 """
-_REMOVE_VG = """# remove the volume group
+_REMOVE_VG = f"""# remove the volume group
 vgchange --lockstart "$2"
+vgremove "$2" </dev/null || {{
+{_ON_OTHERS.format("vgchange --lockstop")}
 vgremove "$2" </dev/null
+}}
 pvremove "$1" </dev/null
 """
 _USE_VG = f"""# join the lockspace of the volume group
@@ -57,13 +65,12 @@ _LEAVE_VG = """# leave the lockspace of the volume group
 [ -d "/sys/kernel/dlm/lvm_$2" ] || exit 0
 lvs --nolocking --noheadings -o lv_active -S "vg_name=$2" | grep -qw active || vgchange --lockstop "$2"
 """
-# The volume may be active on a node that asks for nothing any more; lvremove names it only as locked.
-_REMOVE_LV = """# remove the logical volume
-lvchange --activate n "$1/$2" && lvremove --yes "$1/$2" && exit
-for node in $(crm_node --list | awk '$3 == "member" { print $2 }'); do
-  ssh -o BatchMode=yes -- "$node" lvchange --activate n "$1/$2"
-done
-lvremove --yes "$1/$2"
+_REMOVE_LV = f"""# remove the logical volume
+lvchange --activate n "$2"
+lvremove --yes "$2" || {{
+{_ON_OTHERS.format("lvchange --activate n")}
+lvremove --yes "$2"
+}}
 """
 
 
@@ -192,7 +199,7 @@ class LogicalVolumeItem(Item[LogicalVolume]):
     def steps(self, platform: Platform, now: LogicalVolume | None, wanted: LogicalVolume | None) -> Iterator[Step]:
         del platform
         if wanted is None and now is not None:
-            yield Run(script(_REMOVE_LV, now.vg, now.name, timeout_s=180))
+            yield Run(script(_REMOVE_LV, "", f"{now.vg}/{now.name}", timeout_s=180))
         elif wanted is not None and now is None:
             yield Run(
                 cmd(

@@ -121,7 +121,7 @@ def told(steps: list[Step]) -> list[str]:
             ["lvcreate --yes --activate sy --size 2147483648b --name lv_web vg_summit"],
         ),
         (lvm.LogicalVolumeItem(), LV_HAVE, LV, []),
-        (lvm.LogicalVolumeItem(), LV_HAVE, None, ["remove the logical volume vg_summit lv_web"]),
+        (lvm.LogicalVolumeItem(), LV_HAVE, None, ["remove the logical volume  vg_summit/lv_web"]),
     ],
 )
 def test_steps(item: Item[Any], now: Any, wanted: Any, expected: list[str]) -> None:
