@@ -126,7 +126,8 @@ def pool(provider: Configured) -> Iterator[State]:
 
 @pytest.fixture(scope="module")
 def image(provider: Configured, pool: State) -> Iterator[State]:
-    found = ImageCache(default_cache_dir()).find(DebianRecipe()) or newest_image()
+    cached = ImageCache(default_cache_dir()).find(DebianRecipe())
+    found = cached.directory if cached else newest_image()
     steps = Steps(ImageResource(provider))
     state = steps.create({"name": "base", "pool": pool["name"], "source": str(found)})
     assert steps.create({"name": "base", "pool": pool["name"], "source": str(found)}) == state
