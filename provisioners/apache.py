@@ -66,7 +66,12 @@ class Site:
     server_name: str = attr("The site's name.", check=limits.dns_domain)
     served_by: str = attr("What the header X-Served-By says: the node's name.", check=limits.dns_label)
     port: int = attr("TCP port.", default=80, check=limits.between(1, 65535))
-    condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
+    condition: str = attr(
+        f"`{COMPLETE}`, or what is amiss and will be put right.",
+        computed=True,
+        default=COMPLETE,
+        check=limits.one_of(COMPLETE),
+    )
 
 
 class SiteItem(Item[Site]):

@@ -87,9 +87,12 @@ class Gfs2Item(Item[Gfs2]):
                 script(_MAKE, wanted.device, wanted.locktable, wanted.journals, wanted.journal_size_mib, timeout_s=900)
             )
         elif now.journals < wanted.journals:
-            yield Run(
-                script(_GROW, wanted.device, wanted.journals - now.journals, wanted.journal_size_mib, timeout_s=1800)
-            )
+            yield Run(script(_GROW, wanted.device, wanted.journals - now.journals, _added_mib(wanted), timeout_s=1800))
+
+
+def _added_mib(wanted: Gfs2) -> int:
+    """gfs2_jadd takes no size below 32 MiB, mkfs.gfs2 does."""
+    return max(32, wanted.journal_size_mib)
 
 
 def gfs2_seen(text: str, wanted: Gfs2, host: str) -> Gfs2 | None:

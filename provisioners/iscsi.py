@@ -88,6 +88,22 @@ for session in /sys/class/iscsi_session/session*; do
   [ "$target" != "$1" ] || echo "$2" > "$session/recovery_tmo"
 done
 """
+# Exit code 0: nothing stands on the target's disks any more (a file system, a volume group in use).
+_UNUSED = """# see what stands on the target's disks
+for session in /sys/class/iscsi_session/session*; do
+  [ -e "$session" ] || continue
+  IFS= read -r target < "$session/targetname"
+  [ "$target" = "$1" ] || continue
+  for disk in "$session"/device/target*/*/block/*; do
+    for part in "$disk" "$disk"/*/partition; do
+      part=${part%/partition}
+      [ -e "$part/dev" ] || continue
+      ! ls "$part/holders" | grep . || exit 1
+      ! grep -E "^/dev/${part##*/} " /proc/mounts || exit 1
+    done
+  done
+done
+"""
 # 21: there is no such session, or no such record
 _LOGOUT = """# log out
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --logout || rc=$?; [ $rc = 0 ] || [ $rc = 21 ] || exit $rc
@@ -115,7 +131,12 @@ class Session:
     device: str | None = attr(
         "Path of LUN 0, /dev/disk/by-id/wwn-0x…; if given, the disk that must appear.", computed=True, stable=True
     )
-    condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
+    condition: str = attr(
+        f"`{COMPLETE}`, or what is amiss and will be put right.",
+        computed=True,
+        default=COMPLETE,
+        check=limits.one_of(COMPLETE),
+    )
 
 
 class SessionItem(Item[Session]):
@@ -134,6 +155,14 @@ class SessionItem(Item[Session]):
     def steps(self, platform: Platform, now: Session | None, wanted: Session | None) -> Iterator[Step]:
         if wanted is None:
             if now is not None:
+                # The node may be leaving the cluster right now: GFS2 must not lose its disk before it is unmounted.
+                yield Await(
+                    f"end of use of {now.target_iqn}",
+                    script(_UNUSED, now.target_iqn),
+                    ready=lambda seen: seen.rc == 0,
+                    deadline_s=300,
+                    interval_s=1.0,
+                )
                 yield Run(script(_LOGOUT, now.target_iqn, now.portal, now.port, _drop_in(now), timeout_s=120))
             return
         if now is not None and now == with_fields(wanted, device=wanted.device or now.device):

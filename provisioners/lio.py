@@ -61,7 +61,12 @@ class Target:
     lun_device: str | None = attr(
         "Path by which every initiator sees LUN 0: /dev/disk/by-id/wwn-0x….", computed=True, stable=True
     )
-    condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
+    condition: str = attr(
+        f"`{COMPLETE}`, or what is amiss and will be put right.",
+        computed=True,
+        default=COMPLETE,
+        check=limits.one_of(COMPLETE),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,12 @@ class Acl:
     chap_user: str = attr("CHAP user name.")
     chap_password: Secret = attr("CHAP password: 12 to 255 printable characters without blanks and quotes.")
     node: str | None = attr("UUID of the initiator's domain: the ACL goes when it goes.", default=None)
-    condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
+    condition: str = attr(
+        f"`{COMPLETE}`, or what is amiss and will be put right.",
+        computed=True,
+        default=COMPLETE,
+        check=limits.one_of(COMPLETE),
+    )
 
 
 class TargetItem(Item[Target]):

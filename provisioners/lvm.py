@@ -59,11 +59,21 @@ _USE_VG = f"""# join the lockspace of the volume group
 [ "$3" = no ] || lvmdevices --adddev "$1"
 vgchange --lockstart "$2"
 """
+# 1: not used. While lvmlockd does not run, nobody can be in the lockspace: Pacemaker joins it when it starts again.
+_VG_USED = """# look at the use of the volume group
+[ -b "$1" ] || exit 1
+[ -d "/sys/kernel/dlm/lvm_$2" ] || ! pidof lvmlockd >/dev/null || exit 1
+[ "$3" = no ] || lvmdevices | grep -qF "PVID=$(pvs --nolocking --noheadings -o pv_uuid "$1" | tr -d ' -')"
+"""
 # Volumes that are in use stay: then it is this node that leaves, not the volume group, and Pacemaker stops them.
 _LEAVE_VG = """# leave the lockspace of the volume group
 [ "$3" = no ] || lvmdevices --deldev "$1" || :
 [ -d "/sys/kernel/dlm/lvm_$2" ] || exit 0
 lvs --nolocking --noheadings -o lv_active -S "vg_name=$2" | grep -qw active || vgchange --lockstop "$2"
+"""
+_CREATE_LV = """# make the logical volume
+vgchange --lockstart "$1"
+lvcreate --yes --activate sy "$3" "$4" --name "$2" "$1"
 """
 _REMOVE_LV = f"""# remove the logical volume
 lvchange --activate n "$2"
@@ -151,9 +161,8 @@ class LvmDeviceItem(Item[LvmDevice]):
     identity = ("machine", "vg", "device")
 
     def observe(self, host: Host, wanted: LvmDevice) -> LvmDevice | None:
-        listed = 'lvmdevices | grep -qF "PVID=$(pvs --nolocking --noheadings -o pv_uuid "$1" | tr -d " -")"'
-        test = f'# look at the physical volume\n[ -b "$1" ] || exit 1; [ "$2" = no ] || {listed}'
-        found = host.ask(script(test, wanted.device, _devices_file(host.platform), ok=(0, 1)))
+        args = (wanted.device, wanted.vg, _devices_file(host.platform))
+        found = host.ask(script(_VG_USED, *args, ok=(0, 1)))
         return wanted if found.rc == 0 else None
 
     def steps(self, platform: Platform, now: LvmDevice | None, wanted: LvmDevice | None) -> Iterator[Step]:
@@ -201,19 +210,7 @@ class LogicalVolumeItem(Item[LogicalVolume]):
         if wanted is None and now is not None:
             yield Run(script(_REMOVE_LV, "", f"{now.vg}/{now.name}", timeout_s=180))
         elif wanted is not None and now is None:
-            yield Run(
-                cmd(
-                    "lvcreate",
-                    "--yes",
-                    "--activate",
-                    "sy",
-                    *_size_option(wanted.size),
-                    "--name",
-                    wanted.name,
-                    wanted.vg,
-                    timeout_s=120,
-                )
-            )
+            yield Run(script(_CREATE_LV, wanted.vg, wanted.name, *_size_option(wanted.size), timeout_s=120))
 
 
 def vg_seen(device_seen: bool, rows: Iterable[Mapping[str, str]], wanted: SharedVg, host: str) -> SharedVg | None:

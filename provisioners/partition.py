@@ -61,7 +61,12 @@ class Partition:
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
     uuid: str | None = attr("The partition's UUID.", computed=True, stable=True)
-    condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
+    condition: str = attr(
+        f"`{COMPLETE}`, or what is amiss and will be put right.",
+        computed=True,
+        default=COMPLETE,
+        check=limits.one_of(COMPLETE),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,12 @@ class SharedPartition:
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
     uuid: str | None = attr("The partition's UUID.", computed=True, stable=True)
-    condition: str = attr(f"`{COMPLETE}`, or what is amiss and will be put right.", computed=True, default=COMPLETE)
+    condition: str = attr(
+        f"`{COMPLETE}`, or what is amiss and will be put right.",
+        computed=True,
+        default=COMPLETE,
+        check=limits.one_of(COMPLETE),
+    )
 
 
 P = TypeVar("P", Partition, SharedPartition)
