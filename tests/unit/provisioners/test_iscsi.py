@@ -89,7 +89,7 @@ def test_login_steps(platform: Any) -> None:
         (replace(HAVE, condition="not logged in"), WANTED, 2),
         (replace(HAVE, chap_password=Secret("")), WANTED, 3),
         (replace(HAVE, replacement_timeout_s=5), WANTED, 3),
-        (HAVE, None, 1),
+        (HAVE, None, 2),
         (None, None, 0),
     ],
 )
