@@ -8,7 +8,7 @@ from typing import Any
 from halab.provider import specs
 from halab.provider.hosts import Gone, Off
 from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
-from halab.provisioners.errors import ClusterNotRunning, ConnectError, TimedOut
+from halab.provisioners.errors import ClusterNotRunning, CommandFailed, ConnectError, HalabError, TimedOut
 from halab.provisioners.host import Host
 from halab.provisioners.item import Item, converge, remove, with_fields
 
@@ -125,7 +125,12 @@ class GuestResource(Resource):
             return
         except (Off, ConnectError, ClusterNotRunning) as error:
             # It lives only inside machines that cannot be asked: it goes with their disks.
-            ctx.warn(f"{self.type} {state['id']} was left as it is", f"{error.summary}. {error.detail}")
+            self._leave(ctx, state, error)
+        except (TimedOut, CommandFailed) as error:
+            # A cluster without quorum lets nothing be removed. When the whole lab goes, so do its disks.
+            if not self.provider.destroying:
+                raise
+            self._leave(ctx, state, error)
 
     def import_(self, ctx: Ctx, id: str) -> State:
         names = self._item.identity
@@ -142,6 +147,9 @@ class GuestResource(Resource):
         return self._state(specs.encode(wanted), observed)
 
     # --- in between ---
+
+    def _leave(self, ctx: Ctx, state: State, error: HalabError) -> None:
+        ctx.warn(f"{self.type} {state['id']} was left as it is", f"{error.summary}. {error.detail}")
 
     def _host(self, ctx: Ctx, state: State, name: str = "") -> Host:
         hosts = self.provider.hosts
