@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from constructs import Construct
+from collections.abc import Sequence
+
+from constructs import Construct, IDependable
 
 from halab.constructs import bindings
 from halab.constructs.machines import Machines, Place
@@ -15,14 +17,12 @@ _TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
 
 
 class Baseline(Construct):
-    """One halab_host and one halab_ssh_trust for each machine, and the ssh_config of the lab. `hosts` is by name."""
+    """One halab_host for each machine, and the ssh_config of the lab. `hosts` is by name."""
 
     def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
         super().__init__(scope, id)
         self._settings, self._machines = settings, machines
         self.hosts = {place.name: self._host(place) for place in machines.places}
-        for place in machines.places:
-            self._trust(place)
         self.ssh_config = bindings.SshConfig(
             self,
             "ssh_config",
@@ -54,10 +54,16 @@ class Baseline(Construct):
             firewall_sources=[settings.network.cidr],
         )
 
-    def _trust(self, place: Place) -> None:
+    def add_ssh_trust(self, after: Sequence[IDependable]) -> None:
+        """Root logs in from each host to each; made last, since no service needs it."""
+        for place in self._machines.places:
+            self._trust(place, after)
+
+    def _trust(self, place: Place, after: Sequence[IDependable]) -> None:
         bindings.SshTrust(
             self,
             f"{place.name}_ssh_trust",
+            depends_on=after,
             machine=self._machines.by_name[place.name].id,
             domain=self._settings.network.domain,
             peers=[

@@ -1186,6 +1186,41 @@ class LogicalVolume(HalabResource):
         return self.get_string_attribute("uuid")
 
 
+class LvmDevice(HalabResource):
+    """A node's use of a shared volume group: it sees the physical volume and has joined the lockspace."""
+
+    TYPE = "halab_lvm_device"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        vg: str,
+        device: str,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(scope, id, {"machine": machine, "vg": vg, "device": device}, depends_on, lifecycle)
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def vg(self) -> str:
+        return self.get_string_attribute("vg")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+
 class LvmHost(HalabResource):
     """LVM on a node asks lvmlockd for its locks."""
 
@@ -1802,6 +1837,65 @@ class Service(HalabResource):
     @property
     def name(self) -> str:
         return self.get_string_attribute("name")
+
+
+class SharedPartition(HalabResource):
+    """The only partition of a disk that all nodes of a cluster see; any of them may make it."""
+
+    TYPE = "halab_shared_partition"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        device: str,
+        label: str | None = None,
+        number: float | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"cluster": cluster, "device": device, "label": label, "number": number, "condition": condition},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def label(self) -> str:
+        return self.get_string_attribute("label")
+
+    @property
+    def number(self) -> float:
+        return self.get_number_attribute("number")
+
+    @property
+    def path(self) -> str:
+        return self.get_string_attribute("path")
+
+    @property
+    def uuid(self) -> str:
+        return self.get_string_attribute("uuid")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
 
 
 class SharedVg(HalabResource):

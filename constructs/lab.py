@@ -39,6 +39,7 @@ class Lab(Construct):
             shared = SharedFileSystem(self, "shared_fs", settings, machines, storage, cluster, devices)
         site = Site(self, "site", settings, machines, baseline, cluster, shared, devices)
         password = cluster.add_pcsd(after=[site.running])
+        baseline.add_ssh_trust(after=[site.running])
         self._outputs(machines, baseline, storage, fencing)
         stack = TerraformStack.of(self)
         TerraformOutput(stack, "hacluster_password", value=password, sensitive=True, description="For pcs and pcsd.")

@@ -36,16 +36,35 @@ class SharedFileSystem(Construct):
             for number, machine in enumerate(machines.nodes, 1)
         ]
         locking = self._locking([*cluster.ready, *lvm_hosts])
+        partition = bindings.SharedPartition(
+            self,
+            "lun_partition",
+            cluster=cluster.name,
+            device=storage.lun_device,
+            label=settings.name,
+            depends_on=[*cluster.ready, *storage.sessions.values()],
+        )
         vg = bindings.SharedVg(
             self,
             "shared_vg",
             cluster=cluster.name,
             name=f"vg_{settings.name.replace('-', '_')}",
-            device=storage.device,
-            depends_on=[locking, *storage.sessions.values()],
+            device=partition.path,
+            depends_on=[locking],
         )
+        # Each node joins the volume group by a resource of its own, so that it leaves before the group goes.
+        joined = [
+            bindings.LvmDevice(self, f"node{number}_vg", machine=machine.id, vg=vg.name, device=vg.device)
+            for number, machine in enumerate(machines.nodes, 1)
+        ]
         lv = bindings.LogicalVolume(
-            self, "logical_volume", cluster=cluster.name, vg=vg.name, name="lv_web", size=settings.gfs2.size
+            self,
+            "logical_volume",
+            cluster=cluster.name,
+            vg=vg.name,
+            name="lv_web",
+            size=settings.gfs2.size,
+            depends_on=[*joined],
         )
         gfs2 = bindings.Gfs2(
             self,

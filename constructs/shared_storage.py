@@ -1,4 +1,4 @@
-"""The iSCSI target, its ACLs, the nodes' sessions, and the partition on the shared LUN."""
+"""The iSCSI target, its ACLs and the nodes' sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TARGET_DISK = "/dev/vdb"  # the target's second disk
 
 
 class SharedStorage(Construct):
-    """A LUN that every node sees. `sessions` is by node name; `device` is the partition on the LUN."""
+    """A LUN that every node sees, as `lun_device`. `sessions` is by node name."""
 
     def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, baseline: Baseline) -> None:
         super().__init__(scope, id)
@@ -33,24 +33,14 @@ class SharedStorage(Construct):
             demo_mode=settings.iscsi.demo_mode,
             depends_on=[baseline.hosts["target"]],
         )
-        first, *others = nodes
-        self.sessions = {first.name: self._session(first, baseline, [])}
-        lun = bindings.Partition(
-            self,
-            "lun_partition",
-            machine=machines.by_name[first.name].id,
-            device=self.sessions[first.name].device,
-            number=1,
-            label=settings.name,
-        )
-        # A node that logs in later than the partition was made sees it at once: no logging out and in again.
-        self.sessions |= {node.name: self._session(node, baseline, [lun]) for node in others}
-        self.device = lun.path
+        self.lun_device = self.target.lun_device
+        self.sessions = {node.name: self._session(node, baseline) for node in nodes}
 
-    def _session(self, node: Place, baseline: Baseline, after: list[IDependable]) -> bindings.IscsiSession:
+    def _session(self, node: Place, baseline: Baseline) -> bindings.IscsiSession:
         settings, machine = self._settings, self._machines.by_name[node.name]
         initiator = f"iqn.2016-06.test.halab:{settings.name}-{node.name}"
         user, password = None, None
+        after: list[IDependable] = [baseline.hosts[node.name]]
         if not settings.iscsi.demo_mode:
             user, password = (
                 initiator,
@@ -66,7 +56,7 @@ class SharedStorage(Construct):
                 chap_password=password,
                 node=machine.id,
             )
-            after = [*after, acl]
+            after.append(acl)
         return bindings.IscsiSession(
             self,
             f"{node.name}_session",
@@ -76,5 +66,5 @@ class SharedStorage(Construct):
             portal=settings.target_address,
             chap_user=user,
             chap_password=password,
-            depends_on=[baseline.hosts[node.name], *after],
+            depends_on=after,
         )

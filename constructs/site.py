@@ -38,7 +38,8 @@ class Site(Construct):
                 document_root=MOUNT_POINT,
                 served_by=f"node{number}",
                 server_name=f"www.{settings.network.domain}",
-                depends_on=[baseline.hosts[f"node{number}"]],
+                # Not earlier: the nodes have more urgent things to do until their cluster runs.
+                depends_on=[baseline.hosts[f"node{number}"], *cluster.ready],
             )
             for number, machine in enumerate(machines.nodes, 1)
         ]

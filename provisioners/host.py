@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -87,6 +88,7 @@ class Shared:
     memo: Memo = field(default_factory=Memo)
     polls: Polls = field(default_factory=Polls)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    queue: deque[object] = field(default_factory=deque)  # changes that wait for `lock`, to be carried out together
 
 
 @dataclass(frozen=True, slots=True)

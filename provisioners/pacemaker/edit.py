@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,15 @@ esac
 """
 
 
+@dataclass(slots=True)
+class _Turn:
+    """An edit that waits to be carried out, by its own thread or by the one whose turn comes first."""
+
+    edit: EditCib
+    over: bool = False
+    error: Exception | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class EditCib:
     """Bring the CIB to where `edit` changes nothing more.
@@ -58,14 +68,24 @@ class EditCib:
     edit: Edit
 
     def run(self, host: Host) -> None:
+        """Together with all edits that wait for their turn at the same cluster: one patch costs as much as one edit."""
+        turn = _Turn(self)
+        host.shared.queue.append(turn)
         with host.shared.lock:
-            # What was just observed is good enough to start from: a patch that does not fit is refused.
-            now, sure = parse(render(observe(host))), False
-            for _ in range(_ATTEMPTS):
-                change = self._change(now, sure)
-                if change is None and sure:
-                    return
-                now, sure = query(host) if change is None else self._patched(host, *change), True
+            if not turn.over:
+                _carry_out(host, _taken(host.shared.queue))
+        if turn.error is not None:
+            raise turn.error
+
+    def apply(self, host: Host) -> None:
+        """Carry it out; the caller holds the cluster's lock."""
+        # What was just observed is good enough to start from: a patch that does not fit is refused.
+        now, sure = parse(render(observe(host))), False
+        for _ in range(_ATTEMPTS):
+            change = self._change(now, sure)
+            if change is None and sure:
+                return
+            now, sure = query(host) if change is None else self._patched(host, *change), True
         raise TimedOut(
             f"{host.name}: {self.what} did not stay in the CIB",
             f"It was written {_ATTEMPTS} times, and changed by somebody else each time. Find out who edits it, too.",
@@ -106,6 +126,40 @@ class EditCib:
 
     def __str__(self) -> str:
         return f"change the CIB: {self.what}"
+
+
+def _taken(queue: deque[object]) -> list[_Turn]:
+    """All that waits now; others may go on adding to the queue."""
+    taken = []
+    while queue:
+        taken.append(queue.popleft())
+    return [turn for turn in taken if isinstance(turn, _Turn)]
+
+
+def _carry_out(host: Host, turns: list[_Turn]) -> None:
+    """All edits in one patch; one by one when the cluster refuses them, so that only the wrong one fails."""
+    try:
+        _together([turn.edit for turn in turns]).apply(host)
+    except (CibRejected, Conflict) as error:
+        if len(turns) == 1:
+            turns[0].error = error
+        else:
+            for turn in turns:
+                _carry_out(host, [turn])
+    except Exception as error:  # each thread reports it for its own resource
+        for turn in turns:
+            turn.error = error
+    finally:
+        for turn in turns:
+            turn.over = True
+
+
+def _together(edits: list[EditCib]) -> EditCib:
+    def edit_all(cib: Cib) -> None:
+        for each in edits:
+            each.edit(cib)
+
+    return EditCib(", ".join(each.what for each in edits), edit_all)
 
 
 def patch_command(old: str, new: str) -> Command:

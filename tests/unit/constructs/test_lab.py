@@ -197,9 +197,10 @@ LOCKING, MOUNT, SITE = "halab_clone.locking", "halab_clone.shared_fs", "halab_gr
     [
         ("halab_iscsi_target.iscsi_target", ["halab_partition.target_partition", "halab_host.target_host"]),
         ("halab_iscsi_session.node1_session", ["halab_iscsi_acl.node1_acl", "halab_host.node1_host"]),
-        ("halab_partition.lun_partition", ["halab_iscsi_session.node1_session"]),
-        # Who logs in later sees the partition at once: no logging out and in again, as the talk does.
-        ("halab_iscsi_session.node3_session", ["halab_partition.lun_partition"]),
+        (
+            "halab_shared_partition.lun_partition",
+            ["halab_cluster_member.node1_member", *(f"halab_iscsi_session.{node}_session" for node in _nodes(3))],
+        ),
         ("halab_cluster_member.node1_member", ["halab_host.node1_host", "halab_cluster.cluster"]),
         ("halab_cluster_property.stonith_enabled", [f"halab_cluster_member.{node}_member" for node in _nodes(3)]),
         (
@@ -219,14 +220,16 @@ LOCKING, MOUNT, SITE = "halab_clone.locking", "halab_clone.shared_fs", "halab_gr
                 *(f"halab_lvm_host.{node}_lvm" for node in _nodes(3)),
             ],
         ),
-        ("halab_shared_vg.shared_vg", [LOCKING, *(f"halab_iscsi_session.{node}_session" for node in _nodes(3))]),
-        ("halab_logical_volume.logical_volume", ["halab_shared_vg.shared_vg"]),
+        ("halab_shared_vg.shared_vg", [LOCKING, "halab_shared_partition.lun_partition"]),
+        ("halab_lvm_device.node2_vg", ["halab_shared_vg.shared_vg", "halab_machine.node2"]),
+        ("halab_logical_volume.logical_volume", [f"halab_lvm_device.{node}_vg" for node in _nodes(3)]),
         ("halab_gfs2.gfs2", ["halab_logical_volume.logical_volume"]),
         (MOUNT, ["halab_gfs2.gfs2", LOCKING, *(f"halab_stonith.fence_{node}" for node in _nodes(3))]),
         ("halab_cluster_file.page", [MOUNT]),
         (SITE, [MOUNT, "halab_cluster_file.page", *(f"halab_site.{node}_site" for node in _nodes(3))]),
         # On a slow machine the start of pcsd would delay all of the above.
         ("halab_pcsd.node1_pcsd", [SITE]),
+        ("halab_ssh_trust.node1_ssh_trust", [SITE]),
     ],
 )
 def test_order(lab: Synthesized, later: str, earlier: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -184,3 +185,46 @@ class Dead:
 def test_no_cluster(rc: int, error: type[Exception]) -> None:
     with pytest.raises(error):
         freeze().run(Host(Dead(rc, "Could not connect to the CIB"), platform=DEBIAN_13))
+
+
+def together(host: Host, *edits: EditCib) -> list[Exception | None]:
+    """Carry edits out from threads that all wait for the cluster's lock; what each of them raised."""
+    raised: dict[str, Exception | None] = {}
+
+    def run(edit: EditCib) -> None:
+        try:
+            edit.run(host)
+        except Exception as error:
+            raised[edit.what] = error
+        else:
+            raised[edit.what] = None
+
+    threads = [threading.Thread(target=run, args=(edit,)) for edit in edits]
+    with host.shared.lock:
+        for thread in threads:
+            thread.start()
+        while len(host.shared.queue) < len(edits):  # each has taken its place
+            threading.Event().wait(0.01)
+    for thread in threads:
+        thread.join()
+    return [raised[edit.what] for edit in edits]
+
+
+def test_edits_that_wait_go_in_as_one_patch(meddler: Meddler, host: Host) -> None:
+    names = ("a", "b", "c")
+    raised = together(host, *(EditCib(name, partial(put, name, "1")) for name in names))
+    assert raised == [None, None, None]
+    assert {name: found(host)[name] for name in names} == {"a": "1", "b": "1", "c": "1"}
+    assert meddler.commands.count("patch") == 1
+
+
+def test_a_wrong_edit_among_waiting_ones_fails_alone(meddler: Meddler, host: Host) -> None:
+    del meddler
+
+    def clash(cib: Cib) -> None:
+        raise Conflict("it is not ours")
+
+    raised = together(host, EditCib("good", partial(put, "good", "1")), EditCib("bad", clash))
+    assert raised[0] is None
+    assert isinstance(raised[1], Conflict)
+    assert found(host)["good"] == "1"
