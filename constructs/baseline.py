@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from constructs import Construct, IDependable
 
 from halab.constructs import bindings
+from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines, Place
 from halab.constructs.settings import Settings
 
@@ -17,11 +18,17 @@ _TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
 
 
 class Baseline(Construct):
-    """One halab_host for each machine, and the ssh_config of the lab. `hosts` is by name."""
+    """One halab_host for each machine, and the ssh_config of the lab. `hosts` is by name.
 
-    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
+    Nothing that a cluster is made of waits for names, time or firewall: a node gets them while its cluster forms, and
+    what is in the way of the first service is done first.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, settings: Settings, machines: Machines, cluster: CorosyncCluster
+    ) -> None:
         super().__init__(scope, id)
-        self._settings, self._machines = settings, machines
+        self._settings, self._machines, self._cluster = settings, machines, cluster
         self.hosts = {place.name: self._host(place) for place in machines.places}
         self.ssh_config = bindings.SshConfig(
             self,
@@ -52,6 +59,7 @@ class Baseline(Construct):
             firewall=settings.firewall,
             firewall_open=_NODE_PORTS if place.cluster else _TARGET_PORTS,
             firewall_sources=[settings.network.cidr],
+            depends_on=[self._cluster.members[place.name]] if place.cluster else [],
         )
 
     def add_ssh_trust(self, after: Sequence[IDependable]) -> None:

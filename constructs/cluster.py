@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from constructs import Construct, IDependable
 
 from halab.constructs import bindings
-from halab.constructs.baseline import Baseline
 from halab.constructs.machines import Machines
 from halab.constructs.settings import Settings
 
@@ -15,7 +14,7 @@ from halab.constructs.settings import Settings
 class CorosyncCluster(Construct):
     """A running, empty cluster. `ready` is what everything in the CIB waits for."""
 
-    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, baseline: Baseline) -> None:
+    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
         super().__init__(scope, id)
         self._settings, self._machines = settings, machines
         self.name = settings.name
@@ -38,7 +37,6 @@ class CorosyncCluster(Construct):
                 corosync_conf=cluster.corosync_conf,
                 corosync_authkey=cluster.corosync_authkey,
                 pacemaker_authkey=cluster.pacemaker_authkey,
-                depends_on=[baseline.hosts[node.name]],
             )
             for node in nodes
         }

@@ -27,9 +27,9 @@ class Lab(Construct):
         super().__init__(scope, id)
         self._settings = settings
         machines = Machines(self, "machines", settings, image=image, pool=pool)
-        baseline = Baseline(self, "baseline", settings, machines)
-        storage = SharedStorage(self, "storage", settings, machines, baseline)
-        cluster = CorosyncCluster(self, "cluster", settings, machines, baseline)
+        storage = SharedStorage(self, "storage", settings, machines)
+        cluster = CorosyncCluster(self, "cluster", settings, machines)
+        baseline = Baseline(self, "baseline", settings, machines, cluster)
         fencing = (
             RedfishFencing(self, "fencing", settings, machines, cluster) if settings.fencing.method != "none" else None
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from constructs import Construct, IDependable
 
 from halab.constructs import bindings
-from halab.constructs.baseline import Baseline
 from halab.constructs.machines import Machines, Place
 from halab.constructs.settings import Settings
 
@@ -15,7 +14,7 @@ _TARGET_DISK = "/dev/vdb"  # the target's second disk
 class SharedStorage(Construct):
     """A LUN that every node sees, as `lun_device`. `sessions` is by node name."""
 
-    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, baseline: Baseline) -> None:
+    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
         super().__init__(scope, id)
         self._settings, self._machines = settings, machines
         nodes = [place for place in machines.places if place.cluster]
@@ -31,16 +30,15 @@ class SharedStorage(Construct):
             backstore="lun0",
             portal=settings.target_address,
             demo_mode=settings.iscsi.demo_mode,
-            depends_on=[baseline.hosts["target"]],
         )
         self.lun_device = self.target.lun_device
-        self.sessions = {node.name: self._session(node, baseline) for node in nodes}
+        self.sessions = {node.name: self._session(node) for node in nodes}
 
-    def _session(self, node: Place, baseline: Baseline) -> bindings.IscsiSession:
+    def _session(self, node: Place) -> bindings.IscsiSession:
         settings, machine = self._settings, self._machines.by_name[node.name]
         initiator = f"iqn.2016-06.test.halab:{settings.name}-{node.name}"
         user, password = None, None
-        after: list[IDependable] = [baseline.hosts[node.name]]
+        after: list[IDependable] = []
         if not settings.iscsi.demo_mode:
             user, password = (
                 initiator,

@@ -43,8 +43,12 @@ class Site(Construct):
             )
             for number, machine in enumerate(machines.nodes, 1)
         ]
-        pages = self._local_pages(machines, sites) if shared is None else self._shared_page(shared)
-        self.running = self._group(shared, [*sites, *pages, *fencing, *cluster.ready])
+        if shared is None:
+            before: list[IDependable] = self._local_pages(machines, sites)
+        else:
+            before = [shared.mounted]
+            self._shared_page(shared)
+        self.running = self._group(shared, [*sites, *before, *fencing, *cluster.ready])
 
     def _local_pages(self, machines: Machines, sites: list[bindings.Site]) -> list[IDependable]:
         """As the talk first does it: each node's page names the node."""
@@ -60,18 +64,16 @@ class Site(Construct):
             for number, machine in enumerate(machines.nodes, 1)
         ]
 
-    def _shared_page(self, shared: SharedFileSystem) -> list[IDependable]:
-        return [
-            bindings.ClusterFile(
-                self,
-                "page",
-                cluster=self._cluster.name,
-                mount_point=MOUNT_POINT,
-                path=f"{MOUNT_POINT}/index.html",
-                content=f"{self._settings.gfs2.name}\n",
-                depends_on=[shared.mounted],
-            )
-        ]
+    def _shared_page(self, shared: SharedFileSystem) -> None:
+        bindings.ClusterFile(
+            self,
+            "page",
+            cluster=self._cluster.name,
+            mount_point=MOUNT_POINT,
+            path=f"{MOUNT_POINT}/index.html",
+            content=f"{self._settings.gfs2.name}\n",
+            depends_on=[shared.mounted],
+        )
 
     def _group(self, shared: SharedFileSystem | None, after: list[IDependable]) -> bindings.Group:
         name, settings = self._settings.name, self._settings

@@ -195,13 +195,14 @@ LOCKING, MOUNT, SITE = "halab_clone.locking", "halab_clone.shared_fs", "halab_gr
 @pytest.mark.parametrize(
     ("later", "earlier"),
     [
-        ("halab_iscsi_target.iscsi_target", ["halab_partition.target_partition", "halab_host.target_host"]),
-        ("halab_iscsi_session.node1_session", ["halab_iscsi_acl.node1_acl", "halab_host.node1_host"]),
+        ("halab_iscsi_target.iscsi_target", ["halab_partition.target_partition"]),
+        ("halab_iscsi_session.node1_session", ["halab_iscsi_acl.node1_acl"]),
         (
             "halab_shared_partition.lun_partition",
             ["halab_cluster_member.node1_member", *(f"halab_iscsi_session.{node}_session" for node in _nodes(3))],
         ),
-        ("halab_cluster_member.node1_member", ["halab_host.node1_host", "halab_cluster.cluster"]),
+        ("halab_cluster_member.node1_member", ["halab_machine.node1", "halab_cluster.cluster"]),
+        ("halab_host.node1_host", ["halab_cluster_member.node1_member"]),
         ("halab_cluster_property.stonith_enabled", [f"halab_cluster_member.{node}_member" for node in _nodes(3)]),
         (
             "halab_stonith.fence_node1",
@@ -226,7 +227,7 @@ LOCKING, MOUNT, SITE = "halab_clone.locking", "halab_clone.shared_fs", "halab_gr
         ("halab_gfs2.gfs2", ["halab_logical_volume.logical_volume"]),
         (MOUNT, ["halab_gfs2.gfs2", LOCKING, *(f"halab_stonith.fence_{node}" for node in _nodes(3))]),
         ("halab_cluster_file.page", [MOUNT]),
-        (SITE, [MOUNT, "halab_cluster_file.page", *(f"halab_site.{node}_site" for node in _nodes(3))]),
+        (SITE, [MOUNT, *(f"halab_site.{node}_site" for node in _nodes(3))]),
         # On a slow machine the start of pcsd would delay all of the above.
         ("halab_pcsd.node1_pcsd", [SITE]),
         ("halab_ssh_trust.node1_ssh_trust", [SITE]),
