@@ -11,6 +11,9 @@ from halab.constructs.machines import Machines
 from halab.constructs.settings import Settings
 from halab.constructs.shared_filesystem import MOUNT_POINT, SharedFileSystem
 
+# Emulated nodes are slow to start anything: these are upper limits, not waits.
+_START: bindings.GroupPrimitivesOperations = {"name": "start", "interval": "0s", "timeout": "180s"}
+_STOP: bindings.GroupPrimitivesOperations = {"name": "stop", "interval": "0s", "timeout": "180s"}
 _STATUS_URL = "http://127.0.0.1/server-status"
 
 
@@ -81,7 +84,7 @@ class Site(Construct):
             "name": f"{name}-ip",
             "agent": "ocf:heartbeat:IPaddr2",
             "params": {"ip": settings.site_address, "cidr_netmask": str(settings.net.prefixlen)},
-            "operations": [{"name": "monitor", "interval": "10s", "timeout": "60s"}],
+            "operations": [{"name": "monitor", "interval": "10s", "timeout": "60s"}, _START, _STOP],
         }
         httpd: bindings.GroupPrimitives = {
             "name": f"{name}-apache",
@@ -89,8 +92,8 @@ class Site(Construct):
             "params": {"configfile": "/etc/apache2/apache2.conf", "statusurl": _STATUS_URL},
             "operations": [
                 {"name": "monitor", "interval": "10s", "timeout": "60s"},
-                {"name": "start", "interval": "0s", "timeout": "120s"},
-                {"name": "stop", "interval": "0s", "timeout": "120s"},
+                _START,
+                _STOP,
             ],
         }
         return bindings.Group(
