@@ -29,6 +29,10 @@ deploy: prepare ## Build the lab
 destroy: ## Remove the lab
 	@$(BIN)/python -m halab.cli.destroy
 
+.PHONY: bench
+bench: prepare ## Deploy, time it, a diff and a failover, destroy (ARGS=--keep: leave the lab)
+	@$(BIN)/python -m halab.cli.bench $(ARGS)
+
 .PHONY: lint
 lint:
 	$(BIN)/ruff check .

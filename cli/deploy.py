@@ -9,10 +9,11 @@ from typing import Any
 
 from . import libvirt_daemons
 from .cdktf_run import CdktfRun
-from .progress import table
+from .progress import Timeline, table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"
+OUTPUTS = "outputs.json"
 
 
 def next_steps(outputs: Mapping[str, Any]) -> list[str]:
@@ -46,21 +47,26 @@ def stack_outputs(file: Path) -> dict[str, Any]:
     return dict(next(iter(stacks.values()), {}))
 
 
-def main() -> int:
-    """The exit code is cdktf's; 1 when libvirt does not answer."""
+def deploy() -> tuple[int, Timeline]:
+    """Makes libvirt answer and has cdktf deploy: its exit code, and the times. LibvirtUnavailable."""
     LAB.mkdir(mode=0o700, exist_ok=True)
     LAB.chmod(0o700)
+    libvirt_daemons.ensure(LAB / "libvirt.json")
+    run = CdktfRun(CHECKOUT, LAB / "deploy.log", sys.stdout)
+    code = run.run(["deploy", "--auto-approve", "--outputs-file", str(LAB / OUTPUTS)])
+    print("", *table(run.timeline.phases(), time.time() - run.timeline.began), sep="\n")
+    return code, run.timeline
+
+
+def main() -> int:
+    """The exit code is cdktf's; 1 when libvirt does not answer."""
     try:
-        libvirt_daemons.ensure(LAB / "libvirt.json")
+        code, _ = deploy()
     except libvirt_daemons.LibvirtUnavailable as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    outputs_file = LAB / "outputs.json"
-    run = CdktfRun(CHECKOUT, LAB / "deploy.log", sys.stdout)
-    code = run.run(["deploy", "--auto-approve", "--outputs-file", str(outputs_file)])
-    print("", *table(run.timeline.phases(), time.time() - run.timeline.began), sep="\n")
     if code == 0:
-        outputs = stack_outputs(outputs_file)
+        outputs = stack_outputs(LAB / OUTPUTS)
         print("", *(f"{name}: {_plain(value)}" for name, value in sorted(outputs.items())), sep="\n")
         print("", "Try:", *next_steps(outputs), sep="\n")
     return code
