@@ -41,7 +41,7 @@ def build(app: App, chosen: Settings) -> TerraformStack:
         hypervisor=chosen.hypervisor,
         time_scale=chosen.time_scale,
     )
-    recipe = DebianRecipe(chosen.image.suite, chosen.image.extra_packages)
+    recipe = DebianRecipe(chosen.image.suite, chosen.image.extra_packages, chosen.image.apt_sources)
     image = default_cache_dir(CHECKOUT) / recipe.hash
     Lab(stack, "lab", chosen, image=image, pool=_POOLS / f"halab-{chosen.name}")
     return stack

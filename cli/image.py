@@ -14,7 +14,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 def image_arguments(settings: Settings) -> list[str]:
     """The arguments of `python -m halab.images`."""
     image = settings.image
-    return ["build", "--suite", image.suite, "--extra-packages", ",".join(image.extra_packages)]
+    sources = [word for source in image.apt_sources for word in ("--apt-source", source)]
+    return ["build", "--suite", image.suite, "--extra-packages", ",".join(image.extra_packages), *sources]
 
 
 def main() -> int:

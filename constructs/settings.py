@@ -55,6 +55,7 @@ class Network:
 class Image:
     suite: str = setting("trixie", "distribution release of all guests", limits.one_of("trixie", "bookworm"))
     extra_packages: tuple[str, ...] = setting((), "packages added to the image")
+    apt_sources: tuple[str, ...] = setting((), "package archives, instead of the distribution's own")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--extra-packages", default="", metavar="A,B", help="more Debian packages")
     build.add_argument("--cache", type=Path, metavar="DIR", help="default: $HALAB_CACHE/images or .cache/images")
     build.add_argument(
-        "--apt-source", action="append", default=[], metavar="SOURCE",
+        "--apt-source",
+        action="append",
+        default=[],
+        metavar="SOURCE",
         help="an archive's address, a 'deb ...' line or a sources file, instead of mmdebstrap's default; repeatable",
     )
     return parser

@@ -19,10 +19,14 @@ REQUIRED_FREE_BYTES = 4 * 1024**3
 _TOOLS = {"mmdebstrap": "mmdebstrap", "qemu-img": "qemu-utils", "mke2fs": "e2fsprogs"}
 _UNPRIVILEGED_TOOLS = {"newuidmap": "uidmap"}
 _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
-_UNKNOWN_PACKAGE = re.compile(r"(?:Unable to locate package|Couldn't find any package by \S+) '?([^\s']+)"
-                              r"|Package '?([^\s']+)'? has no installation candidate")
-_UNREACHABLE = re.compile(r"Could not resolve|Could not connect|Failed to fetch|Temporary failure resolving|"
-                          r"Connection refused|Network is unreachable")
+_UNKNOWN_PACKAGE = re.compile(
+    r"(?:Unable to locate package|Couldn't find any package by \S+) '?([^\s']+)"
+    r"|Package '?([^\s']+)'? has no installation candidate"
+)
+_UNREACHABLE = re.compile(
+    r"Could not resolve|Could not connect|Failed to fetch|Temporary failure resolving|"
+    r"Connection refused|Network is unreachable"
+)
 Report = Callable[[str], None]
 
 

@@ -100,8 +100,15 @@ class DebianRecipe:
         """Sixteen hex digits over everything that goes into the image."""
         parts = json.dumps(
             [
-                FORMAT_VERSION, self.suite, self.packages, self.apt_sources, VIRTUAL_SIZE_BYTES, BASE_CMDLINE,
-                EMULATED_CMDLINE, self.mmdebstrap_argv("overlay", "disk"), hashlib.sha256(self.overlay).hexdigest(),
+                FORMAT_VERSION,
+                self.suite,
+                self.packages,
+                self.apt_sources,
+                VIRTUAL_SIZE_BYTES,
+                BASE_CMDLINE,
+                EMULATED_CMDLINE,
+                self.mmdebstrap_argv("overlay", "disk"),
+                hashlib.sha256(self.overlay).hexdigest(),
             ]
         )
         return hashlib.sha256(parts.encode()).hexdigest()[:16]

@@ -63,7 +63,9 @@ def entries(version: str, init: bytes, modules: list[str]) -> Iterator[Entry]:
     asked = [
         subprocess.run(
             ["modprobe", "--ignore-install", "--set-version", version, "--show-depends", name],
-            check=True, stdout=subprocess.PIPE, text=True,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
         ).stdout
         for name in modules
     ]

@@ -24,7 +24,8 @@ DRIFT: dict[str, tuple[str, Any]] = {
     "halab_file.node1_fencing_password": ("mode", "0777"),
     "halab_cluster_file.page": ("content", "hacked\n"),
     "halab_ca_certificate.node1_fencing_ca": ("pem", "another"),
-    "halab_partition.lun_partition": ("condition", "not in the kernel's table"),
+    "halab_partition.target_partition": ("condition", "not in the kernel's table"),
+    "halab_shared_partition.lun_partition": ("condition", "not in the kernel's table"),
     "halab_iscsi_target.iscsi_target": ("demo_mode", True),
     "halab_iscsi_acl.node1_acl": ("chap_user", "mallory"),
     "halab_iscsi_session.node1_session": ("replacement_timeout_s", 5),
@@ -45,7 +46,7 @@ DRIFT: dict[str, tuple[str, Any]] = {
 NOT_IN_GUESTS = {"halab_secret", "halab_cluster"}
 ONLY_REMOVED = {"halab_image", "halab_volume", "halab_ssh_key"}
 # Nothing of these changes and can be changed back: they are there, or not.
-ONLY_DELETED = {"halab_lvm_host", "halab_shared_vg", "halab_logical_volume", "halab_gfs2"}
+ONLY_DELETED = {"halab_lvm_host", "halab_shared_vg", "halab_logical_volume", "halab_gfs2", "halab_lvm_device"}
 
 
 def thing(terraform: Terraform, address: str) -> Thing:

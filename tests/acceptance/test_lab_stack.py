@@ -81,7 +81,7 @@ def members(verb: str) -> dict[str, list[str]]:
     """What happens to the resources of node4 when it comes or goes."""
     own = (
         "ca_certificate.node4_fencing_ca cluster_member.node4_member file.node4_fencing_password host.node4_host "
-        "iscsi_acl.node4_acl iscsi_session.node4_session lvm_host.node4_lvm machine.node4 pcsd.node4_pcsd "
+        "iscsi_acl.node4_acl iscsi_session.node4_session lvm_device.node4_vg lvm_host.node4_lvm machine.node4 pcsd.node4_pcsd "
         "secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 volume.node4_disk"
     )
     return {f"halab_{address}": [verb] for address in own.split()}
@@ -132,8 +132,8 @@ def _lose_a_node(terraform: Terraform, provider: DoubledProvider) -> None:
     actions = terraform.plan().actions
     own = (
         "ca_certificate.node2_fencing_ca cluster_member.node2_member file.node2_fencing_password host.node2_host "
-        "iscsi_session.node2_session lvm_host.node2_lvm machine.node2 pcsd.node2_pcsd site.node2_site "
-        "ssh_trust.node2_ssh_trust"
+        "iscsi_session.node2_session lvm_device.node2_vg lvm_host.node2_lvm machine.node2 pcsd.node2_pcsd "
+        "site.node2_site ssh_trust.node2_ssh_trust"
     )
     assert {address for address, done in actions.items() if done == ["create"]} == {
         f"halab_{address}" for address in own.split()

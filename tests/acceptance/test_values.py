@@ -54,6 +54,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "halab_cluster_file": {**IN_CIB, "mount_point": "/m", "path": "/m/a", "content": "x"},
     "halab_ca_certificate": {**ON_MACHINE, "name": "ca", "pem": PEM},
     "halab_partition": {**ON_MACHINE, "device": "/dev/vdb"},
+    "halab_shared_partition": {**IN_CIB, "device": "/dev/disk/by-id/wwn-0x60014051"},
+    "halab_lvm_device": {**ON_MACHINE, "vg": "vg", "device": "/dev/sda1"},
     "halab_iscsi_target": {**ON_MACHINE, "device": "/dev/vdb1", "portal": "10.0.0.1"},
     "halab_iscsi_acl": {
         **ON_MACHINE, "target_iqn": IQN, "initiator_iqn": IQN, "chap_user": "u", "chap_password": "abcdefabcdef12",
@@ -104,6 +106,8 @@ BAD: list[tuple[str, str, Any, str]] = [
     ("halab_cluster_file", "path", "/other", "below mount_point (/m)"),
     ("halab_ca_certificate", "name", "a/b", "letters"),
     ("halab_partition", "number", 0, "out of range"),
+    ("halab_shared_partition", "number", 0, "out of range"),
+    ("halab_lvm_device", "vg", "-vg", "no LVM name"),
     ("halab_iscsi_target", "iqn", "disk1", "iqn.YYYY-MM"),
     ("halab_iscsi_acl", "initiator_iqn", "node1", "iqn.YYYY-MM"),
     ("halab_iscsi_session", "chap_user", "somebody", "give both, or none"),
