@@ -82,7 +82,8 @@ def members(verb: str) -> dict[str, list[str]]:
     own = (
         "ca_certificate.node4_fencing_ca cluster_member.node4_member file.node4_fencing_password host.node4_host "
         "iscsi_acl.node4_acl iscsi_session.node4_session lvm_device.node4_vg lvm_host.node4_lvm machine.node4 "
-        "pcsd.node4_pcsd secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 volume.node4_disk"
+        "pcsd.node4_pcsd secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 "
+        "volume.node4_disk"
     )
     return {f"halab_{address}": [verb] for address in own.split()}
 
