@@ -101,6 +101,8 @@ class Site(Construct):
             "site",
             cluster=self._cluster.name,
             name=f"{name}-site",
+            # As `pcs cluster setup` has it: the site does not move because a node came back; any preference outweighs it.
+            meta={"resource-stickiness": "1"},
             primitives=[address, httpd],
             after=[{"resource": shared.clone}] if shared else [],
             colocations=[{"with_resource": shared.clone, "score": "INFINITY"}] if shared else [],
