@@ -101,7 +101,7 @@ class Site(Construct):
             "site",
             cluster=self._cluster.name,
             name=f"{name}-site",
-            # As `pcs cluster setup` has it: the site does not move because a node came back; any preference outweighs it.
+            # As `pcs cluster setup` has it: the site does not move because a node came back. Preferences outweigh it.
             meta={"resource-stickiness": "1"},
             primitives=[address, httpd],
             after=[{"resource": shared.clone}] if shared else [],
