@@ -102,7 +102,8 @@ class Site(Construct):
             cluster=self._cluster.name,
             name=f"{name}-site",
             # As `pcs cluster setup` has it: the site does not move because a node came back. Preferences outweigh it.
-            meta={"resource-stickiness": "1"},
+            # Its recovery comes before that of the fencing devices, which an emulated node takes half a minute to start.
+            meta={"resource-stickiness": "1", "priority": "10"},
             primitives=[address, httpd],
             after=[{"resource": shared.clone}] if shared else [],
             colocations=[{"with_resource": shared.clone, "score": "INFINITY"}] if shared else [],
