@@ -102,7 +102,7 @@ class Site(Construct):
             cluster=self._cluster.name,
             name=f"{name}-site",
             # As `pcs cluster setup` has it: the site does not move because a node came back. Preferences outweigh it.
-            # Its recovery comes before that of the fencing devices, which an emulated node takes half a minute to start.
+            # Its recovery comes before that of the fencing devices, which take an emulated node half a minute.
             meta={"resource-stickiness": "1", "priority": "10"},
             primitives=[address, httpd],
             after=[{"resource": shared.clone}] if shared else [],
