@@ -192,16 +192,22 @@ class _Working:
 
     def __init__(self, resource: GuestResource, ctx: Ctx, state: State) -> None:
         self._resource, self._ctx, self._state = resource, ctx, state
+        self._held: Any = None
         identity = resource._item.identity
         self._name = str(state.get(identity[-1], "")) if identity[-1] != "machine" else ""
 
     def __enter__(self) -> Host:
         host = self._resource._host(self._ctx, self._state, self._name)
+        if self._resource._item.exclusive:
+            self._held = host.shared.lock
+            self._held.acquire()
         self._machine = host.name if self._resource._item.scope == "machine" else ""
         self._report("start")
         return host
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if self._held is not None:
+            self._held.release()
         self._report("done" if error is None else "failed", "" if error is None else str(error).splitlines()[0])
 
     def _report(self, event: str, detail: str = "") -> None:

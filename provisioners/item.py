@@ -66,6 +66,8 @@ class Item(Generic[S]):
     # Fields that name the object: the import id is their values joined by ":" (the last may itself contain ":").
     identity: ClassVar[tuple[str, ...]]
     timeout_s: ClassVar[float] = 900.0
+    # Whether changes of several such items on one machine must not overlap: what they look at is one common file.
+    exclusive: ClassVar[bool] = False
 
     def observe(self, host: Host, wanted: S) -> S | None:
         """What is there now, in the same type as what is wanted; None = proven absent. Reads only.

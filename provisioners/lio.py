@@ -88,6 +88,7 @@ class Acl:
 
 
 class TargetItem(Item[Target]):
+    exclusive = True
     spec = Target
     scope = "machine"
     phase = "iscsi"
@@ -125,6 +126,7 @@ class TargetItem(Item[Target]):
 
 
 class AclItem(Item[Acl]):
+    exclusive = True
     spec = Acl
     scope = "machine"
     phase = "iscsi"
