@@ -48,7 +48,11 @@ check: lint ## Linters, types, import rules and the unit tests
 # One pytest run, last: its summary line is the result of everything. The sandbox keeps the machine's libvirt apart.
 .PHONY: test
 test: prepare lint ## The checks and all tests, with real terraform and real machines in a sandbox
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest tests/unit tests/acceptance tests/e2e
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/unit tests/acceptance tests/e2e
+
+.PHONY: test-long
+test-long: prepare ## What make test leaves out: a crash, a reboot of the target, a split of two nodes
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/e2e
 
 .PHONY: clean
 clean: ## Remove what was installed or cached in the checkout (refused while a lab is deployed)
