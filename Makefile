@@ -51,7 +51,7 @@ test: prepare lint ## The checks and all tests, with real terraform and real mac
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/unit tests/acceptance tests/e2e
 
 .PHONY: test-long
-test-long: prepare ## What make test leaves out: a crash, a reboot of the target, a split of two nodes
+test-long: prepare ## What make test leaves out: a crash, a target reboot, a split of two nodes, destroy with a hung guest
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/e2e
 
 .PHONY: clean

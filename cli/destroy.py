@@ -8,7 +8,7 @@ from .cdktf_run import CdktfRun
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"
-FILES = ("progress.jsonl", "outputs.json", "deploy.log", "destroy.log", "terraform.pid")
+FILES = ("progress.jsonl", "outputs.json", "deploy.log", "destroy.log", "terraform.pid", "kvm-verdict.json")
 
 
 def main() -> int:
