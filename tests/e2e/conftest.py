@@ -18,8 +18,14 @@ ARTIFACTS = CHECKOUT / "artifacts"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """End-to-end tests build on each other: files in the order of their names."""
-    items.sort(key=lambda item: str(item.path) if "e2e" in item.path.parts else "")
+    """End-to-end tests last: first those that want an empty libvirt, then those of a lab, in the order of their files."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[bool, bool, str]:
+    if "e2e" not in item.path.parts:
+        return False, False, ""
+    return True, not {"lab", "duo"}.isdisjoint(getattr(item, "fixturenames", ())), str(item.path)
 
 
 @pytest.fixture(scope="session", autouse=True)
