@@ -18,7 +18,7 @@ ARTIFACTS = CHECKOUT / "artifacts"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """End-to-end tests last: first those that want an empty libvirt, then those of a lab, in the order of their files."""
+    """End-to-end tests last: those that want an empty libvirt, then those of a lab in the order of their files."""
     items.sort(key=_place)
 
 
