@@ -10,11 +10,7 @@ from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines, Place
 from halab.constructs.settings import Settings
-
-# What each role needs from the lab's network; the firewall opens nothing else.
-# 5405 corosync, 21064 DLM, 2224 pcsd and its web page.
-_NODE_PORTS = ("tcp/22", "tcp/80", "tcp/2224", "tcp/21064", "udp/5405")
-_TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
+from halab.provisioners import limits
 
 
 class Baseline(Construct):
@@ -57,7 +53,7 @@ class Baseline(Construct):
             time_source=settings.target_address if place.cluster else None,
             time_clients=None if place.cluster else settings.network.cidr,
             firewall=settings.firewall,
-            firewall_open=_NODE_PORTS if place.cluster else _TARGET_PORTS,
+            firewall_open=limits.NODE_PORTS if place.cluster else limits.TARGET_PORTS,
             firewall_sources=[settings.network.cidr],
             depends_on=[self._cluster.members[place.name]] if place.cluster else [],
         )

@@ -16,6 +16,10 @@ MIN_JOURNAL_MIB = 8  # mkfs.gfs2(8) -J
 MAX_JOURNAL_MIB = 1024
 MIN_TOKEN_MS = 1000
 MIN_GUEST_MEMORY_MIB = 768
+# What each role needs from the lab's network; firewalls open nothing else.
+# 5405 corosync, 21064 DLM, 2224 pcsd and its web page, 3260 iSCSI, 123 time.
+NODE_PORTS = ("tcp/22", "tcp/80", "tcp/2224", "tcp/21064", "udp/5405")
+TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCK_NAME = re.compile(r"[A-Za-z0-9_-]+")
