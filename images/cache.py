@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -11,11 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol, TypeVar
 
 from halab.provisioners.errors import HalabError, UnexpectedOutput
-
-from .debian import DebianRecipe
 
 CACHE_VARIABLE = "HALAB_CACHE"
 
@@ -56,7 +55,15 @@ class Image:
         return self.directory / "initrd"
 
 
-Builder = Callable[[DebianRecipe, Path], ImageInfo]
+class Recipe(Protocol):
+    """What an image is made from: equal hashes mean interchangeable images."""
+
+    @property
+    def hash(self) -> str:
+        """Names the image's directory."""
+
+
+R = TypeVar("R", bound=Recipe)
 
 
 def default_cache_dir(checkout: Path | None = None) -> Path:
@@ -72,7 +79,7 @@ class ImageCache:
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
 
-    def find(self, recipe: DebianRecipe) -> Image | None:
+    def find(self, recipe: Recipe) -> Image | None:
         """The finished image of a recipe, None if it has not been built."""
         directory = self.directory / recipe.hash
         try:
@@ -86,8 +93,13 @@ class ImageCache:
                 f"{error}. Remove that directory; the image is then built anew.",
             ) from error
 
-    def ensure(self, recipe: DebianRecipe, build: Builder) -> Image:
-        """The image of a recipe, built now if need be. Who wants the same image meanwhile waits for the first."""
+    def ensure(
+        self, recipe: R, build: Callable[[R, Path], ImageInfo], pause: Callable[[], None] | None = None
+    ) -> Image:
+        """The image of a recipe, built now if need be. Who wants the same image meanwhile waits for the first.
+
+        `pause`: called between two looks whether the first is done; it may raise to give up.
+        """
         if found := self.find(recipe):
             return found
         try:
@@ -96,7 +108,7 @@ class ImageCache:
             raise HalabError(
                 f"the image cache {self.directory} cannot be made", f"{error.strerror}. Set {CACHE_VARIABLE}."
             ) from error
-        with self._locked(recipe.hash):
+        with self._locked(recipe.hash, pause):
             if found := self.find(recipe):
                 return found
             unfinished = self.directory / f".{recipe.hash}.unfinished"
@@ -110,13 +122,28 @@ class ImageCache:
                 shutil.rmtree(unfinished, ignore_errors=True)
         return Image(self.directory / recipe.hash, info)
 
+    def remove(self, name: str) -> None:
+        """Remove the image of that name, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.directory / name)
+
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def _locked(self, name: str, pause: Callable[[], None] | None) -> Iterator[None]:
         """Hold the lock of one recipe; the kernel drops it when the holder dies."""
         with (self.directory / f".{name}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            while not _try_lock(lock):
+                if pause is not None:
+                    pause()
+                    continue
                 print(f"another process builds image {name}; waiting for it", file=sys.stderr, flush=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
+                break
             yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -16,6 +16,7 @@ RESOURCES = {
     "halab_network": f"{_HYPERVISOR}.network:NetworkResource",
     "halab_pool": f"{_HYPERVISOR}.pool:PoolResource",
     "halab_image": f"{_HYPERVISOR}.image:ImageResource",
+    "halab_installed_image": f"{_HYPERVISOR}.installed_image:InstalledImageResource",
     "halab_volume": f"{_HYPERVISOR}.volume:VolumeResource",
     "halab_machine": f"{_HYPERVISOR}.machine:MachineResource",
     "halab_fencing_endpoint": f"{_HYPERVISOR}.fencing_endpoint:FencingEndpoint",

@@ -65,7 +65,7 @@ def domain_xml(spec: DomainSpec) -> str:
     _text(root, "vcpu", str(spec.vcpus))
     _sysinfo(root, spec)
     _boot(root, spec)
-    _processor(root, spec.hypervisor)
+    processor(root, spec.hypervisor)
     for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "restart")):
         _text(root, f"on_{event}", action)
     _devices(ET.SubElement(root, "devices"), spec)
@@ -97,7 +97,8 @@ def _boot(root: ET.Element, spec: DomainSpec) -> None:
     ET.SubElement(os, "smbios", mode="sysinfo")
 
 
-def _processor(root: ET.Element, hypervisor: str) -> None:
+def processor(root: ET.Element, hypervisor: str) -> None:
+    """Add the elements of processor, firmware tables and clock."""
     features = ET.SubElement(root, "features")
     ET.SubElement(features, "acpi")
     ET.SubElement(features, "apic")

@@ -82,7 +82,11 @@ class ImageResource(LibvirtResource):
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         del cfg
-        if planned is None or planned["source"] is UNKNOWN:
+        if planned is None:
+            return
+        if planned["source"] is UNKNOWN:
+            if prior is not None:  # an image that is yet to be made: another one
+                ctx.replace.append(("source",))
             return
         if prior is None:
             planned.update(_described(_local_info(planned["source"])))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from halab.provider.protocol import UNKNOWN, Ctx, State
 from halab.provisioners.errors import ConfigError, Conflict
@@ -14,8 +13,8 @@ from . import boot
 from .connection import refuse_foreign
 from .console import Console, console_volume
 from .domain_xml import Disk, DomainSpec, command_line, domain_xml, parse_domain, split_command_line
+from .hypervisor_choice import HypervisorChoice
 from .inventory import read_mark, write_mark
-from .kvm_probe import KvmProbe
 from .machine_schema import SCHEMA
 from .mark import Mark
 from .removal import remove_domain
@@ -36,9 +35,7 @@ class MachineResource(LibvirtResource):
 
     def __init__(self, provider: Any) -> None:
         super().__init__(provider)
-        self._lock = threading.Lock()
-        self._kvm: KvmProbe | None = None
-        self._warned = False
+        self._choice = HypervisorChoice(provider)
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         del ctx, cfg
@@ -118,7 +115,13 @@ class MachineResource(LibvirtResource):
         return spec
 
     def _spec(self, ctx: Ctx, planned: State, domain_uuid: str, host_key: str) -> DomainSpec:
-        hypervisor = self._hypervisor(ctx, planned)
+        hypervisor = self._choice.choose(
+            ctx,
+            planned["hypervisor"],
+            planned["kernel"],
+            planned["initrd"],
+            lambda detail: self.waiting(planned, detail),
+        )
         emulated = planned["cmdline_emulated"] or "" if hypervisor == "qemu" else ""
         disks = tuple(self._disk(path) for path in planned["disks"])
         return DomainSpec(
@@ -153,27 +156,6 @@ class MachineResource(LibvirtResource):
             )
         now = parse_volume(volume.XMLDesc())
         return Disk(path, overlay=bool(now.backing), format=now.format)
-
-    def _hypervisor(self, ctx: Ctx, planned: State) -> Literal["kvm", "qemu"]:
-        asked = planned["hypervisor"] or self.provider.hypervisor
-        if asked != "auto":
-            return "kvm" if asked == "kvm" else "qemu"
-        with self._lock:
-            if self._kvm is None:
-                self._kvm = KvmProbe(self.connection, self.provider.lab, self.provider.directory)
-        self.waiting(planned, "trying whether KVM works")
-        verdict = self._kvm.verdict(planned["kernel"], planned["initrd"], self._wait(ctx))
-        if verdict.usable:
-            return "kvm"
-        with self._lock:
-            first, self._warned = not self._warned, True
-        if first:
-            ctx.warn(
-                "The machines are emulated: everything takes several times as long",
-                f"KVM is not usable on this host: {verdict.reason}. "
-                "Set hypervisor to qemu to say that this is intended, or make KVM work.",
-            )
-        return "qemu"
 
     def _bring_up(self, ctx: Ctx, domain: Any, state: State, mark: Mark) -> State:
         """Switch it on if it is off, and wait until it answers."""
