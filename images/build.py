@@ -12,7 +12,7 @@ from pathlib import Path
 from halab.provisioners.errors import CommandFailed, ConfigError, HalabError
 
 from .cache import ImageInfo
-from .debian import BASE_CMDLINE, EMULATED_CMDLINE, VIRTUAL_SIZE_BYTES, DebianRecipe
+from .debian import EMULATED_CMDLINE, DebianRecipe
 
 # A tree of about 1 GB, an ext4 image of it and a qcow2 of that exist side by side for a moment.
 REQUIRED_FREE_BYTES = 4 * 1024**3
@@ -50,10 +50,10 @@ def build_image(recipe: DebianRecipe, directory: Path, report: Report) -> ImageI
         suite=recipe.suite,
         recipe_hash=recipe.hash,
         kernel=kernel_version(packages),
-        cmdline=BASE_CMDLINE,
+        cmdline=recipe.cmdline,
         cmdline_emulated=EMULATED_CMDLINE,
         packages=packages,
-        virtual_size_bytes=VIRTUAL_SIZE_BYTES,
+        virtual_size_bytes=recipe.virtual_size_bytes,
     )
 
 
@@ -88,7 +88,7 @@ def _check_space(*directories: Path) -> None:
 def _fill_disk(recipe: DebianRecipe, directory: Path, environment: dict[str, str], privileged: bool) -> None:
     disk = directory / "disk.raw"
     disk.touch()
-    os.truncate(disk, VIRTUAL_SIZE_BYTES)
+    os.truncate(disk, recipe.virtual_size_bytes)
     disk.chmod(0o666)  # without root the writer is a mapped user, who reaches the file by its descriptor alone
     descriptor = os.open(disk, os.O_RDWR)
     try:

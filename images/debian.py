@@ -15,14 +15,13 @@ from pathlib import Path
 from halab.provisioners.errors import ConfigError
 
 from .host import HOST
-from .profile import TEMPLATES, HostProfile, names_of
+from .profile import ROLES, TEMPLATES, HostProfile, Role, names_of
 
-FORMAT_VERSION = 2
-VIRTUAL_SIZE_BYTES = 6 * 1024**3
+FORMAT_VERSION = 3
 SCRATCH_DIR = "/root/.halab-build"
 # systemd asks a console for its size and waits for an answer, unless it is told that the console is dumb.
-BASE_CMDLINE = (
-    "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet audit=0 lsm=capability systemd.tty.term.console=dumb TERM=dumb"
+_CMDLINE = (
+    "root={root} rw console=ttyS0 net.ifnames=0 quiet audit=0 lsm=capability systemd.tty.term.console=dumb TERM=dumb"
 )
 # Words that only an emulated processor wants: it is no place to defend against speculation or to calibrate clocks.
 # systemd's system call filters and the memory controller cost a fifth of an emulated boot.
@@ -34,7 +33,7 @@ RENAMED: dict[str, dict[str, str]] = {
 DEFAULT_SUITE = "trixie"
 # The directories that no host of a lab reads; licences stay.
 EXCLUDED_PATHS = ("man", "doc", "locale", "info", "groff", "lintian")
-_MKE2FS = "mke2fs -q -F -t ext4 -L halab-root -m 1 -E lazy_itable_init=0,lazy_journal_init=0"
+_MKE2FS = "mke2fs -q -F -t {filesystem} -L {label} -m 1 -E lazy_itable_init=0,lazy_journal_init=0"
 _PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
@@ -48,6 +47,7 @@ class DebianRecipe:
     suite: str = DEFAULT_SUITE
     extra_packages: tuple[str, ...] = ()
     apt_sources: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ROLES
     profile: HostProfile = field(default=HOST, repr=False)
 
     def __post_init__(self) -> None:
@@ -66,7 +66,8 @@ class DebianRecipe:
     def packages(self) -> tuple[str, ...]:
         """Names of all packages asked for, without the dependencies that follow."""
         renamed = RENAMED[self.suite]
-        wanted = [renamed.get(name, name) for name in names_of(self.profile.packages, "debian")]
+        wanted = [renamed.get(name, name) for name in names_of(self.profile.packages, "debian", self.roles)]
+        wanted += ["tzdata"] if self.profile.region.timezone != "UTC" else []
         return tuple(dict.fromkeys([*wanted, *sorted(self.extra_packages)]))
 
     @cached_property
@@ -90,10 +91,22 @@ class DebianRecipe:
             "DISABLED": names_of(profile.disabled, "debian"),
             "MASKED": names_of(profile.masked, "debian"),
             "SILENCED": names_of(profile.silenced, "debian"),
-            "REMOVED": profile.removed,
+            "REMOVED": names_of(profile.removed, "debian"),
             "EARLY_MODULES": profile.early_modules,
+            "TIMEZONE": (profile.region.timezone,),
+            "LANGUAGE": (profile.region.language,),
         }
         return "".join(f"{name}={shlex.quote(' '.join(value))}\n" for name, value in values.items())
+
+    @property
+    def virtual_size_bytes(self) -> int:
+        """Size of the root disk."""
+        return self.profile.disk.assembled_gib * 1024**3
+
+    @property
+    def cmdline(self) -> str:
+        """The kernel command line: the file system fills the disk."""
+        return command_line("/dev/vda")
 
     @cached_property
     def hash(self) -> str:
@@ -104,8 +117,8 @@ class DebianRecipe:
                 self.suite,
                 self.packages,
                 self.apt_sources,
-                VIRTUAL_SIZE_BYTES,
-                BASE_CMDLINE,
+                self.virtual_size_bytes,
+                self.cmdline,
                 EMULATED_CMDLINE,
                 self.mmdebstrap_argv("overlay", "disk"),
                 hashlib.sha256(self.overlay).hexdigest(),
@@ -119,6 +132,7 @@ class DebianRecipe:
         The file system is made in a hook, while mmdebstrap still holds the tree with its real owners: so it works
         without root and without a tar archive in between. Paths are relative to the working directory, `disk` is not.
         """
+        mke2fs = _MKE2FS.format(filesystem=self.profile.disk.filesystem, label=self.profile.disk.label)
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in EXCLUDED_PATHS]
         hooks = [
             f"tar-in {overlay} /",
@@ -128,7 +142,7 @@ class DebianRecipe:
             "download /boot/initrd.halab initrd",
             f'rm -rf "$1{SCRATCH_DIR}" "$1/boot/initrd.halab" "$1/boot/kernel.halab"',
             # Bound alone, without /proc and what else is mounted in it.
-            f"""unshare --mount sh -ec 'mount --bind "$1" "$1/mnt"; {_MKE2FS} -d "$1/mnt" {disk}' - "$1\"""",
+            f"""unshare --mount sh -ec 'mount --bind "$1" "$1/mnt"; {mke2fs} -d "$1/mnt" {disk}' - "$1\"""",
         ]
         return [
             "mmdebstrap",
@@ -145,6 +159,11 @@ class DebianRecipe:
             "-",
             *self.apt_sources,
         ]
+
+
+def command_line(root: str) -> str:
+    """The kernel command line of a Debian host whose root file system is on the device `root`."""
+    return _CMDLINE.format(root=root)
 
 
 def _tar(entries: list[tuple[str, bytes, int]]) -> bytes:

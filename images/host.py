@@ -6,34 +6,45 @@ run; docs/design/002-image-boot.md has the measurements.
 
 from __future__ import annotations
 
-from .profile import GuestFile, HostProfile, Names
+from .profile import DiskLayout, GuestFile, HostProfile, Names, Region, RootAccess
+from .unneeded import MASKED, SILENCED
 
 _UNITS = "/etc/systemd/system"
+_CONNECTIONS = "/etc/NetworkManager/system-connections"
 
+# "any" machine of an image that all share has what every role needs; a machine that installs itself, its own role's.
 _PACKAGES = (
     Names("init", ("systemd", "systemd-sysv", "udev", "dbus"), ("systemd", "systemd-udev", "dbus-broker")),
     Names("kernel", ("linux-image-amd64", "kmod", "zstd"), ("kernel", "kernel-modules", "kmod", "zstd")),
+    Names("initramfs for any machine, and no rescue copy of it", (), ("dracut-config-generic",)),
     Names("log-in", ("openssh-server", "python3"), ("openssh-server", "python3")),
     Names(
         "network",
         ("iproute2", "iputils-ping", "netbase", "ca-certificates", "chrony", "nftables"),
-        ("iproute", "iputils", "ca-certificates", "chrony", "firewalld"),
+        ("NetworkManager", "iproute", "iputils", "ca-certificates", "chrony", "firewalld"),
     ),
+    Names("access control", (), ("selinux-policy-targeted", "policycoreutils")),
     Names(
         "cluster",
         ("pcs", "pacemaker", "pacemaker-cli-utils", "corosync", "fence-agents-redfish", "resource-agents"),
         ("pcs", "pacemaker", "pacemaker-cli", "corosync", "fence-agents-redfish", "resource-agents"),
+        roles=("node",),
+        addon="HighAvailability",
     ),
     Names(
-        "shared storage",
-        ("dlm-controld", "gfs2-utils", "lvm2", "lvm2-lockd", "open-iscsi", "targetcli-fb"),
-        ("dlm", "gfs2-utils", "lvm2", "lvm2-lockd", "iscsi-initiator-utils", "targetcli"),
+        "shared file system",
+        ("dlm-controld", "gfs2-utils", "lvm2-lockd"),
+        ("dlm", "gfs2-utils", "lvm2-lockd"),
+        roles=("node",),
+        addon="ResilientStorage",
     ),
-    Names("site", ("apache2", "wget", "curl"), ("httpd", "wget", "curl")),
+    Names("initiator", ("lvm2", "open-iscsi"), ("lvm2", "iscsi-initiator-utils"), roles=("node",)),
+    Names("target", ("targetcli-fb",), ("targetcli",), roles=("target",)),
+    Names("site", ("apache2", "wget"), ("httpd", "wget"), roles=("node",)),
     Names(
         "tools",
-        ("parted", "fdisk", "psmisc", "procps", "less"),
-        ("parted", "util-linux", "psmisc", "procps-ng", "less"),
+        ("parted", "fdisk", "psmisc", "procps", "less", "curl"),
+        ("parted", "util-linux", "psmisc", "procps-ng", "less", "curl", "tar", "openssl"),
     ),
 )
 
@@ -54,6 +65,7 @@ _ENABLED = (
 _DISABLED = (
     # Never masked: corosync.service requires sbd.service on Debian and would refuse to start.
     Names("the cluster starts it if it wants a watchdog", ("sbd.service", "sbd_remote.service"), ("sbd.service",)),
+    # firewalld is missing here: it follows the setting `firewall`.
     Names(
         "the cluster starts them, or provisioning does",
         (
@@ -79,7 +91,6 @@ _DISABLED = (
             "lvmlockd.service",
             "lvmlocks.service",
             "httpd.service",
-            "firewalld.service",
         ),
     ),
     Names(
@@ -119,113 +130,7 @@ _DISABLED = (
             "lvm2-monitor.service",
             "blk-availability.service",
         ),
-        ("getty@tty1.service",),
-    ),
-)
-
-_MASKED = (
-    Names(
-        "file systems that nobody uses, or that the initramfs has mounted at a tenth of the price",
-        (
-            "dev-hugepages.mount",
-            "dev-mqueue.mount",
-            "sys-kernel-tracing.mount",
-            "sys-fs-fuse-connections.mount",
-            "proc-sys-fs-binfmt_misc.automount",
-            "systemd-binfmt.service",
-            "run-lock.mount",
-            "tmp.mount",
-            "systemd-remount-fs.service",
-        ),
-        (),
-    ),
-    Names(
-        "drivers and device nodes that the initramfs or the kernel provides",
-        (
-            "modprobe@drm.service",
-            "modprobe@efi_pstore.service",
-            "modprobe@fuse.service",
-            "kmod-static-nodes.service",
-            "systemd-tmpfiles-setup-dev-early.service",
-            "systemd-tmpfiles-setup-dev.service",
-            "systemd-udev-load-credentials.service",
-            "systemd-hwdb-update.service",
-        ),
-        (),
-    ),
-    Names("the machine has a virtio entropy source", ("systemd-random-seed.service",), ()),
-    Names("the initramfs tells journald that /var is writable", ("systemd-journal-flush.service",), ()),
-    Names(
-        "network settings come from one file of the image",
-        ("systemd-network-generator.service", "systemd-networkd-persistent-storage.service"),
-        (),
-    ),
-    Names("nobody but root logs in", ("systemd-user-sessions.service",), ()),
-)
-
-_SILENCED = (
-    Names(
-        "generators for what a virtual machine with direct kernel boot has not",
-        tuple(
-            f"/etc/systemd/system-generators/systemd-{name}-generator"
-            for name in (
-                "debug",
-                "getty",
-                "gpt-auto",
-                "hibernate-resume",
-                "rc-local",
-                "run",
-                "ssh",
-                "system-update",
-                "sysv",
-                "tpm2",
-                "cryptsetup",
-                "integritysetup",
-                "veritysetup",
-            )
-        ),
-        (),
-    ),
-    Names(
-        "udev rules for hardware that a node has not",
-        tuple(
-            f"/etc/udev/rules.d/{name}.rules"
-            for name in (
-                "50-firmware",
-                "60-autosuspend",
-                "60-cdrom_id",
-                "60-dmi-id",
-                "60-drm",
-                "60-evdev",
-                "60-fido-id",
-                "60-infiniband",
-                "60-persistent-alsa",
-                "60-persistent-input",
-                "60-persistent-storage-mtd",
-                "60-persistent-storage-tape",
-                "60-persistent-v4l",
-                "60-sensor",
-                "60-serial",
-                "64-btrfs",
-                "70-camera",
-                "70-joystick",
-                "70-memory",
-                "70-mouse",
-                "70-touchpad",
-                "70-uaccess",
-                "71-seat",
-                "73-seat-late",
-                "75-probe_mtd",
-                "78-sound-card",
-                "90-iocost",
-            )
-        ),
-        (),
-    ),
-    Names(
-        "temporary files of programs that are not there, and the block on log-ins that user-sessions would lift",
-        tuple(f"/etc/tmpfiles.d/{name}.conf" for name in ("systemd-nologin", "x11", "journal-nocow", "home")),
-        (),
+        ("getty@tty1.service", "kdump.service"),
     ),
 )
 
@@ -234,11 +139,19 @@ _FILES = (
     GuestFile("/usr/local/lib/halab/resolv-conf", "halab-resolv-conf", 0o755, families=("debian",)),
     GuestFile(f"{_UNITS}/halab-resolv-conf.service", "halab-resolv-conf.service", families=("debian",)),
     GuestFile(f"{_UNITS}/halab-resolv-conf.path", "halab-resolv-conf.path", families=("debian",)),
-    GuestFile("/usr/local/lib/halab/host-key", "halab-host-key", 0o755),
-    GuestFile(f"{_UNITS}/halab-host-key.service", "halab-host-key.service"),
+    GuestFile("/usr/local/lib/halab/host-key", "halab-host-key", 0o755, families=("debian",)),
+    GuestFile(f"{_UNITS}/halab-host-key.service", "halab-host-key.service", families=("debian",)),
+    # Below bin, so that SELinux takes them for programs.
+    GuestFile("/usr/local/lib/halab/bin/host-key", "halab-host-key", 0o755, families=("el",)),
+    GuestFile("/usr/local/lib/halab/bin/identity", "el-identity", 0o755, families=("el",)),
+    GuestFile(f"{_UNITS}/halab-host-key.service", "el-host-key.service", families=("el",)),
+    GuestFile(
+        "/etc/NetworkManager/system-connections/lab.nmconnection", "el-lab.nmconnection", 0o600, families=("el",)
+    ),
     GuestFile(f"{_UNITS}/ssh.service.d/halab.conf", "ssh.conf", families=("debian",)),
     GuestFile(f"{_UNITS}/sshd.service.d/halab.conf", "ssh.conf", families=("el",)),
-    GuestFile("/etc/ssh/sshd_config.d/10-halab.conf", "sshd.conf", 0o600),
+    GuestFile("/etc/ssh/sshd_config.d/10-halab.conf", "sshd.conf", 0o600, families=("debian",)),
+    GuestFile("/etc/ssh/sshd_config.d/10-halab.conf", "el-sshd.conf", 0o600, families=("el",)),
     *(
         GuestFile(f"{_UNITS}/{unit}.d/halab.conf", "after-ssh.conf", families=("debian",))
         for unit in ("chrony.service", "dbus.service", "systemd-logind.service", "console-getty.service")
@@ -248,9 +161,10 @@ _FILES = (
     GuestFile(f"{_UNITS}/systemd-modules-load.service.d/halab.conf", "modules-load.conf", families=("debian",)),
     GuestFile(f"{_UNITS}/systemd-sysctl.service.d/halab.conf", "sysctl.conf", families=("debian",)),
     GuestFile("/etc/systemd/system.conf.d/halab.conf", "system.conf", families=("debian",)),
-    GuestFile("/etc/systemd/journald.conf.d/halab.conf", "journald.conf"),
-    GuestFile("/etc/systemd/system-preset/00-halab.preset", "systemd-preset", families=("debian",)),
-    GuestFile("/etc/modprobe.d/halab.conf", "modprobe.conf"),
+    GuestFile("/etc/systemd/journald.conf.d/halab.conf", "journald.conf", families=("debian",)),
+    GuestFile("/etc/systemd/journald.conf.d/halab.conf", "el-journald.conf", families=("el",)),
+    GuestFile("/etc/systemd/system-preset/00-halab.preset", "systemd-preset"),
+    GuestFile("/etc/modprobe.d/halab.conf", "modprobe.conf", families=("debian",)),
     # Initiators must not share a name: each machine makes its own when its daemon starts first.
     GuestFile("/etc/iscsi/initiatorname.iscsi", "initiatorname.iscsi", 0o600, families=("debian",)),
     # Empty: systemd makes a machine-id of its own at first boot.
@@ -258,25 +172,48 @@ _FILES = (
     GuestFile("/etc/hostname", None),
 )
 
+# What makes a machine this one and no other, and what packages leave that the lab makes itself.
+_REMOVED = (
+    Names(
+        "a one-node cluster that the packages configure; the cluster's keys",
+        ("/etc/corosync/corosync.conf", "/etc/corosync/authkey", "/etc/pacemaker/authkey"),
+        ("/etc/corosync/corosync.conf", "/etc/corosync/authkey", "/etc/pacemaker/authkey"),
+    ),
+    Names(
+        "identity and entropy",
+        ("/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret"),
+        (
+            "/var/lib/dbus/machine-id",
+            "/var/lib/systemd/random-seed",
+            "/var/lib/systemd/credential.secret",
+            "/etc/iscsi/initiatorname.iscsi",  # iscsi-init.service makes one where there is none
+            "/etc/lvm/devices/system.devices",  # it names the installer's disk
+            "/var/lib/NetworkManager/*",
+        ),
+    ),
+    Names(
+        "directories of settings: the units that read them run only when somebody put something there",
+        ("/etc/modules-load.d/modules.conf", "/etc/sysctl.d/README.sysctl"),
+        (),
+    ),
+    Names(
+        "what an installer writes about itself",
+        (),
+        ("/root/anaconda-ks.cfg", "/root/original-ks.cfg", "/var/log/anaconda", "/var/cache/dnf"),
+    ),
+)
+
 HOST = HostProfile(
+    region=Region(timezone="UTC", language="C.UTF-8", keyboard="us"),
+    disk=DiskLayout(filesystem="ext4", label="halab-root", assembled_gib=6, installed_gib=10, least_installed_gib=8),
+    root=RootAccess(password="locked", login="prohibit-password"),
     packages=_PACKAGES,
     enabled=_ENABLED,
     disabled=_DISABLED,
-    masked=_MASKED,
+    masked=MASKED,
     files=_FILES,
-    silenced=_SILENCED,
-    removed=(
-        # Debian's package configures and starts a one-node cluster.
-        "/etc/corosync/corosync.conf",
-        "/etc/corosync/authkey",
-        "/etc/pacemaker/authkey",
-        "/var/lib/dbus/machine-id",
-        "/var/lib/systemd/random-seed",
-        "/var/lib/systemd/credential.secret",
-        # So that the units which read these directories run only when somebody put something there.
-        "/etc/modules-load.d/modules.conf",
-        "/etc/sysctl.d/README.sysctl",
-    ),
+    silenced=SILENCED,
+    removed=_REMOVED,
     # Root disk, network, entropy; the power button and its input device; the watchdog; configfs for DLM and LIO.
     early_modules=(
         "virtio_pci",
@@ -290,4 +227,5 @@ HOST = HostProfile(
         "configfs",
         "autofs4",
     ),
+    kernel_modules=("gfs2", "dlm", "iscsi_tcp", "target_core_mod", "iscsi_target_mod", "i6300esb", "virtio_blk"),
 )

@@ -112,7 +112,9 @@ class _Url:
         if answer.status_code not in (200, 404, 410):
             answer.close()
             raise ConfigError(
-                f"the server refuses {address}", f"HTTP {answer.status_code} {answer.reason}. Check the address.", SETTING
+                f"the server refuses {address}",
+                f"HTTP {answer.status_code} {answer.reason}. Check the address.",
+                SETTING,
             )
         return answer
 
@@ -183,5 +185,7 @@ def _unreadable(path: Path, error: OSError) -> ConfigError:
 
 
 def _unreachable(address: str, error: Exception) -> ConnectError:
-    """"Cannot reach it" is not "it is gone"."""
-    return ConnectError(f"the tree cannot be reached: {address}", f"{error}\nCheck image.tree and the network.", SETTING)
+    """ "Cannot reach it" is not "it is gone"."""
+    return ConnectError(
+        f"the tree cannot be reached: {address}", f"{error}\nCheck image.tree and the network.", SETTING
+    )

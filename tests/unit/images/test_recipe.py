@@ -83,7 +83,7 @@ def test_an_image_has_no_identity_and_no_secret() -> None:
     assert files["/etc/iscsi/initiatorname.iscsi"] == (0o600, b"GenerateName=yes\n")
     assert not [path for path in files if "authorized_keys" in path or "ssh_host" in path]
     assert not [path for path, (_, content) in files.items() if b"PRIVATE KEY" in content]
-    assert "/etc/corosync/corosync.conf" in HOST.removed
+    assert "/etc/corosync/corosync.conf" in names_of(HOST.removed, "debian")
 
 
 def test_no_archive_is_named() -> None:
@@ -110,7 +110,8 @@ def test_a_unit_is_in_one_table_only(family: str) -> None:
 
 
 def test_every_template_is_used() -> None:
-    used = {file.template for file in HOST.files} | {"initramfs-init", "debian-configure"}
+    scripts = {"initramfs-init", "debian-configure", "debian-late", "el-configure"}
+    used = {file.template for file in HOST.files} | scripts
     assert {path.name for path in TEMPLATES.iterdir()} == used - {None}
 
 

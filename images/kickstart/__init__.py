@@ -1,0 +1,1 @@
+"""Kickstart installations of EL 9: RHEL, AlmaLinux, Rocky Linux, CentOS Stream."""

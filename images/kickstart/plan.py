@@ -1,0 +1,154 @@
+"""From a request to an installation of EL 9: the tree, the sources of packages, the kickstart, all of it checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from halab.provisioners.errors import ConfigError
+
+from ..debian import EMULATED_CMDLINE
+from ..installation import ArchiveFile, Installation, SecretFile, Stage, read_secret
+from ..tree import read_tree
+from .check import check, ends_by_itself
+from .distributions import distribution_of, sources_of
+from .render import SECRET_INCLUDE, Wanted, extend, render
+
+if TYPE_CHECKING:
+    from ..prepare import Request
+
+_MIB_PER_GIB = 1024
+_MEMORY_MIB = 3072  # the installer's second stage is unpacked in memory
+_ORGANIZATION = re.compile(r"[A-Za-z0-9_.-]+")
+# SELinux stays: no lsm= here. The root is found by its label.
+_CMDLINE = "root=LABEL={label} rw console=ttyS0 net.ifnames=0 quiet systemd.tty.term.console=dumb TERM=dumb"
+_ARGUMENTS = (
+    "inst.ks=file:/ks.cfg",
+    "inst.text",
+    "inst.cmdline",
+    "inst.notmux",  # plain lines on the console
+    "inst.nosave=all",  # neither logs nor kickstart stay in the image
+    "console=ttyS0",
+    "net.ifnames=0",
+    "ip=dhcp",
+)
+# What Anaconda prints in text mode (pyanaconda: installation.py, payload, kickstart.py), and what %post prints.
+STAGES = tuple(
+    Stage(name, re.compile(pattern))
+    for name, pattern in (
+        ("the installer's first stage looks for its second", r"dracut-cmdline|Starting dracut"),
+        ("the installer starts", r"Starting installer, one moment|anaconda .* started"),
+        ("it checks the storage", r"Checking storage configuration|Starting automated install"),
+        ("it makes the file systems", r"Creating (disklabel|[a-z0-9]+) on|Configuring storage"),
+        ("it chooses packages", r"Starting package installation process|Installing the software"),
+        ("it fetches packages", r"Downloading (packages|\d+ RPMs)"),
+        ("it installs packages", r"Preparing transaction from installation source|Installing \S+ \(\d+/\d+\)"),
+        ("it installs the boot loader", r"Installing boot loader"),
+        ("it sets up the system", r"Performing post-installation setup tasks|Configuring installed system"),
+        ("it runs %post", r"Running post-installation scripts"),
+        ("it applies the host profile", r"HALAB-STAGE host profile"),
+        ("it installs the add-ons' packages", r"HALAB-STAGE add-on packages"),
+        ("it sets up units and kernel", r"HALAB-STAGE units and kernel"),
+        ("it exports kernel and initramfs", r"HALAB-STAGE export"),
+        ("it seals the system", r"HALAB-STAGE seal"),
+        ("it has finished and powers off", r"HALAB-STAGE done"),
+    )
+)
+FAILURES = tuple(
+    re.compile(pattern, re.MULTILINE)
+    for pattern in (
+        r"Kernel panic - not syncing[^\r\n]*",
+        r"HALAB-STAGE FAILED[^\r\n]*",
+        r"dracut-initqueue[^\r\n]*timeout - starting timeout scripts",
+        r"^[^\r\n]*Entering emergency mode[^\r\n]*",
+        r"anaconda: failed to fetch stage2[^\r\n]*",
+        r"The following problem occurred on line[^\r\n]*",
+        r"An unknown error has occurr?ed[^\r\n]*",
+        r"There was an error running the kickstart script[^\r\n]*",
+        r"Installation failed[^\r\n]*|Error in POSTIN scriptlet[^\r\n]*",
+        r"Please make a selection from the above[^\r\n]*",
+        r"The installation (?:was stopped|cannot continue)[^\r\n]*",
+    )
+)
+
+
+def installation(request: Request) -> Installation:
+    """Everything about an installation of EL 9."""
+    secrets = _secrets(request)
+    tree = read_tree(request.tree)
+    distribution = distribution_of(tree)
+    disk_gib = request.profile.disk.installed_size_gib(request.disk_gib)
+    wanted = Wanted(
+        profile=request.profile,
+        sources=sources_of(tree, distribution, request.repositories, bool(secrets)),
+        role=request.role,
+        firewall=request.firewall,
+        extra_packages=request.extra_packages,
+        size_mib=disk_gib * _MIB_PER_GIB,
+        heading=f"Made by halab from its host profile for {distribution.name} 9: {_hosts(request)}.",
+    )
+    return Installation(
+        suite=request.suite,
+        installer="anaconda",
+        role=request.role,
+        tree=tree,
+        answer_name="ks.cfg",
+        answer=(answer := _kickstart(request, wanted).encode()),
+        archive_files=(ArchiveFile("ks.cfg", answer),),
+        secret_files=secrets if wanted.sources.registered else (),
+        arguments=_ARGUMENTS,
+        disk_size_bytes=disk_gib * 1024**3,
+        memory_mib=_MEMORY_MIB,
+        cmdline=_CMDLINE.format(label=request.profile.disk.label),
+        cmdline_emulated=EMULATED_CMDLINE,
+        stages=STAGES,
+        failures=FAILURES,
+    )
+
+
+def _hosts(request: Request) -> str:
+    return {"any": "all hosts", "node": "a node", "target": "the target"}[request.role]
+
+
+def _kickstart(request: Request, wanted: Wanted) -> str:
+    disk_mib = wanted.size_mib
+    if request.kickstart is None:
+        text = render(wanted)
+        check(text, "the kickstart that halab rendered", "image.suite", disk_mib=disk_mib)
+        return text
+    plaintext, setting = request.allow_plaintext_password, "image.kickstart"
+    own = _read(request.kickstart)
+    check(own, str(request.kickstart), setting, disk_mib=disk_mib, allow_plaintext_password=plaintext)
+    text = extend(own, wanted, power_off=not ends_by_itself(own))
+    name = f"{request.kickstart} with what halab adds"
+    check(text, name, setting, disk_mib=disk_mib, allow_plaintext_password=plaintext)
+    return text
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigError(f"{path} cannot be read", f"{reason}.", "image.kickstart") from error
+
+
+def _secrets(request: Request) -> tuple[SecretFile, ...]:
+    """The subscription: organization and key go together. The key's file is looked at, not kept."""
+    organization, key = request.rhsm_organization, request.rhsm_activation_key_file
+    if not organization and key is None:
+        return ()
+    if not organization or key is None:
+        raise ConfigError(
+            "half of a subscription is set",
+            "image.rhsm_organization and image.rhsm_activation_key_file go together: set both, or none.",
+            "image.rhsm_activation_key_file" if organization else "image.rhsm_organization",
+        )
+    if not _ORGANIZATION.fullmatch(organization):
+        raise ConfigError(
+            f"{organization!r} is no organization", "Use its ID as the portal shows it.", "image.rhsm_organization"
+        )
+    read_secret(key)
+    line = f'rhsm --organization="{organization}" --activation-key="{{secret}}"\n'
+    return (SecretFile(SECRET_INCLUDE, key, line),)

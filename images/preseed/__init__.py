@@ -1,0 +1,1 @@
+"""Installations of Debian by its own installer, from a preseed file."""

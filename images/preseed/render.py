@@ -1,0 +1,122 @@
+"""Renders the host profile as a preseed file for Debian's installer. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from ..debian import SCRATCH_DIR, DebianRecipe
+from ..installation import EXPORT_MEMBERS, EXPORT_SERIAL
+from ..profile import TEMPLATES
+from ..tree import Tree
+
+OVERLAY = "halab.tar"  # the profile's files and the scripts, beside the preseed file in the initrd's root
+LATE_SCRIPT = "halab-late"
+ROOT_DEVICE = "/dev/vda1"
+
+
+def render(recipe: DebianRecipe, tree: Tree, size_mib: int) -> str:
+    """A whole preseed file."""
+    return "\n".join(["# Made by halab from its host profile.", *_answers(recipe, tree, size_mib)]) + "\n"
+
+
+def late_script(recipe: DebianRecipe) -> bytes:
+    """What runs in the installer when the system is installed, before it powers off."""
+    values = {
+        "SCRATCH": SCRATCH_DIR,
+        "OVERLAY": f"/{OVERLAY}",
+        "LABEL": recipe.profile.disk.label,
+        "ROOT": ROOT_DEVICE,
+        "EXPORT": f"/dev/disk/by-id/virtio-{EXPORT_SERIAL}",
+        "EXPORT_MEMBERS": " ".join(EXPORT_MEMBERS),
+    }
+    lists = "".join(f"{name}='{value}'\n" for name, value in values.items())
+    return f"#!/bin/sh\n{lists}{(TEMPLATES / 'debian-late').read_text()}".encode()
+
+
+def _answers(recipe: DebianRecipe, tree: Tree, size_mib: int) -> Iterator[str]:
+    region, disk = recipe.profile.region, recipe.profile.disk
+    yield from _section("", ("debian-installer/locale", "string", region.language))
+    yield from _section("", ("keyboard-configuration/xkb-keymap", "select", region.keyboard))
+    yield from _section(
+        "network and where packages come from",
+        ("netcfg/choose_interface", "select", "auto"),
+        ("netcfg/get_hostname", "string", "installed"),
+        ("netcfg/get_domain", "string", ""),
+        ("netcfg/hostname", "string", "installed"),
+        *_mirror(tree, recipe.suite),
+    )
+    yield from _section(
+        "root gets in by the lab's key alone, which comes at boot",
+        ("passwd/root-login", "boolean", "true"),
+        ("passwd/root-password-crypted", "password", "*"),
+        ("passwd/make-user", "boolean", "false"),
+    )
+    yield from _section(
+        "time: the lab has its own",
+        ("clock-setup/utc", "boolean", "true"),
+        ("clock-setup/ntp", "boolean", "false"),
+        ("time/zone", "string", region.timezone),
+    )
+    yield from _section(
+        "one file system on the first disk",
+        ("partman-auto/disk", "string", "/dev/vda"),
+        ("partman-auto/method", "string", "regular"),
+        ("partman-partitioning/default_label", "string", "msdos"),
+        ("partman-auto/expert_recipe", "string", _recipe(disk.filesystem, disk.label, size_mib)),
+        ("partman-basicfilesystems/no_swap", "boolean", "false"),
+        ("partman-partitioning/confirm_write_new_label", "boolean", "true"),
+        ("partman/choose_partition", "select", "finish"),
+        ("partman/confirm", "boolean", "true"),
+        ("partman/confirm_nooverwrite", "boolean", "true"),
+    )
+    yield from _section(
+        "packages",
+        ("base-installer/kernel/image", "string", "linux-image-amd64"),
+        ("base-installer/install-recommends", "boolean", "false"),
+        ("apt-setup/cdrom/set-first", "boolean", "false"),
+        ("pkgsel/run_tasksel", "boolean", "false"),
+        ("pkgsel/include", "string", " ".join(recipe.packages)),
+        ("pkgsel/upgrade", "select", "none"),
+        ("popularity-contest/participate", "boolean", "false"),
+    )
+    yield from _section(
+        "boot loader and end",
+        ("grub-installer/only_debian", "boolean", "true"),
+        ("grub-installer/bootdev", "string", "/dev/vda"),
+        ("debian-installer/add-kernel-opts", "string", "console=ttyS0 net.ifnames=0"),
+        ("preseed/late_command", "string", f"sh /{LATE_SCRIPT}"),
+        ("finish-install/reboot_in_progress", "note", ""),
+        ("debian-installer/exit/poweroff", "boolean", "true"),
+    )
+
+
+def _section(heading: str, *answers: tuple[str, str, str]) -> Iterator[str]:
+    if heading:
+        yield f"\n# {heading}"
+    for name, kind, value in answers:
+        owner = "popularity-contest" if name.startswith("popularity-contest/") else "d-i"
+        yield f"{owner} {name} {kind} {value}".rstrip()
+
+
+def _mirror(tree: Tree, suite: str) -> Iterator[tuple[str, str, str]]:
+    if tree.medium != "url":
+        yield "apt-setup/use_mirror", "boolean", "false"
+        return
+    address = urlsplit(tree.location)
+    yield "mirror/country", "string", "manual"
+    yield "mirror/protocol", "string", address.scheme
+    yield f"mirror/{address.scheme}/hostname", "string", address.netloc
+    yield f"mirror/{address.scheme}/directory", "string", address.path or "/"
+    yield f"mirror/{address.scheme}/proxy", "string", ""
+    yield "mirror/suite", "string", suite
+    # What a lab's mirror has besides the suite itself is not known.
+    yield "apt-setup/services-select", "multiselect", ""
+
+
+def _recipe(filesystem: str, label: str, size_mib: int) -> str:
+    least = size_mib * 3 // 4
+    return (
+        f"halab :: {least} {size_mib} -1 {filesystem} $primary{{ }} $bootable{{ }} method{{ format }} format{{ }} "
+        f"use_filesystem{{ }} filesystem{{ {filesystem} }} mountpoint{{ / }} label{{ {label} }} ."
+    )
