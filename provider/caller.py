@@ -16,6 +16,12 @@ def is_destroy(argv: Sequence[str]) -> bool:
     return command == "destroy" or not {"-destroy", "--destroy", "-destroy=true"}.isdisjoint(argv)
 
 
+def is_destroy_of_all(argv: Sequence[str]) -> bool:
+    """Whether it takes away everything in the state: a destroy that names no targets."""
+    partial = ("-target", "--target", "-exclude", "--exclude")
+    return is_destroy(argv) and not any(word.startswith(partial) for word in argv)
+
+
 def parents_command_line() -> list[str]:
     """The command line of the process that started this one; empty where the system does not show it."""
     try:

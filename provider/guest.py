@@ -8,7 +8,7 @@ from typing import Any
 from halab.provider import specs
 from halab.provider.hosts import Gone, Off
 from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
-from halab.provisioners.errors import ClusterNotRunning, CommandFailed, ConnectError, HalabError, TimedOut
+from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.host import Host
 from halab.provisioners.item import Item, converge, remove, with_fields
 
@@ -20,6 +20,7 @@ class GuestResource(Resource):
     """One item as a resource.
 
     libvirt decides what exists: off = it keeps its state; gone = it is gone; running but mute = an error.
+    When the whole lab is destroyed, no guest is asked or changed.
     """
 
     def __init__(self, provider: Any, type_name: str, item: Item[Any]) -> None:
@@ -96,6 +97,8 @@ class GuestResource(Resource):
             return self._present(planned, self._item.observe(host, wanted))
 
     def read(self, ctx: Ctx, state: State) -> State | None:
+        if self.provider.destroying_all:
+            return state  # it goes, whatever it has become
         ctx.private.pop(_UNSEEN, None)
         last = specs.decode(self._item.spec, state)
         try:
@@ -118,6 +121,8 @@ class GuestResource(Resource):
             return self._present(planned, converge(host, self._item, before, wanted))
 
     def delete(self, ctx: Ctx, state: State) -> None:
+        if self.provider.destroying_all:
+            return  # with the disks of its machines: docs/design/010-destroy.md
         try:
             with self._working(ctx, state) as host:
                 remove(host, self._item, specs.decode(self._item.spec, state))
@@ -125,11 +130,6 @@ class GuestResource(Resource):
             return
         except (Off, ConnectError, ClusterNotRunning) as error:
             # It lives only inside machines that cannot be asked: it goes with their disks.
-            self._leave(ctx, state, error)
-        except (TimedOut, CommandFailed) as error:
-            # A cluster without quorum lets nothing be removed. When the whole lab goes, so do its disks.
-            if not self.provider.destroying:
-                raise
             self._leave(ctx, state, error)
 
     def import_(self, ctx: Ctx, id: str) -> State:

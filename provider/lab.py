@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from halab.provider.caller import is_destroy, parents_command_line
+from halab.provider.caller import is_destroy, is_destroy_of_all, parents_command_line
 from halab.provider.files import close_directory
 from halab.provider.progress import Progress
 from halab.provider.protocol import NUM, STR, Attr, Block, Ctx, Failure, Provider, State
@@ -72,6 +72,11 @@ class HalabProvider(Provider):
     def destroying(self) -> bool:
         """Whether Terraform was asked to destroy only."""
         return is_destroy(parents_command_line())
+
+    @cached_property
+    def destroying_all(self) -> bool:
+        """Whether the whole lab goes: every machine with its disks, and so whatever is inside."""
+        return is_destroy_of_all(parents_command_line())
 
     @cached_property
     def _connection(self) -> Connection:

@@ -33,8 +33,9 @@ _CREATION_DATE = "1970-01-01 00:00:00 +0000"  # the same on all nodes and in all
 
 _CERTIFICATE_THERE = "if [ -s /var/lib/pcsd/pcsd.crt ] && [ -s /var/lib/pcsd/pcsd.key ]; then echo yes; fi"
 
-# Two daemons that start one after the other: busy emulated guests need more than systemd's 90 s.
-_DROP_IN = "[Service]\nTimeoutStartSec=20min\n"
+# Two daemons that start one after the other: busy emulated guests need more than systemd's 90 s. And after a boot the
+# cluster comes first: pacemakerd kills a daemon of its own that does not answer it five times, and the node is fenced.
+_DROP_IN = "[Service]\nTimeoutStartSec=20min\nCPUWeight=10\n"
 _DROP_INS = tuple(f"/etc/systemd/system/{unit}.service.d/halab.conf" for unit in ("pcsd", "pcsd-ruby"))
 
 # pcsd itself would make an RSA key at its first start, for which an emulated guest needs longer than systemd waits.

@@ -29,7 +29,7 @@ _HYPERVISOR = _CHECKOUT / "tests/data/hypervisor/test-driver.xml"
 class DoubledProvider(HalabProvider):
     """The real provider on libvirt's test driver. Guests are doubles; items of types in `real` run their commands."""
 
-    destroying = False  # it is not Terraform's child in a test: test_process.py tests it as one
+    destroying = destroying_all = False  # not Terraform's child in a test: test_process.py tests it as one
 
     def __init__(self, *real: str) -> None:
         super().__init__()

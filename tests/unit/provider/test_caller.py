@@ -7,24 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from halab.provider.caller import is_destroy
+from halab.provider.caller import is_destroy, is_destroy_of_all
 
 
 @pytest.mark.parametrize(
-    ("line", "destroy"),
+    ("line", "destroy", "of_all"),
     [
-        ("terraform destroy -auto-approve", True),
-        ("terraform -chdir=x destroy", True),
-        ("terraform plan -input=false -destroy -out=plan", True),
-        ("terraform apply --destroy", True),
-        ("terraform plan -out destroy", False),
-        ("terraform apply -target=halab_file.destroy", False),
-        ("destroy", False),
-        ("", False),
+        ("terraform destroy -auto-approve", True, True),
+        ("terraform -chdir=x destroy", True, True),
+        ("terraform plan -input=false -destroy -out=plan", True, True),
+        ("terraform apply --destroy", True, True),
+        ("terraform destroy -target=halab_site.site", True, False),
+        ("terraform apply -destroy --target halab_site.site", True, False),
+        ("tofu destroy -exclude=halab_machine.node1", True, False),
+        ("terraform plan -out destroy", False, False),
+        ("terraform apply -target=halab_file.destroy", False, False),
+        ("destroy", False, False),
+        ("", False, False),
     ],
 )
-def test_is_destroy(line: str, destroy: bool) -> None:
-    assert is_destroy(line.split()) is destroy
+def test_is_destroy(line: str, destroy: bool, of_all: bool) -> None:
+    assert (is_destroy(line.split()), is_destroy_of_all(line.split())) == (destroy, of_all)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc")

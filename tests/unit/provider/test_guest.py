@@ -78,7 +78,7 @@ class Guest:
 class Provider:
     def __init__(self, guest: Guest) -> None:
         self.guest, self.absent, self.events = guest, None, []  # type: ignore[var-annotated]
-        self.hosts, self.destroying = self, False
+        self.hosts, self.destroying, self.destroying_all = self, False, False
 
     def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None]) -> Host:
         assert uuid == "u1"
@@ -173,6 +173,13 @@ def test_running_but_mute_fails_a_plan_but_no_destroy(provider: Provider, resour
     provider.guest.words["greeting"] = "hello"
     resource.read(ctx, state())
     resource.plan(ctx, state(), state(), state())
+
+
+def test_when_the_whole_lab_goes_no_guest_is_asked(provider: Provider, resource: GuestResource) -> None:
+    provider.destroying_all = True
+    provider.absent = AssertionError("asked")  # type: ignore[assignment]
+    assert resource.read(Ctx(), state()) == state()
+    resource.delete(Ctx(), state())
 
 
 def test_failed_create_keeps_what_it_began(provider: Provider, resource: GuestResource) -> None:
