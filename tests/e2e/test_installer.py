@@ -1,0 +1,309 @@
+"""An image made by an installer: a stand-in for Anaconda, in a real machine, by real terraform and the real provider.
+
+What it installs carries a machine of a lab at the end. docs/design/009-installed-image.md says what this proves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halab.images import default_cache_dir
+from halab.provisioners.command import cmd
+from halab.provisioners.host import Host, Pace
+from halab.provisioners.ssh import Address, SshTransport
+
+from .lab import hypervisor
+from .stand_in import StandInTree, root_of, small_root
+from .terraform_lab import TerraformLab, unwrapped
+
+LAB = "installer-e2e"
+POOL = Path("/var/lib/libvirt/halab-installer-e2e")
+INSTALLER = f"{LAB}-installer"
+NODE = {"name": "node1", "mac": "52:54:00:aa:01:01", "address": "10.178.0.11"}
+HOSTS = [{"name": "installer", "mac": "52:54:00:aa:01:09", "address": "10.178.0.9"}, NODE]
+KEY = "0123456789-secret-key"
+
+
+@pytest.fixture(scope="module")
+def image() -> Path:
+    """Any image that is there: what the stand-in installs is Debian."""
+    found = sorted(default_cache_dir().glob("*/image.json"), key=lambda path: path.stat().st_mtime)
+    assert found, "build an image first: make prepare"
+    return found[-1].parent
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory, image: Path) -> Callable[[], StandInTree]:
+    """Makes trees, each with an identity of its own, so that none finds another's image in the cache."""
+    numbers = iter(range(100))
+
+    def make() -> StandInTree:
+        return StandInTree(tmp_path_factory.mktemp("tree") / "el9", image, next(numbers))
+
+    return make
+
+
+@pytest.fixture
+def tree(trees: Callable[[], StandInTree], tmp_path: Path) -> StandInTree:
+    """A tree that installs next to nothing."""
+    made = trees()
+    made.install(small_root(tmp_path))
+    return made
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerraformLab]:
+    directory = tmp_path_factory.mktemp("lab")
+    terraform = TerraformLab(directory, LAB, time_scale=float(os.environ.get("HALAB_TIME_SCALE", "1")))
+    terraform.resources = {
+        "halab_network": {"lab": {"name": LAB, "cidr": "10.178.0.0/24", "mode": "isolated", "hosts": HOSTS}},
+        "halab_pool": {"lab": {"name": LAB, "path": str(POOL)}},
+        "halab_ssh_key": {"lab": {"name": "id_ed25519"}},
+    }
+    terraform.init()
+    yield terraform
+    terraform.destroy()
+    with hypervisor() as connection:
+        assert connection.listAllDomains() == []
+    assert not POOL.exists()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def wants(terraform: TerraformLab, tree: StandInTree, cache: Path, **more: Any) -> None:
+    """Describe one installed image, and no machine."""
+    for kind in ("halab_image", "halab_volume", "halab_machine", "halab_host"):
+        terraform.resources.pop(kind, None)
+    terraform.resources["halab_installed_image"] = {
+        "el9": {
+            "name": INSTALLER,
+            "pool": "${halab_pool.lab.name}",
+            "network": "${halab_network.lab.name}",
+            "mac": HOSTS[0]["mac"],
+            "cache": str(cache),
+            "suite": "el9",
+            "tree": str(tree.directory),
+            "memory_mib": 512,
+            "vcpus": 1,
+            "deadline_minutes": 5,
+            **more,
+        }
+    }
+
+
+def nothing_left(cache: Path) -> None:
+    with hypervisor() as connection:
+        assert connection.listAllDomains() == []
+        pool = connection.storagePoolLookupByName(LAB)
+        pool.refresh()
+        assert [name for name in pool.listVolumes() if name.startswith(INSTALLER)] == []
+    assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []
+
+
+def failure(terraform: TerraformLab, cache: Path) -> str:
+    """What terraform says of an apply that must fail and leave nothing."""
+    done = terraform.apply()
+    assert done.returncode == 1
+    nothing_left(cache)
+    return unwrapped(done.stdout)
+
+
+def stages(terraform: TerraformLab) -> list[str]:
+    return [str(line["detail"]) for line in terraform.progress() if line["resource"] == "halab_installed_image"]
+
+
+def await_stage(terraform: TerraformLab, stage: str, process: Any) -> None:
+    end = time.monotonic() + 120
+    while stage not in stages(terraform):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, f"no {stage!r}, but {stages(terraform)}"
+        time.sleep(0.2)
+
+
+def test_an_answer_that_the_installer_refuses(
+    terraform: TerraformLab, tree: StandInTree, cache: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.ks"
+    own.write_text("cmdline\nrootpw --lock\nignoredisk --only-use=vdz\nzerombr\nclearpart --all\nautopart\npoweroff\n")
+    wants(terraform, tree, cache, kickstart=str(own))
+    said = failure(terraform, cache)
+    assert f"the installation of {INSTALLER} failed at the stage: the installer starts" in said
+    assert 'Disk "vdz" given in ignoredisk command does not exist.' in said
+    assert "The last lines on its console: " in said
+    assert (terraform.halab / f"{INSTALLER}.console.log").read_text().count("anaconda stand-in started")
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("hang", "hangs at the stage: it installs packages"),
+        ("reboot", "ended with a reboot at the stage: it installs packages"),
+        ("off", "ended too early at the stage: it installs packages"),
+    ],
+)
+def test_an_installation_that_comes_to_nothing(
+    terraform: TerraformLab, tree: StandInTree, cache: Path, mode: str, told: str
+) -> None:
+    tree.mode = mode
+    wants(terraform, tree, cache, silence_minutes=0.2)
+    said = failure(terraform, cache)
+    assert f"the installation of {INSTALLER} {told}" in said
+    assert "Preparing transaction from installation source" in said
+
+
+def test_a_tree_that_vanishes_meanwhile(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
+    (tree.directory / "stand-in/package0").unlink()
+    wants(terraform, tree, cache)
+    assert "Installation failed: the tree vanished while it was read" in failure(terraform, cache)
+
+
+def test_a_disk_with_an_identity_is_no_image(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
+    tree.mode = "unsealed"
+    wants(terraform, tree, cache)
+    said = failure(terraform, cache)
+    assert "the installed disk has SSH host keys" in said
+    assert "ssh_host_ed25519_key in /etc/ssh" in said
+
+
+def test_a_secret_is_in_the_initrd_alone(
+    terraform: TerraformLab, tree: StandInTree, cache: Path, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text(KEY + "\n")
+    key.chmod(0o600)
+    info = tree.directory / ".treeinfo"
+    info.write_text(info.read_text().replace("AlmaLinux", "Red Hat Enterprise Linux"))
+    tree.mode = "script"
+    wants(terraform, tree, cache, rhsm_organization="1234", rhsm_activation_key_file=str(key))
+    done = terraform.apply()
+    assert "the kickstart includes: " in done.stdout, "the stand-in has read it, and shows it"
+    nothing_left(cache)
+    kept = [terraform.directory / "terraform.log", *terraform.directory.glob("*.tfstate*"), *terraform.halab.iterdir()]
+    told = [done.stdout, *(path.read_text(errors="replace") for path in kept)]
+    assert not [text for text in told if KEY in text]
+    console = terraform.halab / f"{INSTALLER}.console.log"
+    assert "***" in console.read_text()
+    assert stat.S_IMODE(console.stat().st_mode) == 0o600
+
+
+def test_a_killed_provider_leaves_nothing_in_the_way(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
+    tree.mode = "hang"
+    wants(terraform, tree, cache)
+    apply = terraform.start_apply()
+    await_stage(terraform, "it installs packages", apply)
+    os.kill(provider_pid(apply.pid), signal.SIGKILL)
+    assert terraform.wait(apply).returncode == 1
+    assert [path.name for path in cache.iterdir() if path.name.endswith(".unfinished")], "it died in the middle"
+    tree.mode = "install"
+    assert terraform.apply().returncode == 0
+    found = json.loads((Path(terraform.state("halab_installed_image", "el9")["source"]) / "image.json").read_text())
+    assert found["suite"] == "el9"
+    with hypervisor() as connection:
+        assert connection.listAllDomains() == []
+
+
+def test_an_interrupted_installation_leaves_nothing(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
+    tree.mode = "hang"
+    wants(terraform, tree, cache)
+    apply = terraform.start_apply()
+    await_stage(terraform, "it installs packages", apply)
+    apply.send_signal(signal.SIGINT)
+    done = terraform.wait(apply)
+    assert done.returncode == 1
+    assert "at the stage: it installs packages. Nothing of it was kept" in unwrapped(done.stdout)
+    nothing_left(cache)
+
+
+def provider_pid(parent: int) -> int:
+    """The provider that a process of terraform has started."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            its_parent = int((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if its_parent == parent and b"halab.provider" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    assert len(found) == 1
+    return found[0]
+
+
+def test_an_installed_image_carries_a_machine(
+    terraform: TerraformLab, trees: Callable[[], StandInTree], image: Path, cache: Path, tmp_path: Path
+) -> None:
+    tree = trees()
+    tree.install(root_of(image, tmp_path))
+    wants(terraform, tree, cache)
+    terraform.resources |= machine()
+    done = terraform.apply()
+    assert done.returncode == 0
+    seen = stages(terraform)
+    for stage in ("the installer starts", "it checks the storage", "it installs packages", "it seals the system"):
+        assert stage in seen
+    assert "it installs packages" in (terraform.directory / "terraform.log").read_text()
+    state = terraform.state("halab_machine", "node1")
+    address = Address("node1", NODE["address"], state["host_key"], terraform.halab / "id_ed25519")
+    host = Host(SshTransport(address, Pace()))
+    assert host.ask(cmd("hostname")).stdout.strip() == "node1"
+    assert host.ask(cmd("findmnt", "-n", "-o", "SOURCE", "/")).stdout.strip() == "/dev/vda1"
+    assert "node1.e2e.test" in host.ask(cmd("cat", "/etc/hosts")).stdout
+    assert terraform.plan_exit_code() == 0
+
+    # What was installed once is not installed again.
+    terraform.resources["halab_installed_image"]["el9"]["name"] = f"{INSTALLER}-2"
+    assert terraform.apply().returncode == 0
+    assert "it installs packages" not in stages(terraform)
+
+
+def machine() -> dict[str, dict[str, dict[str, Any]]]:
+    """node1 on the installed image, and its host item."""
+    return {
+        "halab_image": {
+            "base": {"name": "base", "pool": "${halab_pool.lab.name}", "source": "${halab_installed_image.el9.source}"}
+        },
+        "halab_volume": {
+            "node1": {
+                "name": "node1.qcow2",
+                "pool": "${halab_pool.lab.name}",
+                "size_bytes": "${halab_image.base.virtual_size_bytes}",
+                "backing": "${halab_image.base.disk}",
+            }
+        },
+        "halab_machine": {
+            "node1": {
+                "name": f"{LAB}-node1",
+                "hostname": "node1",
+                "domain": "e2e.test",
+                "memory_mib": 1024,
+                "kernel": "${halab_image.base.kernel}",
+                "initrd": "${halab_image.base.initrd}",
+                "cmdline": "${halab_image.base.cmdline}",
+                "cmdline_emulated": "${halab_image.base.cmdline_emulated}",
+                "disks": ["${halab_volume.node1.path}"],
+                "network": "${halab_network.lab.name}",
+                "mac": NODE["mac"],
+                "address": NODE["address"],
+                "authorized_key": "${halab_ssh_key.lab.public_key}",
+            }
+        },
+        "halab_host": {
+            "node1": {
+                "machine": "${halab_machine.node1.id}",
+                "hostname": "node1",
+                "domain": "e2e.test",
+                "hosts": [{"address": NODE["address"], "name": "node1"}],
+            }
+        },
+    }
