@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cdktf import App, LocalBackend, TerraformStack
 
+from halab.constructs.base_images import ImagePlaces
 from halab.constructs.lab import Lab
 from halab.constructs.resource import SOURCE, VERSION, HalabProvider
 from halab.constructs.settings import Settings, SettingsError, load
@@ -41,10 +42,16 @@ def build(app: App, chosen: Settings) -> TerraformStack:
         hypervisor=chosen.hypervisor,
         time_scale=chosen.time_scale,
     )
-    recipe = DebianRecipe(chosen.image.suite, chosen.image.extra_packages, chosen.image.apt_sources)
-    image = default_cache_dir(CHECKOUT) / recipe.hash
-    Lab(stack, "lab", chosen, image=image, pool=_POOLS / f"halab-{chosen.name}")
+    Lab(stack, "lab", chosen, images=_images(chosen), pool=_POOLS / f"halab-{chosen.name}")
     return stack
+
+
+def _images(chosen: Settings) -> ImagePlaces:
+    """Where the base image is: known beforehand if it is assembled from packages."""
+    cache, image = default_cache_dir(CHECKOUT), chosen.image
+    if image.by_installer:
+        return ImagePlaces(cache)
+    return ImagePlaces(cache, cache / DebianRecipe(image.suite, image.extra_packages, image.apt_sources).hash)
 
 
 def lock(app: App) -> None:

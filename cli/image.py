@@ -1,4 +1,4 @@
-"""Builds the base image that the settings ask for, unless it is cached: `python -m halab.cli.image`."""
+"""Assembles the base image that the settings ask for, unless it is cached: `python -m halab.cli.image`."""
 
 import json
 import os
@@ -22,11 +22,16 @@ def main() -> int:
     """Prints the image's folder; the exit code is the builder's, or 1 when the settings are wrong."""
     try:
         context = json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {})
-        arguments = image_arguments(load(context, os.environ))
+        settings = load(context, os.environ)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
-    return subprocess.run([sys.executable, "-m", "halab.images", *arguments], cwd=CHECKOUT, check=False).returncode
+    if settings.image.by_installer:
+        print(f"installed from {settings.image.tree} when the lab is deployed")
+        return 0
+    return subprocess.run(
+        [sys.executable, "-m", "halab.images", *image_arguments(settings)], cwd=CHECKOUT, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

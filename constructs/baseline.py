@@ -8,7 +8,8 @@ from constructs import Construct, IDependable
 
 from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
-from halab.constructs.machines import Machines, Place
+from halab.constructs.machines import Machines
+from halab.constructs.places import Place
 from halab.constructs.settings import Settings
 from halab.provisioners import limits
 

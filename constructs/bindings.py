@@ -95,6 +95,7 @@ class Clone(HalabResource):
         bans: Sequence[str] | None = None,
         wait: bool | None = None,
         wait_s: float | None = None,
+        condition: str | None = None,
         group_name: str | None = None,
         meta: Mapping[str, str] | None = None,
         depends_on: Sequence[IDependable] = (),
@@ -112,6 +113,7 @@ class Clone(HalabResource):
                 "bans": bans,
                 "wait": wait,
                 "wait_s": wait_s,
+                "condition": condition,
                 "primitives": primitives,
                 "group_name": group_name,
                 "meta": meta,
@@ -135,6 +137,10 @@ class Clone(HalabResource):
     @property
     def wait_s(self) -> float:
         return self.get_number_attribute("wait_s")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
 
     @property
     def group_name(self) -> str:
@@ -688,6 +694,7 @@ class Group(HalabResource):
         bans: Sequence[str] | None = None,
         wait: bool | None = None,
         wait_s: float | None = None,
+        condition: str | None = None,
         meta: Mapping[str, str] | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -704,6 +711,7 @@ class Group(HalabResource):
                 "bans": bans,
                 "wait": wait,
                 "wait_s": wait_s,
+                "condition": condition,
                 "primitives": primitives,
                 "meta": meta,
             },
@@ -726,6 +734,10 @@ class Group(HalabResource):
     @property
     def wait_s(self) -> float:
         return self.get_number_attribute("wait_s")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
 
 
 class HostHosts(TypedDict):
@@ -867,6 +879,157 @@ class Image(HalabResource):
     @property
     def virtual_size_bytes(self) -> float:
         return self.get_number_attribute("virtual_size_bytes")
+
+
+class InstalledImage(HalabResource):
+    """A base image that the distribution's own installer has made, by an answer file."""
+
+    TYPE = "halab_installed_image"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        pool: str,
+        network: str,
+        mac: str,
+        cache: str,
+        suite: str,
+        tree: str,
+        instance: str | None = None,
+        role: str | None = None,
+        firewall: bool | None = None,
+        extra_packages: Sequence[str] | None = None,
+        repositories: Sequence[str] | None = None,
+        kickstart: str | None = None,
+        allow_plaintext_password: bool | None = None,
+        disk_gib: float | None = None,
+        rhsm_organization: str | None = None,
+        rhsm_activation_key_file: str | None = None,
+        memory_mib: float | None = None,
+        vcpus: float | None = None,
+        hypervisor: str | None = None,
+        deadline_minutes: float | None = None,
+        silence_minutes: float | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "name": name,
+                "pool": pool,
+                "network": network,
+                "mac": mac,
+                "cache": cache,
+                "instance": instance,
+                "suite": suite,
+                "tree": tree,
+                "role": role,
+                "firewall": firewall,
+                "extra_packages": extra_packages,
+                "repositories": repositories,
+                "kickstart": kickstart,
+                "allow_plaintext_password": allow_plaintext_password,
+                "disk_gib": disk_gib,
+                "rhsm_organization": rhsm_organization,
+                "rhsm_activation_key_file": rhsm_activation_key_file,
+                "memory_mib": memory_mib,
+                "vcpus": vcpus,
+                "hypervisor": hypervisor,
+                "deadline_minutes": deadline_minutes,
+                "silence_minutes": silence_minutes,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+    @property
+    def pool(self) -> str:
+        return self.get_string_attribute("pool")
+
+    @property
+    def network(self) -> str:
+        return self.get_string_attribute("network")
+
+    @property
+    def mac(self) -> str:
+        return self.get_string_attribute("mac")
+
+    @property
+    def cache(self) -> str:
+        return self.get_string_attribute("cache")
+
+    @property
+    def instance(self) -> str:
+        return self.get_string_attribute("instance")
+
+    @property
+    def suite(self) -> str:
+        return self.get_string_attribute("suite")
+
+    @property
+    def tree(self) -> str:
+        return self.get_string_attribute("tree")
+
+    @property
+    def role(self) -> str:
+        return self.get_string_attribute("role")
+
+    @property
+    def kickstart(self) -> str:
+        return self.get_string_attribute("kickstart")
+
+    @property
+    def disk_gib(self) -> float:
+        return self.get_number_attribute("disk_gib")
+
+    @property
+    def rhsm_organization(self) -> str:
+        return self.get_string_attribute("rhsm_organization")
+
+    @property
+    def rhsm_activation_key_file(self) -> str:
+        return self.get_string_attribute("rhsm_activation_key_file")
+
+    @property
+    def memory_mib(self) -> float:
+        return self.get_number_attribute("memory_mib")
+
+    @property
+    def vcpus(self) -> float:
+        return self.get_number_attribute("vcpus")
+
+    @property
+    def hypervisor(self) -> str:
+        return self.get_string_attribute("hypervisor")
+
+    @property
+    def deadline_minutes(self) -> float:
+        return self.get_number_attribute("deadline_minutes")
+
+    @property
+    def silence_minutes(self) -> float:
+        return self.get_number_attribute("silence_minutes")
+
+    @property
+    def recipe(self) -> str:
+        return self.get_string_attribute("recipe")
+
+    @property
+    def source(self) -> str:
+        return self.get_string_attribute("source")
 
 
 class IscsiAcl(HalabResource):
@@ -1219,6 +1382,10 @@ class LvmDevice(HalabResource):
     @property
     def device(self) -> str:
         return self.get_string_attribute("device")
+
+    @property
+    def uuid(self) -> str:
+        return self.get_string_attribute("uuid")
 
 
 class LvmHost(HalabResource):
@@ -1723,6 +1890,7 @@ class Primitive(HalabResource):
         bans: Sequence[str] | None = None,
         wait: bool | None = None,
         wait_s: float | None = None,
+        condition: str | None = None,
         params: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         operations: Sequence[PrimitiveOperations] | None = None,
@@ -1741,6 +1909,7 @@ class Primitive(HalabResource):
                 "bans": bans,
                 "wait": wait,
                 "wait_s": wait_s,
+                "condition": condition,
                 "agent": agent,
                 "params": params,
                 "meta": meta,
@@ -1765,6 +1934,10 @@ class Primitive(HalabResource):
     @property
     def wait_s(self) -> float:
         return self.get_number_attribute("wait_s")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
 
     @property
     def agent(self) -> str:
@@ -2153,6 +2326,7 @@ class Stonith(HalabResource):
         bans: Sequence[str] | None = None,
         wait: bool | None = None,
         wait_s: float | None = None,
+        condition: str | None = None,
         params: Mapping[str, str] | None = None,
         meta: Mapping[str, str] | None = None,
         operations: Sequence[StonithOperations] | None = None,
@@ -2173,6 +2347,7 @@ class Stonith(HalabResource):
                 "bans": bans,
                 "wait": wait,
                 "wait_s": wait_s,
+                "condition": condition,
                 "agent": agent,
                 "params": params,
                 "meta": meta,
@@ -2200,6 +2375,10 @@ class Stonith(HalabResource):
     @property
     def wait_s(self) -> float:
         return self.get_number_attribute("wait_s")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
 
     @property
     def agent(self) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from cdktf import TerraformOutput, TerraformStack
 from constructs import Construct, IDependable
 
+from halab.constructs.base_images import ImagePlaces
 from halab.constructs.baseline import Baseline
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.fencing import RedfishFencing
@@ -20,13 +21,13 @@ from halab.constructs.site import Site
 class Lab(Construct):
     """N nodes and an iSCSI target, fenced, with a site on top.
 
-    `image`: the base image's directory; `pool`: where the disks go (libvirt must be able to read there).
+    `images`: where base images are; `pool`: where the disks go (libvirt must be able to read there).
     """
 
-    def __init__(self, scope: Construct, id: str, settings: Settings, *, image: Path, pool: Path) -> None:
+    def __init__(self, scope: Construct, id: str, settings: Settings, *, images: ImagePlaces, pool: Path) -> None:
         super().__init__(scope, id)
         self._settings = settings
-        machines = Machines(self, "machines", settings, image=image, pool=pool)
+        machines = Machines(self, "machines", settings, images=images, pool=pool)
         storage = SharedStorage(self, "storage", settings, machines)
         cluster = CorosyncCluster(self, "cluster", settings, machines)
         baseline = Baseline(self, "baseline", settings, machines, cluster)

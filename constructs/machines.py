@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from constructs import Construct
 
 from halab.constructs import bindings
+from halab.constructs.base_images import BaseImages, ImagePlaces, installers
+from halab.constructs.places import Place, mac, places
 from halab.constructs.settings import Settings
 
 SSH_KEY_NAME = "id_ed25519"  # the provider finds it under this name in the lab's directory
 _GIB = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where one machine stands: its short name and its address."""
-
-    name: str
-    address: str
-    cluster: str | None
-
-    def fqdn(self, settings: Settings) -> str:
-        return f"{self.name}.{settings.network.domain}"
-
-
-def places(settings: Settings) -> list[Place]:
-    """The nodes, then the target."""
-    nodes = [
-        Place(f"node{number}", settings.node_address(number), settings.name)
-        for number in range(1, settings.node_count + 1)
-    ]
-    return [*nodes, Place("target", settings.target_address, None)]
-
-
-def mac(settings: Settings, place: Place) -> str:
-    """A fixed, locally administered address, so that a machine made anew gets its old IP address."""
-    digest = hashlib.sha256(f"{settings.name}/{place.name}".encode()).digest()
-    return ":".join(f"{byte:02x}" for byte in (0x52, 0x54, 0x00, *digest[:3]))
-
-
 class Machines(Construct):
     """All virtual machines of the lab and what they stand on. `by_name` gives each by its short name."""
 
-    def __init__(self, scope: Construct, id: str, settings: Settings, *, image: Path, pool: Path) -> None:
+    def __init__(self, scope: Construct, id: str, settings: Settings, *, images: ImagePlaces, pool: Path) -> None:
         super().__init__(scope, id)
         self._settings = settings
         self.places = places(settings)
@@ -57,10 +30,13 @@ class Machines(Construct):
             cidr=settings.network.cidr,
             mode=settings.network.mode,
             domain=settings.network.domain,
-            hosts=[{"name": p.name, "mac": mac(settings, p), "address": p.address} for p in self.places],
+            hosts=[
+                {"name": p.name, "mac": mac(settings, p.name), "address": p.address}
+                for p in (*self.places, *installers(settings, self.places))
+            ],
         )
         self.pool = bindings.Pool(self, "pool", name=settings.name, path=str(pool))
-        self.image = bindings.Image(self, "image", name="base", pool=self.pool.name, source=str(image))
+        self.images = BaseImages(self, "images", settings, images, self.places, self.network, self.pool)
         self.lun_disk = bindings.Volume(
             self, "lun_disk", name="lun.qcow2", pool=self.pool.name, size_bytes=settings.iscsi.lun_gib * _GIB
         )
@@ -69,14 +45,14 @@ class Machines(Construct):
         self.target = self.by_name["target"]
 
     def _machine(self, place: Place) -> bindings.Machine:
-        settings = self._settings
+        settings, image = self._settings, self.images.of(place)
         disk = bindings.Volume(
             self,
             f"{place.name}_disk",
             name=f"{place.name}.qcow2",
             pool=self.pool.name,
-            size_bytes=self.image.virtual_size_bytes,
-            backing=self.image.disk,
+            size_bytes=image.virtual_size_bytes,
+            backing=image.disk,
         )
         return bindings.Machine(
             self,
@@ -86,13 +62,13 @@ class Machines(Construct):
             domain=settings.network.domain,
             memory_mib=settings.memory_mib,
             vcpus=settings.vcpus,
-            kernel=self.image.kernel,
-            initrd=self.image.initrd,
-            cmdline=self.image.cmdline,
-            cmdline_emulated=self.image.cmdline_emulated,
+            kernel=image.kernel,
+            initrd=image.initrd,
+            cmdline=image.cmdline,
+            cmdline_emulated=image.cmdline_emulated,
             disks=[disk.path] if place.cluster else [disk.path, self.lun_disk.path],
             network=self.network.name,
-            mac=mac(settings, place),
+            mac=mac(settings, place.name),
             address=place.address,
             cluster=place.cluster,
             authorized_key=self.key.public_key,

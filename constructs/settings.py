@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from halab.constructs import image_settings
 from halab.constructs.conversion import converted
+from halab.constructs.image_settings import Image
+from halab.constructs.setting import setting
 from halab.provisioners import limits
 
 # HALAB_ variables that are not settings of a lab, but of the tools around it.
@@ -28,7 +31,9 @@ TOOL_VARIABLES = frozenset(
     }
 )
 _PREFIX = "HALAB_"
-_FIRST_HOST = 10  # the target's place in the network; the nodes follow it
+# Places in the network: an installer, the target, the nodes, and installers of single machines.
+_INSTALLER, _FIRST_HOST = 9, 10
+_FIRST_INSTALLER = _FIRST_HOST + limits.MAX_NODES + 1
 
 
 class SettingsError(Exception):
@@ -39,23 +44,11 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-def setting(default: Any, doc: str, rule: limits.Rule | None = None) -> Any:
-    """A field of a settings class: its default, one line for README's table, and its rule."""
-    return field(default=default, metadata={"doc": doc, "rule": rule})
-
-
 @dataclass(frozen=True, slots=True)
 class Network:
     cidr: str = setting("192.168.77.0/24", "the lab's network (IPv4, private)", limits.ipv4_network)
     mode: str = setting("nat", "nat, or isolated (no way out)", limits.one_of("nat", "isolated"))
     domain: str = setting("summit.test", "DNS domain of all hosts", limits.dns_domain)
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    suite: str = setting("trixie", "distribution release of all guests", limits.one_of("trixie", "bookworm"))
-    extra_packages: tuple[str, ...] = setting((), "packages added to the image")
-    apt_sources: tuple[str, ...] = setting((), "package archives, instead of the distribution's own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +135,15 @@ class Settings:
     def node_address(self, number: int) -> str:
         """Address of node `number`, counted from 1."""
         return str(self.net[_FIRST_HOST + number])
+
+    def installer_address(self, number: int | None) -> str:
+        """Address of the installer of all machines, or of that of machine `number` (0: the target, 1: node1, …)."""
+        return str(self.net[_INSTALLER if number is None else _FIRST_INSTALLER + number])
+
+    @property
+    def last_host(self) -> int:
+        """The last place in the network that the lab's machines take."""
+        return _FIRST_INSTALLER + self.node_count if self.image.install_each_node else _FIRST_HOST + self.node_count
 
     @property
     def gateway(self) -> str:
@@ -243,8 +245,9 @@ def _build(cls: type, prefix: str, given: Mapping[str, Any], problems: list[str]
 
 def _together(s: Settings) -> Iterator[str]:
     """What single settings cannot tell."""
+    yield from image_settings.check(s.image, s.network.mode)
     last_host = s.net.num_addresses - 2
-    if last_host < _FIRST_HOST + s.node_count:
+    if last_host < s.last_host:
         yield (
             f"network.cidr: {s.network.cidr} is too small for {s.node_count} nodes: "
             f"the target is host {_FIRST_HOST} and the nodes follow it; use a /24"
@@ -270,8 +273,10 @@ def _site_address(s: Settings, last_host: int) -> Iterator[str]:
     address = ipaddress.IPv4Address(s.site_address)
     if address not in s.net or address in (s.net.network_address, s.net.broadcast_address):
         yield f"floating_ip: {address} is not a host address of network.cidr {s.network.cidr}"
-    elif address == s.net[1] or s.net[_FIRST_HOST] <= address <= s.net[_FIRST_HOST + limits.MAX_NODES]:
+        return
+    last = s.net[min(last_host, max(s.last_host, _FIRST_HOST + limits.MAX_NODES))]
+    if address == s.net[1] or s.net[_INSTALLER] <= address <= last:
         yield (
-            f"floating_ip: {address} is inside the DHCP range; {s.net[1]} is the gateway, {s.net[_FIRST_HOST]} to "
-            f"{s.net[_FIRST_HOST + limits.MAX_NODES]} belong to the target and the nodes"
+            f"floating_ip: {address} is inside the DHCP range; {s.net[1]} is the gateway, {s.net[_INSTALLER]} to "
+            f"{last} belong to the installer, the target and the nodes"
         )

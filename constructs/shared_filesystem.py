@@ -110,10 +110,11 @@ class SharedFileSystem(Construct):
             },
             "operations": [{"name": "monitor", "interval": "30s", "timeout": "90s"}, _START, _STOP],
         }
+        options = self._settings.image.platform.shared_mount_options
         mount: bindings.ClonePrimitives = {
             "name": f"{name}-{fs}",
             "agent": "ocf:heartbeat:Filesystem",
-            "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": "noatime"},
+            "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": options},
             "operations": [
                 {"name": "monitor", "interval": "10s", "timeout": "60s", "on_fail": "fence"},
                 _START,

@@ -89,7 +89,7 @@ class Site(Construct):
         httpd: bindings.GroupPrimitives = {
             "name": f"{name}-apache",
             "agent": "ocf:heartbeat:apache",
-            "params": {"configfile": "/etc/apache2/apache2.conf", "statusurl": _STATUS_URL},
+            "params": {"configfile": settings.image.platform.apache_config, "statusurl": _STATUS_URL},
             "operations": [
                 {"name": "monitor", "interval": "10s", "timeout": "60s"},
                 _START,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .errors import NotSupported
@@ -72,6 +73,7 @@ class Platform:
     ca_trust_add: str | None = _ADD_TO_CA_BUNDLE
     ca_trust_drop: str | None = _DROP_FROM_CA_BUNDLE  # the same for taking $1 out
     corosync_default_to_clear: bool = True  # the package ships and starts a one-node cluster
+    shared_mount_options: str = "noatime"  # of the shared file system with the site's pages
 
 
 DEBIAN_13 = Platform(name="Debian 13", family="debian")
@@ -103,7 +105,12 @@ EL_9 = Platform(
     ca_trust_add=None,
     ca_trust_drop=None,
     corosync_default_to_clear=False,
+    # Labels for all files at once, as RHEL's "Configuring GFS2 file systems" has it: a label of each would have to be
+    # read from the shared disk.
+    shared_mount_options="noatime,context=system_u:object_r:httpd_sys_content_t:s0",
 )
+# The values of the setting image.suite.
+BY_SUITE: Mapping[str, Platform] = {"trixie": DEBIAN_13, "bookworm": DEBIAN_12, "el9": EL_9}
 
 _TABLE = {("debian", "13"): DEBIAN_13, ("debian", "12"): DEBIAN_12}
 _EL_IDS = frozenset({"rhel", "almalinux", "rocky", "centos"})

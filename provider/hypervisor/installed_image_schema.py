@@ -23,8 +23,8 @@ REQUEST = (
 )
 
 SCHEMA = Block(
-    doc="A base image that the distribution's own installer has made, by an answer file, in a machine of its own that "
-    "exists only meanwhile. It is kept in the image cache under the hash of the answer file and the tree; halab_image "
+    doc="A base image that the distribution's own installer has made, by an answer file. Its machine exists only "
+    "meanwhile. It is kept in the image cache under the hash of the answer file and the tree; halab_image "
     "takes it from there. What was installed once is not installed again.",
     attrs={
         "id": Attr(STR, computed=True, stable=True, doc="Name of the image in the cache."),

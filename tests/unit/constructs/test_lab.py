@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cdktf import TerraformStack, Testing
 
+from halab.constructs.base_images import ImagePlaces
 from halab.constructs.lab import Lab
 from halab.constructs.settings import load
 
@@ -24,7 +25,7 @@ class Synthesized:
 
     def __init__(self, variables: dict[str, str]) -> None:
         stack = TerraformStack(Testing.app(), "summit")
-        Lab(stack, "lab", load({}, variables), image=Path("/image"), pool=Path("/pool"))
+        Lab(stack, "lab", load({}, variables), images=ImagePlaces(Path("/cache"), Path("/image")), pool=Path("/pool"))
         self.json: dict[str, Any] = json.loads(Testing.synth(stack))
         self.by_address: dict[str, dict[str, Any]] = {
             f"{type_name}.{name}": resource

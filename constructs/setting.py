@@ -1,0 +1,13 @@
+"""How a setting is declared: a field with its default, its line in README's table and its rule."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any
+
+from halab.provisioners import limits
+
+
+def setting(default: Any, doc: str, rule: limits.Rule | None = None) -> Any:
+    """A field of a settings class: its default, one line for README's table, and its rule."""
+    return field(default=default, metadata={"doc": doc, "rule": rule})
