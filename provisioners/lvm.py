@@ -25,15 +25,20 @@ _SEE = (
 )
 # Reports take no locks: what is asked must not wait for, or fail on, a lock manager that is about to start.
 _REPORT = "--nolocking --reportformat json --units b --nosuffix"
+# The last argument of what follows is "yes" where LVM sees only the devices that a file of the node names (EL 9): what is
+# asked or removed may stand on one that is not in it yet, or not any more.
+_ANY_DEVICE = "any=; [ \"$3\" = no ] || any=--devicesfile="
 _VG_LOOK = f"""# look at the volume group
+{_ANY_DEVICE}
 [ ! -b "$2" ] || echo seen
 printf '\\036'
-vgs {_REPORT} -o vg_name,vg_uuid,vg_lock_type -S "vg_name=$1"
+vgs $any {_REPORT} -o vg_name,vg_uuid,vg_lock_type -S "vg_name=$1"
 """
 _LV_LOOK = f"""# look at the logical volume
-[ -z "$(vgs --nolocking --noheadings -o vg_name -S "vg_name=$1")" ] || echo seen
+{_ANY_DEVICE}
+[ -z "$(vgs $any --nolocking --noheadings -o vg_name -S "vg_name=$1")" ] || echo seen
 printf '\\036'
-lvs {_REPORT} -o lv_name,lv_uuid,lv_size -S "vg_name=$1 && lv_name=$2"
+lvs $any {_REPORT} -o lv_name,lv_uuid,lv_size -S "vg_name=$1 && lv_name=$2"
 """
 # A volume or a lockspace that a node still holds, though nothing asks for it any more, is let go there. {} gets $2.
 _ON_OTHERS = """\
@@ -47,12 +52,13 @@ _CREATE_VG = f"""# make the shared volume group
 vgcreate --shared --setautoactivation n "$2" "$1" </dev/null
 """
 _REMOVE_VG = f"""# remove the volume group
-vgchange --lockstart "$2"
-vgremove "$2" </dev/null || {{
-{_ON_OTHERS.format("vgchange --lockstop")}
-vgremove "$2" </dev/null
+{_ANY_DEVICE}
+vgchange $any --lockstart "$2"
+vgremove $any "$2" </dev/null || {{
+{_ON_OTHERS.format("vgchange $any --lockstop")}
+vgremove $any "$2" </dev/null
 }}
-pvremove "$1" </dev/null
+pvremove $any "$1" </dev/null
 """
 _USE_VG = f"""# join the lockspace of the volume group
 {_SEE}
@@ -130,13 +136,12 @@ class SharedVgItem(Item[SharedVg]):
     identity = ("cluster", "name")
 
     def observe(self, host: Host, wanted: SharedVg) -> SharedVg | None:
-        seen, report = _parts(host.ask(script(_VG_LOOK, wanted.name, wanted.device)).stdout)
+        seen, report = _parts(host.ask(script(_VG_LOOK, wanted.name, wanted.device, _devices_file(host.platform))).stdout)
         return vg_seen(bool(seen), _rows(report, "vg"), wanted, host.name)
 
     def steps(self, platform: Platform, now: SharedVg | None, wanted: SharedVg | None) -> Iterator[Step]:
-        del platform
         if wanted is None and now is not None:
-            yield Run(script(_REMOVE_VG, now.device, now.name, timeout_s=180))
+            yield Run(script(_REMOVE_VG, now.device, now.name, _devices_file(platform), timeout_s=180))
         elif wanted is not None and now is None:
             yield Await("lvmlockd", _LOCKD, ready=lambda result: result.rc == 0)
             yield Run(script(_CREATE_VG, wanted.device, wanted.name, timeout_s=180))
@@ -202,7 +207,7 @@ class LogicalVolumeItem(Item[LogicalVolume]):
         return with_fields(wanted, path=f"/dev/{wanted.vg}/{wanted.name}")
 
     def observe(self, host: Host, wanted: LogicalVolume) -> LogicalVolume | None:
-        seen, report = _parts(host.ask(script(_LV_LOOK, wanted.vg, wanted.name)).stdout)
+        seen, report = _parts(host.ask(script(_LV_LOOK, wanted.vg, wanted.name, _devices_file(host.platform))).stdout)
         return lv_seen(bool(seen), _rows(report, "lv"), self.plan(None, wanted))
 
     def steps(self, platform: Platform, now: LogicalVolume | None, wanted: LogicalVolume | None) -> Iterator[Step]:
