@@ -25,9 +25,9 @@ _SEE = (
 )
 # Reports take no locks: what is asked must not wait for, or fail on, a lock manager that is about to start.
 _REPORT = "--nolocking --reportformat json --units b --nosuffix"
-# The last argument of what follows is "yes" where LVM sees only the devices that a file of the node names (EL 9): what is
-# asked or removed may stand on one that is not in it yet, or not any more.
-_ANY_DEVICE = "any=; [ \"$3\" = no ] || any=--devicesfile="
+# $3 is "yes" where LVM sees only the devices that a file of the node names (EL 9): what is asked for or removed may
+# stand on one that is not in it yet, or not any more.
+_ANY_DEVICE = 'any=; [ "$3" = no ] || any=--devicesfile='
 _VG_LOOK = f"""# look at the volume group
 {_ANY_DEVICE}
 [ ! -b "$2" ] || echo seen
@@ -136,7 +136,8 @@ class SharedVgItem(Item[SharedVg]):
     identity = ("cluster", "name")
 
     def observe(self, host: Host, wanted: SharedVg) -> SharedVg | None:
-        seen, report = _parts(host.ask(script(_VG_LOOK, wanted.name, wanted.device, _devices_file(host.platform))).stdout)
+        look = script(_VG_LOOK, wanted.name, wanted.device, _devices_file(host.platform))
+        seen, report = _parts(host.ask(look).stdout)
         return vg_seen(bool(seen), _rows(report, "vg"), wanted, host.name)
 
     def steps(self, platform: Platform, now: SharedVg | None, wanted: SharedVg | None) -> Iterator[Step]:
@@ -207,7 +208,8 @@ class LogicalVolumeItem(Item[LogicalVolume]):
         return with_fields(wanted, path=f"/dev/{wanted.vg}/{wanted.name}")
 
     def observe(self, host: Host, wanted: LogicalVolume) -> LogicalVolume | None:
-        seen, report = _parts(host.ask(script(_LV_LOOK, wanted.vg, wanted.name, _devices_file(host.platform))).stdout)
+        look = script(_LV_LOOK, wanted.vg, wanted.name, _devices_file(host.platform))
+        seen, report = _parts(host.ask(look).stdout)
         return lv_seen(bool(seen), _rows(report, "lv"), self.plan(None, wanted))
 
     def steps(self, platform: Platform, now: LogicalVolume | None, wanted: LogicalVolume | None) -> Iterator[Step]:

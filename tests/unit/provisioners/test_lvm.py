@@ -99,7 +99,7 @@ def told(steps: list[Step]) -> list[str]:
             ["lvmlockctl --info", f"make the shared volume group {DEVICE} vg_summit"],
         ),
         (lvm.SharedVgItem(), VG_HAVE, VG, []),
-        (lvm.SharedVgItem(), VG_HAVE, None, [f"remove the volume group {DEVICE} vg_summit"]),
+        (lvm.SharedVgItem(), VG_HAVE, None, [f"remove the volume group {DEVICE} vg_summit no"]),
         (
             lvm.LvmDeviceItem(),
             None,
