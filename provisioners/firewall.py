@@ -25,6 +25,9 @@ NFT_FILE = "/etc/nftables/halab.nft"
 NFT_MAIN = "/etc/nftables.conf"
 NFT_INCLUDE = f'include "{NFT_FILE}"'
 ZONE_FILE = f"/etc/firewalld/zones/{TABLE}.xml"
+# What the lab's networks do not claim comes to the default zone, in which the installer may have opened ports.
+DEFAULT_ZONE_FILE = "/etc/firewalld/zones/public.xml"
+CLOSED_ZONE = '<?xml version="1.0" encoding="utf-8"?>\n<zone>\n  <short>Public</short>\n</zone>\n'
 
 # How a firewall is shown that is neither as we make it nor gone.
 INCOMPLETE = "incomplete"
@@ -35,7 +38,15 @@ if command -v nft >/dev/null; then
 fi
 """
 # is-active and is-enabled fail when the answer is no, and when there is no such unit: their words tell.
-_ACTIVE = "systemctl is-active firewalld || true"
+# Then what is in force: one line each of ports and sources of our zone, and of all that the default zone opens.
+_ACTIVE = """
+systemctl is-active firewalld || exit 0
+if firewall-cmd --get-zones | grep -qw "$1"; then
+  firewall-cmd --zone="$1" --list-ports
+  firewall-cmd --zone="$1" --list-sources
+  echo $(firewall-cmd --list-ports; firewall-cmd --list-services)
+fi
+"""
 _ENABLED = 'systemctl is-enabled "$1" 2>/dev/null || true'
 
 SSH = "tcp/22"
@@ -152,10 +163,18 @@ def parse_zone(text: str) -> Rules:
     return Rules(frozenset(f"{p.get('protocol')}/{p.get('port')}" for p in zone.findall("port")), sources)
 
 
+def _parse_live_zone(lines: list[str]) -> Rules | None:
+    """The rules in force: ports as 22/tcp in one line, sources in the next; None where there is no such zone."""
+    if len(lines) < 2:
+        return None
+    ports = (port.partition("/") for port in lines[0].split())
+    return Rules(frozenset(f"{p}/{number}" for number, _, p in ports), frozenset(lines[1].split()) - {"0.0.0.0/0"})
+
+
 def files(platform: Platform, rules: Rules) -> list[Block | Whole]:
     """The files that hold the rules."""
     if platform.firewall == "firewalld":
-        return [Whole(ZONE_FILE, render_zone(rules))]
+        return [Whole(ZONE_FILE, render_zone(rules)), Whole(DEFAULT_ZONE_FILE, CLOSED_ZONE)]
     return [Whole(NFT_FILE, render_nftables(rules)), Block(NFT_MAIN, (NFT_INCLUDE,), mode=0o755)]
 
 
@@ -172,7 +191,7 @@ def turn_off(platform: Platform) -> list[str]:
     unit = platform.firewall
     off = f"if systemctl cat {unit} >/dev/null 2>&1; then {{}}; fi"
     if unit == "firewalld":
-        return [f"rm -f {ZONE_FILE}", off.format("systemctl disable -q --now firewalld")]
+        return [f"rm -f {ZONE_FILE} {DEFAULT_ZONE_FILE}", off.format("systemctl disable -q --now firewalld")]
     return [
         f"if command -v nft >/dev/null; then printf 'table inet {TABLE}\\ndelete table inet {TABLE}\\n' | nft -f -; fi",
         f"rm -f {NFT_FILE}",
@@ -185,7 +204,7 @@ def questions(platform: Platform) -> tuple[Text | Says, ...]:
     """What to ask a guest; `seen` takes the answers."""
     enabled = Says(_ENABLED, (platform.firewall,))
     if platform.firewall == "firewalld":
-        return Text(ZONE_FILE), enabled, Says(_ACTIVE)
+        return Text(ZONE_FILE), enabled, Says(_ACTIVE, (TABLE,)), Text(DEFAULT_ZONE_FILE)
     return Text(NFT_FILE), enabled, Says(_NFT_LIVE, (TABLE,)), Text(NFT_MAIN)
 
 
@@ -194,9 +213,11 @@ def seen(platform: Platform, wanted: Rules, found: list[str | None]) -> tuple[st
     file, enabled, live, *main = found
     on, live = (enabled or "").strip() == "enabled", (live or "").strip()
     if platform.firewall == "firewalld":
-        if live != "active" and not on:
+        active, *zone = live.split("\n")
+        if active != "active" and not on:
             return "disabled", wanted
-        rules, stored = parse_zone(file) if file else None, live == "active" and on
+        rules = _parse_live_zone(zone)
+        stored = on and rules is not None and file == render_zone(rules) and main[0] == CLOSED_ZONE and not zone[2:]
     else:
         if not live and file is None and not on:
             return "disabled", wanted

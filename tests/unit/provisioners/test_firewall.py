@@ -93,17 +93,37 @@ def test_nftables_seen(file: str | None, enabled: str, live: str, main: str | No
     assert firewall.seen(DEBIAN_13, FEWER, [file, enabled, live, main]) == (state, rules)
 
 
+ZONE, CLOSED = firewall.render_zone(RULES), firewall.CLOSED_ZONE
+# What `firewall-cmd --list-ports` and `--list-sources` print: firewalld's firewall-cmd(1), one line each.
+LIVE = "active\n21064/tcp 2224/tcp 22/tcp 5405/udp 80/tcp 123/udp\n192.168.77.0/24\n\n"
+
+
 @pytest.mark.parametrize(
-    ("file", "enabled", "active", "state", "rules"),
+    ("file", "enabled", "live", "default", "state", "rules"),
     [
-        (firewall.render_zone(RULES), "enabled\n", "active\n", "managed", RULES),
-        (firewall.render_zone(RULES), "disabled\n", "active\n", INCOMPLETE, RULES),
-        (None, "enabled\n", "active\n", INCOMPLETE, FEWER),
-        (None, "disabled\n", "inactive\n", "disabled", FEWER),
+        (ZONE, "enabled\n", LIVE, CLOSED, "managed", RULES),
+        (ZONE, "disabled\n", LIVE, CLOSED, INCOMPLETE, RULES),
+        (firewall.render_zone(FEWER), "enabled\n", LIVE, CLOSED, INCOMPLETE, RULES),
+        (ZONE, "enabled\n", LIVE.replace("80/tcp ", ""), CLOSED, INCOMPLETE, FEWER),  # closed by hand
+        (ZONE, "enabled\n", LIVE.rstrip("\n") + "\n22/tcp ssh cockpit\n", CLOSED, INCOMPLETE, RULES),
+        (ZONE, "enabled\n", LIVE, None, INCOMPLETE, RULES),
+        (None, "enabled\n", "active\n", None, INCOMPLETE, FEWER),
+        (ZONE, "enabled\n", "inactive\n", CLOSED, INCOMPLETE, FEWER),
+        (None, "disabled\n", "inactive\n", None, "disabled", FEWER),
+        (None, "", "", None, "disabled", FEWER),  # firewalld is not even installed
     ],
 )
-def test_firewalld_seen(file: str | None, enabled: str, active: str, state: str, rules: Rules) -> None:
-    assert firewall.seen(EL_9, FEWER, [file, enabled, active]) == (state, rules)
+def test_firewalld_seen(
+    file: str | None, enabled: str, live: str, default: str | None, state: str, rules: Rules
+) -> None:
+    assert firewall.seen(EL_9, FEWER, [file, enabled, live, default]) == (state, rules)
+
+
+def test_firewalld_opens_nothing_else() -> None:
+    paths = [entry.path for entry in firewall.files(EL_9, RULES)]
+    assert paths == [firewall.ZONE_FILE, firewall.DEFAULT_ZONE_FILE]
+    assert not firewall.parse_zone(CLOSED).ports
+    assert all(path in firewall.turn_off(EL_9)[0] for path in paths)
 
 
 def test_zone_without_sources_is_for_everybody() -> None:
