@@ -23,7 +23,7 @@ mkdir -p -- "$4"
 systemctl stop "$1"
 [ "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :)" = disabled ] || systemctl disable -q "$1"
 apachectl configtest
-pid=$(cat "/run/$1/$1.pid" 2>/dev/null) && [ "$(readlink "/proc/$pid/exe")" = "$2" ] && kill -USR1 "$pid" || :
+pid=$(pgrep --oldest --exact "$1") && [ "$(readlink "/proc/$pid/exe")" = "$2" ] && kill -USR1 "$pid" || :
 """
 _CONFIG = """\
 # Written by halab. Pacemaker runs this server; its unit stays disabled.
