@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def _binding(type_name: str, block: Block) -> Iterator[str]:
         if attr.nested is not None:
             yield from _typed_dict(_nested_name(cls, name), attr.nested)
     yield f"class {cls}(HalabResource):"
-    yield f'    """{_sentence(block.doc)}"""'
+    yield _docstring(_sentence(block.doc))
     yield ""
     yield f'    TYPE = "{type_name}"'
     yield ""
@@ -69,6 +70,14 @@ def _binding(type_name: str, block: Block) -> Iterator[str]:
     yield f"        super().__init__(scope, id, {{{values}}}, depends_on, lifecycle)"
     for name, attr in block.attrs.items():
         yield from _getter(name, attr)
+
+
+def _docstring(text: str) -> str:
+    """A class's docstring, on two lines if one is not enough."""
+    first, *rest = textwrap.wrap(text, 120 - len('    """'), break_long_words=False)
+    if not rest and len(first) <= 120 - len('    """"""'):
+        return f'    """{first}"""'
+    return "\n".join([f'    """{first}', *(f"    {line}" for line in rest), '    """'])
 
 
 def _sentence(doc: str) -> str:

@@ -20,7 +20,8 @@ from .survey import Says, Text, survey
 HOSTS = "/etc/hosts"
 KEY = "/root/.ssh/id_ed25519"
 WHAT = "set up host name, time, SSH key and firewall"
-CHANGED = "changed"  # how a chrony.conf is shown that is not as we write it
+# How a chrony is shown as `time_source` that does not do what we set it up for.
+CHANGED, STOPPED, DISABLED = "its configuration was changed", "chrony does not run", "chrony is disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +68,13 @@ class HostItem(Item[HostSpec]):
             yield "time_clients", wrong
 
     def observe(self, host: Host, wanted: HostSpec) -> HostSpec | None:
-        stored_name, running_name, hosts, chrony, key, *rules = survey(
+        stored_name, running_name, hosts, chrony, unit, key, *rules = survey(
             host,
             Text("/etc/hostname"),
             Says("uname -n"),
             Text(HOSTS),
             Text(host.platform.chrony_config),
+            Says(units.show(host.platform.chrony_unit)),
             Text(f"{KEY}.pub"),
             *firewall.questions(host.platform),
         )
@@ -83,7 +85,7 @@ class HostItem(Item[HostSpec]):
         own = names.pop() if len(names) == 1 else " / ".join(sorted(names))
         domain = wanted.domain or _domain_of(own, hosts)
         return replace(
-            _seen_firewall(_seen_time(wanted, chrony), host.platform, rules),
+            _seen_firewall(_seen_time(wanted, chrony, unit or ""), host.platform, rules),
             hostname=own,
             domain=domain,
             hosts=_same_order(parse_hosts(hosts or "", own, domain), wanted.hosts),
@@ -198,9 +200,12 @@ def render_chrony(source: str | None, clients: str | None) -> str:
     return "\n".join([*time, *serves, "driftfile /var/lib/chrony/drift", "rtcsync", ""])
 
 
-def _seen_time(wanted: HostSpec, chrony: str | None) -> HostSpec:
+def _seen_time(wanted: HostSpec, chrony: str | None, unit: str) -> HostSpec:
     found = [re.search(rf"^{word} (\S+)", chrony or "", re.MULTILINE) for word in ("server", "allow")]
     source, clients = (f[1] if f else None for f in found)
+    (state,) = units.parse_show(unit)
+    if not state.running or state.file != "enabled":
+        return replace(wanted, time_source=STOPPED if state.file == "enabled" else DISABLED)
     if chrony != render_chrony(source, clients):
         return replace(wanted, time_source=CHANGED)
     return replace(wanted, time_source=source, time_clients=clients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ class Secret:
 
     def reveal(self) -> str:
         return self._value
+
+    def digest(self) -> str:
+        """SHA-256 in hex: by it a guest tells whether it has the same value, without being told the value."""
+        return hashlib.sha256(self._value.encode()).hexdigest()
 
     def __repr__(self) -> str:
         return "Secret(***)"

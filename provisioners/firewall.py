@@ -1,7 +1,6 @@
 """Firewall rules: an nftables table of our own, or a firewalld zone. Pure: text, and what text says.
 
-What each role needs: every host tcp/22; a node tcp/2224 (pcsd), udp/5405 (corosync), tcp/21064 (DLM), tcp/80 (site);
-the target tcp/3260 (iSCSI) and udp/123 (time). ICMP, established connections and loopback are always let in.
+ICMP, established connections and loopback are always let in.
 """
 
 from __future__ import annotations
@@ -50,8 +49,6 @@ fi
 _ENABLED = 'systemctl is-enabled "$1" 2>/dev/null || true'
 
 SSH = "tcp/22"
-NODE_PORTS = ("tcp/22", "tcp/80", "tcp/2224", "tcp/21064", "udp/5405")
-TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,30 +114,64 @@ def parse_nftables(listing: str) -> Rules | None:
     chains = [e["chain"] for e in entries if "chain" in e]
     if [(c["name"], c.get("hook"), c.get("policy")) for c in chains] != [("input", "input", "drop")]:
         return None
-    ports, sources = set[str](), set[str]()
-    for rule in (e["rule"]["expr"] for e in entries if "rule" in e):
-        matches = {_left(m["match"]): m["match"]["right"] for m in rule if "match" in m}
-        for protocol in ("tcp", "udp"):
-            ports |= {f"{protocol}/{port}" for port in _members(matches.get(f"{protocol} dport"))}
-        sources |= {_network(source) for source in _members(matches.get("ip saddr"))}
-    return Rules(frozenset(ports), frozenset(sources))
+    rules = [_signature(e["rule"]["expr"]) for e in entries if "rule" in e]
+    opened = [dict(rule) for rule in rules if rule is not None]
+    ports = {f"{p}/{port}" for rule in opened for p in ("tcp", "udp") for port in rule.get(f"{p} dport", ())}
+    sources = {_network(source) for rule in opened for source in rule.get("ip saddr", ())}
+    found = Rules(frozenset(ports), frozenset(sources))
+    # A rule more than ours may open everything, and one less may cut everybody off.
+    return found if sorted(map(repr, rules)) == sorted(map(repr, _signatures(found))) else None
 
 
-def _left(match: dict[str, Any]) -> str:
-    payload = match["left"].get("payload", {})
-    return f"{payload.get('protocol')} {payload.get('field')}"
+_Signature = tuple[tuple[str, tuple[str, ...]], ...]
+_ALWAYS: tuple[_Signature, ...] = (
+    (("ct state", ("established", "related")),),
+    (("iifname", ("lo",)),),
+    (("l4proto", ("icmp", "ipv6-icmp")),),
+)
+_PROTOCOL_NAMES = {"1": "icmp", "58": "ipv6-icmp"}  # as nft shows them where it has no list of names
 
 
-def _members(right: Any) -> list[Any]:
-    if right is None:
-        return []
-    return list(right["set"]) if isinstance(right, dict) and "set" in right else [right]
+def _signature(statements: list[dict[str, Any]]) -> _Signature | None:
+    """What a rule accepts, as (what is looked at, its values); None if it is of another kind than ours."""
+    *matches, verdict = statements or [{}]
+    if verdict != {"accept": None} or any(m.get("match", {}).get("op") not in ("==", "in") for m in matches):
+        return None
+    named = ((_left(m["match"]["left"]), _values(m["match"]["right"])) for m in matches)
+    return tuple(sorted((left, tuple(sorted(_PROTOCOL_NAMES.get(v, v) for v in values))) for left, values in named))
 
 
-def _network(source: Any) -> str:
-    if isinstance(source, dict) and "prefix" in source:
-        return f"{source['prefix']['addr']}/{source['prefix']['len']}"
-    return f"{source}/32"
+def _signatures(rules: Rules) -> list[_Signature]:
+    """Those of the rules that we make."""
+    source = (("ip saddr", tuple(sorted(_shown(s) for s in rules.sources))),) if rules.sources else ()
+    ports = {protocol: tuple(sorted(map(str, _numbers(rules.ports, protocol)))) for protocol in ("tcp", "udp")}
+    return [*_ALWAYS, *((*source, (f"{protocol} dport", numbers)) for protocol, numbers in ports.items() if numbers)]
+
+
+def _left(left: dict[str, Any]) -> str:
+    if "payload" in left:
+        return f"{left['payload'].get('protocol')} {left['payload'].get('field')}"
+    return f"ct {left['ct'].get('key')}" if "ct" in left else str(left.get("meta", {}).get("key"))
+
+
+def _values(right: Any) -> list[str]:
+    members = right["set"] if isinstance(right, dict) and "set" in right else right
+    return [_value(member) for member in (members if isinstance(members, list) else [members])]
+
+
+def _value(member: Any) -> str:
+    if isinstance(member, dict) and "prefix" in member:
+        return f"{member['prefix']['addr']}/{member['prefix']['len']}"
+    return str(member)
+
+
+def _shown(source: str) -> str:
+    """A network as nft shows it."""
+    return source.removesuffix("/32")
+
+
+def _network(shown: str) -> str:
+    return shown if "/" in shown else f"{shown}/32"
 
 
 def render_zone(rules: Rules) -> str:

@@ -21,9 +21,9 @@ INITIATOR_FILE = "/etc/iscsi/initiatorname.iscsi"
 # Logins at boot are tried this often, 15 s each: the target may start later than its initiators.
 _LOGIN_TRIES = 20
 
-# key=value lines. Arguments: target, portal, port, folder of node records, login unit, drop-in. Stdin: the password.
+# key=value lines; of the password a digest. Arguments: target, portal, port, folder of node records, login unit, its
+# drop-in.
 _LOOK = r"""# look at the session
-IFS= read -r wanted || :
 of() { [ ! -e "$1" ] || IFS= read -r it < "$1" || :; }
 [ ! -e /etc/iscsi/initiatorname.iscsi ] || sed -n 's/^InitiatorName=/initiator=/p' /etc/iscsi/initiatorname.iscsi
 printf 'unit=%s\n' "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$5" 2>/dev/null || :)"
@@ -32,7 +32,8 @@ for record in "$4/$1/$2,$3,"*/default; do
   [ -f "$record" ] || continue
   keys='startup|session\.auth\.authmethod|session\.auth\.username|session\.timeo\.replacement_timeout'
   sed -n -E "s/^node\.($keys) = /\1=/p" "$record"
-  [ "$(sed -n 's/^node\.session\.auth\.password = //p' "$record")" != "$wanted" ] || echo password=same
+  it=$(sed -n 's/^node\.session\.auth\.password = //p' "$record")
+  [ -z "$it" ] || { it=$(printf %s "$it" | sha256sum); echo "password=${it%% *}"; }
 done
 for session in /sys/class/iscsi_session/session*; do
   it=; of "$session/targetname"; [ "$it" = "$1" ] || continue
@@ -189,7 +190,8 @@ def session_seen(seen: Mapping[str, str], wanted: Session) -> Session | None:
         return None
     chap = seen.get("session.auth.authmethod") == "CHAP"
     user = (seen.get("session.auth.username") or None) if chap else None
-    password = wanted.chap_password if "password" in seen else Secret("")
+    same = wanted.chap_password is not None and seen.get("password") == wanted.chap_password.digest()
+    password = wanted.chap_password if same else Secret("")
     timeout_s = seen.get("session.timeo.replacement_timeout", "")
     return with_fields(
         wanted,
@@ -224,7 +226,6 @@ def _is_there(result: Result, device: str | None) -> bool:
 
 
 def _look(platform: Platform, wanted: Session) -> Command:
-    password = wanted.chap_password.reveal() if wanted.chap_password else ""
     return script(
         _LOOK,
         wanted.target_iqn,
@@ -233,7 +234,6 @@ def _look(platform: Platform, wanted: Session) -> Command:
         platform.iscsi_node_db,
         platform.iscsi_login_unit,
         _drop_in(wanted),
-        stdin=Secret(password + "\n"),
     )
 
 

@@ -22,12 +22,6 @@ from .steps import Run, Step
 
 COMPLETE = "complete"
 
-# Whether the password given on stdin is the one that is configured, and the one that is saved.
-_SAME_PASSWORD = """# compare the CHAP password
-IFS= read -r wanted; f="/sys/kernel/config/target/iscsi/$1/tpgt_1/acls/$2/auth/password"
-[ -e "$f" ] && [ "$(cat "$f")" = "$wanted" ] || exit 1
-case $(cat "$3") in *"\\"chap_password\\": \\"$wanted\\""*) exit 0;; esac; exit 2
-"""
 # Starting the unit restores what is saved and drops everything else: only when nothing is configured. Enabling skips
 # what is dear and does nothing here: SysV links and a reload.
 _ENABLE = """# have LIO restored at boot
@@ -143,15 +137,7 @@ class AclItem(Item[Acl]):
         view = _view(host, wanted.target_iqn)
         if wanted.initiator_iqn not in view.names(tpg_path(wanted.target_iqn) + "/acls"):
             return None
-        same = script(
-            _SAME_PASSWORD,
-            wanted.target_iqn,
-            wanted.initiator_iqn,
-            host.platform.lio_saveconfig,
-            stdin=Secret(wanted.chap_password.reveal() + "\n"),
-            ok=(0, 1, 2),
-        )
-        return acl_seen(view, wanted, host.ask(same).rc)
+        return acl_seen(view, wanted)
 
     def steps(self, platform: Platform, now: Acl | None, wanted: Acl | None) -> Iterator[Step]:
         if wanted is None:
@@ -227,24 +213,26 @@ def _target_faults(
         yield "not saved"
 
 
-def acl_seen(view: View, wanted: Acl, password_rc: int) -> Acl:
-    """`password_rc`: 0 = configured and saved as wanted, 1 = another one is configured, 2 = not saved."""
+def acl_seen(view: View, wanted: Acl) -> Acl:
     acl = f"{tpg_path(wanted.target_iqn)}/acls/{wanted.initiator_iqn}"
+    digest, saved = view.passwords.get(wanted.initiator_iqn, ("", False))
     return with_fields(
         wanted,
         chap_user=view.configfs.get(acl + "/auth/userid", ""),
-        chap_password=Secret("") if password_rc == 1 else wanted.chap_password,
-        condition=_first(_acl_faults(view, wanted, acl, password_rc)),
+        chap_password=wanted.chap_password if digest == wanted.chap_password.digest() else Secret(""),
+        condition=_first(_acl_faults(view, wanted, acl, saved)),
     )
 
 
-def _acl_faults(view: View, wanted: Acl, acl: str, password_rc: int) -> Iterator[str]:
+def _acl_faults(view: View, wanted: Acl, acl: str, password_saved: bool) -> Iterator[str]:
     if not view.links(acl + "/lun_0"):
         yield "LUN 0 is not mapped"
     elif view.configfs.get(acl + "/lun_0/write_protect") != "0":
         yield "LUN 0 is write-protected"
+    if view.configfs.get(acl + "/attrib/authentication") == "0":  # -1: as the TPG has it
+        yield "CHAP is off for this initiator"
     acls = {a["node_wwn"]: a for a in saved_tpg(view, wanted.target_iqn).get("node_acls", ())}
-    if password_rc == 2 or not acls.get(wanted.initiator_iqn, {}).get("mapped_luns"):
+    if not password_saved or not acls.get(wanted.initiator_iqn, {}).get("mapped_luns"):
         yield "not saved"
 
 

@@ -59,6 +59,8 @@ def acl(root: Any, wanted: dict[str, Any]) -> None:
         sys.exit(f"there is no target {wanted['iqn']}")
     node = lio.NodeACL(tpg, wanted["initiator"])
     node.chap_userid, node.chap_password = wanted["user"], wanted["password"]
+    if "authentication" in node.list_attributes(writable=True) and node.get_attribute("authentication") == "0":
+        node.set_attribute("authentication", "-1")  # as the TPG has it
     for mapped in list(node.mapped_luns):
         if mapped.mapped_lun != 0 or mapped.write_protect:
             mapped.delete()

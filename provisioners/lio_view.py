@@ -18,22 +18,31 @@ _NAMESPACE = uuid.UUID("8d1c3a5e-5a0c-4c7b-9a55-2f0f6c1f6c11")
 OPEN = {"authentication": "0", "generate_node_acls": "1", "cache_dynamic_acls": "1", "demo_mode_write_protect": "0"}
 CLOSED = {"authentication": "1", "generate_node_acls": "0", "cache_dynamic_acls": "0", "demo_mode_write_protect": "1"}
 
-# Prints the unit's state, the saved configuration without its passwords, then configfs as path NUL value.
+# Prints the unit's state, the saved configuration without its passwords, configfs as path NUL value, and for each ACL
+# a digest of its CHAP password, with the word "saved" where the saved configuration has the same one.
 _LOOK = r"""# look at LIO
 SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :
 printf '\036'
 [ ! -e "$2" ] || sed -E 's/("chap[a-z_]*_password": )"([^"\\]|\\.)*"/\1"***"/' "$2"
 printf '\036'
 cd /sys/kernel/config/target 2>/dev/null || exit 0
-tpg="iscsi/$3/tpgt_1"
+tpg="iscsi/$3/tpgt_1"; file=$2
 [ -d "$tpg" ] || exit 0
 find "$tpg/np" "$tpg/lun" "$tpg/acls" -mindepth 1 -maxdepth 1 -type d -printf '%p\0dir\n'
 find "$tpg/lun" "$tpg/acls" -type l -printf '%p\0%l\n'
 set -- core/iblock_*/*/udev_path core/iblock_*/*/wwn/vpd_unit_serial "$tpg"/enable "$tpg"/attrib/authentication \
   "$tpg"/attrib/generate_node_acls "$tpg"/attrib/cache_dynamic_acls "$tpg"/attrib/demo_mode_write_protect \
-  "$tpg"/acls/*/auth/userid "$tpg"/acls/*/lun_*/write_protect
+  "$tpg"/acls/*/auth/userid "$tpg"/acls/*/attrib/authentication "$tpg"/acls/*/lun_*/write_protect
 # 1: all are empty, 2: some are not there
 grep -sHZ '' "$@" || [ $? -le 2 ]
+printf '\036'
+kept=; [ ! -e "$file" ] || kept=$(cat "$file")
+for f in "$tpg"/acls/*/auth/password; do
+  it=; IFS= read -r it 2>/dev/null < "$f" || [ -n "$it" ] || continue
+  case $kept in *"\"chap_password\": \"$it\""*) saved=saved;; *) saved=;; esac
+  acl=${f%/auth/password}; sum=$(printf %s "$it" | sha256sum)
+  echo "${acl##*/} ${sum%% *} $saved"
+done
 """
 
 
@@ -44,6 +53,8 @@ class View:
     unit: str
     saved: Mapping[str, Any]
     configfs: Mapping[str, str] = field(default_factory=dict)
+    passwords: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    """Initiator -> digest of its CHAP password, and whether it is saved."""
 
     def names(self, folder: str) -> list[str]:
         """Folders in a folder."""
@@ -74,10 +85,16 @@ def look(platform: Platform, iqn: str) -> Command:
 def parse_view(text: str) -> View:
     """What `_LOOK` printed."""
     parts = text.split("\036")
-    if len(parts) != 3:
-        raise UnexpectedOutput("The look at LIO is incomplete", f"3 parts expected, {len(parts)} came.")
+    if len(parts) not in (3, 4):  # 3: there is no such target
+        raise UnexpectedOutput("The look at LIO is incomplete", f"4 parts expected, {len(parts)} came.")
     configfs = dict(line.split("\0", 1) for line in parts[2].splitlines() if line)
-    return View(parts[0].strip(), _saved(parts[1]), {k: v.strip() for k, v in configfs.items()})
+    digests = [line.split() for line in "".join(parts[3:]).splitlines()]
+    return View(
+        parts[0].strip(),
+        _saved(parts[1]),
+        {k: v.strip() for k, v in configfs.items()},
+        {words[0]: (words[1], "saved" in words[2:]) for words in digests},
+    )
 
 
 def _saved(text: str) -> Mapping[str, Any]:

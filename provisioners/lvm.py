@@ -65,11 +65,13 @@ _USE_VG = f"""# join the lockspace of the volume group
 [ "$3" = no ] || lvmdevices --adddev "$1"
 vgchange --lockstart "$2"
 """
-# 1: not used. While lvmlockd does not run, nobody can be in the lockspace: Pacemaker joins it when it starts again.
+# Prints the physical volume's UUID. 1: not used, 2: the device is not seen here, which is for its session to mend.
+# While lvmlockd does not run, nobody can be in the lockspace: Pacemaker joins it when it starts again.
 _VG_USED = """# look at the use of the volume group
-[ -b "$1" ] || exit 1
+[ -b "$1" ] || exit 2
+blkid --probe --output value --match-tag UUID "$1" || exit 1
 [ -d "/sys/kernel/dlm/lvm_$2" ] || ! pidof lvmlockd >/dev/null || exit 1
-[ "$3" = no ] || lvmdevices | grep -qF "PVID=$(pvs --nolocking --noheadings -o pv_uuid "$1" | tr -d ' -')"
+[ "$3" = no ] || lvmdevices | grep -qF "PVID=$(pvs --nolocking --noheadings -o pv_uuid "$1" | tr -d ' -')" || exit 1
 """
 # Volumes that are in use stay: then it is this node that leaves, not the volume group, and Pacemaker stops them.
 _LEAVE_VG = """# leave the lockspace of the volume group
@@ -158,6 +160,7 @@ class LvmDevice:
     machine: str = attr("UUID of the domain.", replace=True)
     vg: str = attr("Name of the volume group.", replace=True, check=limits.lvm_name)
     device: str = attr("The physical volume.", replace=True)
+    uuid: str | None = attr("UUID of the physical volume.", computed=True, stable=True)
 
 
 class LvmDeviceItem(Item[LvmDevice]):
@@ -168,11 +171,13 @@ class LvmDeviceItem(Item[LvmDevice]):
 
     def observe(self, host: Host, wanted: LvmDevice) -> LvmDevice | None:
         args = (wanted.device, wanted.vg, _devices_file(host.platform))
-        found = host.ask(script(_VG_USED, *args, ok=(0, 1)))
-        return wanted if found.rc == 0 else None
+        found = host.ask(script(_VG_USED, *args, ok=(0, 1, 2)))
+        if found.rc == 0:
+            return with_fields(wanted, uuid=found.stdout.strip())
+        return wanted if found.rc == 2 and wanted.uuid else None
 
     def steps(self, platform: Platform, now: LvmDevice | None, wanted: LvmDevice | None) -> Iterator[Step]:
-        if wanted is not None and now == wanted:
+        if wanted is not None and now is not None:
             return
         chosen = wanted or now
         if chosen is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from . import units
 from .command import Command, Result, Secret, script
 from .corosync import parse_corosync_conf
-from .errors import Conflict, HalabError
+from .errors import Conflict, HalabError, UnexpectedOutput
 from .host import Host
 from .item import Item, attr
 from .limits import cluster_name, dns_label
@@ -134,21 +134,13 @@ class MemberItem(Item[ClusterMember]):
         conf, state, corosync_key, pacemaker_key = survey(
             host, Text(CONF), Says(units.show("pacemaker", "corosync")), Text(COROSYNC_KEY), Text(PACEMAKER_KEY)
         )
-        if conf is None:
-            return None
-        there = parse_corosync_conf(conf)
-        if there.name != wanted.cluster:
-            if there.is_packaged_example:
-                return None
-            raise Conflict(
-                f"{host.name} belongs to another cluster",
-                f"{CONF} names {there.name!r}, not {wanted.cluster!r}. Take the node out of it first.",
-                "cluster",
-            )
         states = units.parse_show(state or "")
+        ours = bool(corosync_key) and any(unit.running or unit.file == "enabled" for unit in states)
+        if not _belongs(host.name, conf, wanted.cluster, ours):
+            return None
         return replace(
             wanted,
-            corosync_conf=conf,
+            corosync_conf=conf or "",
             corosync_authkey=Secret(corosync_key or ""),
             pacemaker_authkey=Secret(pacemaker_key or ""),
             enabled=all(unit.file == "enabled" for unit in states),
@@ -176,6 +168,23 @@ class MemberItem(Item[ClusterMember]):
                 yield Run(script(_AFTER_FIRST_START, f'<cluster_property_set id="{_FIRST_START}"/>'))
 
 
+def _belongs(name: str, conf: str | None, cluster: str, ours: bool) -> bool:
+    """Whether a node is a member of the cluster; `ours`: its key and units say so. Conflict: it is another's member."""
+    try:
+        there = parse_corosync_conf(conf) if conf is not None else None
+    except UnexpectedOutput:
+        there = None
+    if there is None:
+        return ours  # somebody has removed or spoilt the file: it is written again, under the running node
+    if there.name != cluster and not there.is_packaged_example:
+        raise Conflict(
+            f"{name} belongs to another cluster",
+            f"{CONF} names {there.name!r}, not {cluster!r}. Take the node out of it first.",
+            "cluster",
+        )
+    return there.name == cluster
+
+
 def _units(wanted: ClusterMember, before: str, *args: str) -> Command:
     """Bring units to the wanted state; the start goes on while the rest is done."""
     run = "systemctl start --no-block corosync pacemaker" if wanted.running else "systemctl stop pacemaker corosync"
@@ -185,8 +194,12 @@ def _units(wanted: ClusterMember, before: str, *args: str) -> Command:
 
 def lost_nodes(now: ClusterMember, wanted: ClusterMember) -> tuple[str, ...]:
     """Nodes that the present corosync.conf names and the wanted one does not."""
-    before, after = ({m.name for m in parse_corosync_conf(s.corosync_conf).members} for s in (now, wanted))
-    return tuple(sorted(before - after))
+    try:
+        before = parse_corosync_conf(now.corosync_conf).members
+    except UnexpectedOutput:
+        return ()
+    after = {m.name for m in parse_corosync_conf(wanted.corosync_conf).members}
+    return tuple(sorted({m.name for m in before} - after))
 
 
 def online(name: str) -> Await:

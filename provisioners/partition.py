@@ -135,7 +135,12 @@ def partition_path(device: str, number: int) -> str:
 
 
 def partition_seen(text: str, wanted: P, host: str) -> P | None:
-    """A disk that cannot be seen says nothing about a partition that was made before: `uuid` tells that one was."""
+    """A disk that cannot be seen says nothing about a partition that was made before: `uuid` tells that one was.
+
+    A disk that many nodes share and one does not see is the fault of that node's session.
+    """
+    if not text and isinstance(wanted, SharedPartition):
+        return wanted if wanted.uuid else None
     if not text:
         return with_fields(wanted, condition=f"{wanted.device} is not there on {host}") if wanted.uuid else None
     parts = text.split("\036")

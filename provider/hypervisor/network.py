@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from halab.provider.protocol import BOOL, STR, UNKNOWN, Attr, Block, Ctx, State
@@ -102,13 +103,12 @@ class NetworkResource(LibvirtResource):
         network = self.connection.network_by_uuid(state["id"])
         if network is None:
             return None
-        now, _mark = parse_network(network.XMLDesc())
-        return _state(state, now, bool(network.isActive()))
+        return _state(state, _found(network), bool(network.isActive()))
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:
         del ctx
         network = self.connection.libvirt.networkLookupByUUIDString(prior["id"])
-        return self._settle(network, planned)
+        return self._settle(network, planned, _spec(prior))
 
     def remove(self, ctx: Ctx, state: State) -> None:
         del ctx
@@ -143,16 +143,15 @@ class NetworkResource(LibvirtResource):
                 )
         return now
 
-    def _settle(self, network: Any, planned: State) -> State:
+    def _settle(self, network: Any, planned: State, before: NetworkSpec | None = None) -> State:
         """Bring reservations and activity to what is planned."""
-        _update(network, _spec(planned))
+        _update(network, _spec(planned), before)
         active = bool(network.isActive())
         if planned["active"] and not active:
             network.create()
         elif active and not planned["active"]:
             network.destroy()
-        now, _mark = parse_network(network.XMLDesc())
-        return _state(planned, now, bool(network.isActive()))
+        return _state(planned, _found(network), bool(network.isActive()))
 
 
 Problem = tuple[tuple[str | int, ...], str]
@@ -218,8 +217,8 @@ def _within(address: Any, start: Any, end: Any) -> bool:
     return low <= value <= high
 
 
-def _update(network: Any, wanted: NetworkSpec) -> None:
-    """Change reservations, names and the dynamic range, in the running network too."""
+def _update(network: Any, wanted: NetworkSpec, before: NetworkSpec | None) -> None:
+    """Change reservations, names and the dynamic range, in the definition and in the running network."""
     import libvirt
 
     commands = {"add": libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, "delete": libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE}
@@ -228,11 +227,34 @@ def _update(network: Any, wanted: NetworkSpec) -> None:
         "range": libvirt.VIR_NETWORK_SECTION_IP_DHCP_RANGE,
         "dns": libvirt.VIR_NETWORK_SECTION_DNS_HOST,
     }
-    flags = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG
+    places = [(stored_xml, libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG)]
     if network.isActive():
-        flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
-    for change in network_changes(network.XMLDesc(), wanted):
-        network.update(commands[change.command], sections[change.section], -1, change.xml, flags)
+        places.append((_current_xml, libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE))
+    for xml, affect in places:  # somebody may have changed only one of them
+        for change in network_changes(xml(network), wanted, before):
+            network.update(commands[change.command], sections[change.section], -1, change.xml, affect)
+
+
+def _current_xml(network: Any) -> str:
+    return str(network.XMLDesc())
+
+
+def stored_xml(network: Any) -> str:
+    """What the network will be when it is started the next time."""
+    import libvirt
+
+    return str(network.XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
+
+
+def _found(network: Any) -> NetworkSpec:
+    """The network as it is; a reservation or range that its definition or the running network lacks is missing."""
+    now, _mark = parse_network(_current_xml(network))
+    if not network.isActive():
+        return now
+    defined, _mark = parse_network(stored_xml(network))
+    now = replace(now, hosts=tuple(host for host in now.hosts if host in defined.hosts))
+    same = (now.dhcp_start, now.dhcp_end) == (defined.dhcp_start, defined.dhcp_end)
+    return now if same else replace(now, dhcp_start="", dhcp_end="")
 
 
 def _spec(planned: State) -> NetworkSpec:
@@ -254,8 +276,12 @@ def _host(host: State) -> NetworkHost:
 
 
 def _state(base: State, now: NetworkSpec, active: bool) -> State:
-    """`base` with what is observed, in the user's spelling where that means the same."""
-    observed = [{"name": host.name, "mac": host.mac, "address": host.address} for host in now.hosts]
+    """`base` with what is observed, in the user's spelling where that means the same; what others added is left out."""
+    imported = "hosts" not in base
+    declared = tuple(_host(host) for host in base.get("hosts") or ())
+    hosts = [host for host in now.hosts if imported or host.concerns(declared)]
+    observed = [{"name": host.name, "mac": host.mac, "address": host.address} for host in hosts]
+    ranged = imported or base.get("dhcp_start")
     return {
         **base,
         "name": now.name,
@@ -264,8 +290,8 @@ def _state(base: State, now: NetworkSpec, active: bool) -> State:
         "domain": now.domain or None,
         "bridge": now.bridge,
         "hosts": kept(base.get("hosts"), observed or None, _as_set),
-        "dhcp_start": now.dhcp_start or None,
-        "dhcp_end": now.dhcp_end or None,
+        "dhcp_start": (now.dhcp_start or None) if ranged else None,
+        "dhcp_end": (now.dhcp_end or None) if ranged else None,
         "active": active,
         "gateway": gateway(now.cidr) if now.cidr else "",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,10 @@ class NetworkHost:
     name: str
     mac: str
     address: str
+
+    def concerns(self, hosts: Iterable[NetworkHost]) -> bool:
+        """Whether it is about one of these hosts: it has a name, a MAC or an address of theirs."""
+        return any(self.name == h.name or self.mac == h.mac or self.address == h.address for h in hosts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,20 +77,29 @@ class Change:
     xml: str
 
 
-def network_changes(xml: str, wanted: NetworkSpec) -> list[Change]:
-    """What leads from a network's XML to the wanted reservations, names and range; deletions come first."""
+def network_changes(xml: str, wanted: NetworkSpec, before: NetworkSpec | None = None) -> list[Change]:
+    """What leads from a network's XML to the wanted reservations, names and range; deletions come first.
+
+    `before` is what was wanted last. What somebody else has added stays, unless it is in the way.
+    """
     root = ET.fromstring(xml)
     now, names = set(_reservations(root)), _names(root)
-    now_ranges = {(r.get("start", ""), r.get("end", "")) for r in root.findall("ip/dhcp/range")}
+    ours = (*wanted.hosts, *(before.hosts if before else ()))
+    ranges = {(r.get("start", ""), r.get("end", "")) for r in root.findall("ip/dhcp/range")}
+    in_the_way = ranges - set(_ranges(wanted)) if wanted.dhcp_start or (before and before.dhcp_start) else set()
     want = {host.address: _dns_host(host, wanted.domain) for host in wanted.hosts}
     fitting = {address for address, host in want.items() if names.get(address) == _texts(host)}
+    stale = {host for host in now - set(wanted.hosts) if host.concerns(ours)}
     deletions = [
-        *(_change("delete", "host", _dhcp_host(host)) for host in sorted(now - set(wanted.hosts), key=lambda h: h.mac)),
-        *(_change("delete", "range", _range(*old)) for old in sorted(now_ranges - set(_ranges(wanted)))),
-        *(_change("delete", "dns", ET.Element("host", ip=address)) for address in sorted(names.keys() - fitting)),
+        *(_change("delete", "host", _dhcp_host(host)) for host in sorted(stale, key=lambda h: h.mac)),
+        *(_change("delete", "range", _range(*old)) for old in sorted(in_the_way)),
+        *(
+            _change("delete", "dns", ET.Element("host", ip=address))
+            for address in sorted((names.keys() & {host.address for host in ours}) - fitting)
+        ),
     ]
     additions = [
-        *(_change("add", "range", _range(*new)) for new in _ranges(wanted) if new not in now_ranges),
+        *(_change("add", "range", _range(*new)) for new in _ranges(wanted) if new not in ranges),
         *(_change("add", "host", _dhcp_host(host)) for host in wanted.hosts if host not in now),
         *(_change("add", "dns", host) for address, host in want.items() if address not in fitting),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -13,7 +13,7 @@ from ..steps import Await
 from .status import HARD_ERRORS, STATUS_COMMAND, ClusterStatus, FailedOperation, ResourceStatus, parse_status, plain_id
 
 # What the scheduler would do next, from the live CIB. It changes nothing.
-_NEXT_ACTIONS = cmd("crm_simulate", "--live-check", "--run", "--output-as=xml", timeout_s=120.0)
+NEXT_ACTIONS = cmd("crm_simulate", "--live-check", "--run", "--output-as=xml", timeout_s=120.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def await_applied(name: str, primitives: tuple[str, ...], deadline_s: float) -> 
     def ready(result: Result) -> bool:
         return result.rc == 0 and not (next_actions(result.stdout) & set(primitives))
 
-    return Await(f"{name} with its changes", _NEXT_ACTIONS, ready, deadline_s)
+    return Await(f"{name} with its changes", NEXT_ACTIONS, ready, deadline_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,10 @@ def missing(status: ClusterStatus, expected: Expected) -> Iterator[str]:
             yield f"{name} runs on {started} of {copies} nodes" if copies > 1 else f"{name} does not run"
 
 
-def hopeless(status: ClusterStatus, expected: Expected) -> str | None:
-    """Why it will not start without somebody's help; None while it still may."""
+def hopeless(
+    status: ClusterStatus, expected: Expected, words: Callable[[str, Iterable[FailedOperation]], str] | None = None
+) -> str | None:
+    """Why it will not start without somebody's help; None while it still may. `words` puts it into words."""
     nodes = _eligible(status, expected)
     for name in expected.primitives:
         spent = {c.node for c in status.fail_counts if c.resource == name and c.infinite}
@@ -115,8 +117,22 @@ def hopeless(status: ClusterStatus, expected: Expected) -> str | None:
             continue
         dead = bool(spent & nodes) if expected.copies is None else bool(nodes) and nodes <= spent
         if fatal or dead:
-            return _explain(name, failures or [f for f in status.failures if f.resource in expected.primitives])
+            of_all = [f for f in status.failures if f.resource in expected.primitives]
+            return (words or _explain)(name, failures or of_all)
     return None
+
+
+def stuck(status: ClusterStatus, expected: Expected) -> str | None:
+    """What of it does not run although it should, and what is known of the reason; None while it runs, starts or moves.
+
+    What was stopped or is not managed on purpose stands in the CIB, and a node that is away is no fault of a resource.
+    """
+    for name in expected.primitives:
+        instances = status.instances(name)
+        failures = [f for f in status.failures if f.resource == name]
+        if any(r.failed or r.blocked for r in instances):
+            return _said(name, failures)
+    return hopeless(status, expected, _said)
 
 
 def next_actions(xml: str) -> frozenset[str]:
@@ -160,9 +176,12 @@ def _banned(status: ClusterStatus, expected: Expected) -> set[str]:
     return {ban.node for ban in status.bans if ban.resource in ours}
 
 
+def _said(name: str, failures: Iterable[FailedOperation]) -> str:
+    return ". ".join(dict.fromkeys(map(str, failures))) or f"{name} has failed as often as it may"
+
+
 def _explain(name: str, failures: Iterable[FailedOperation]) -> str:
-    said = ". ".join(dict.fromkeys(map(str, failures))) or f"{name} has failed as often as it may"
-    return f"{said}. Correct it, then apply again (or run `pcs resource cleanup {name}`)."
+    return f"{_said(name, failures)}. Correct it, then apply again (or run `pcs resource cleanup {name}`)."
 
 
 def _still_active(status: ClusterStatus, primitives: tuple[str, ...]) -> list[ResourceStatus]:

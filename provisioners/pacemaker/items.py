@@ -16,6 +16,7 @@ from .primitives import (
     Member,
     Operation,
     declared,
+    holds,
     options,
     primitive_problems,
     set_options,
@@ -165,7 +166,7 @@ def _member(spec: Primitive) -> Member:
 
 
 def _meta(element: Element, wanted: Group | Clone) -> dict[str, str]:
-    return declared(options(element, META), wanted.meta if wanted.primitives else None)
+    return {**declared(options(element, META), wanted.meta if wanted.primitives else None), **holds(element)}
 
 
 def _members(holder: Element, wanted: tuple[Member, ...]) -> tuple[Member, ...]:

@@ -24,6 +24,9 @@ from .values import (
 
 PARAMS, META = "instance_attributes", "meta_attributes"
 _STOPPED_BY_US = "-stopped-for-removal"
+# What `pcs resource disable` and `unmanage` (or a removal of ours that did not come to an end) leave: nobody who
+# declares a resource wants it so for ever, so these show as a difference although nobody declared the attribute.
+_HOLDS = {"target-role": ("stopped",), "is-managed": ("false", "off", "no", "n", "0"), "maintenance": ("true", "on")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def view_primitive(element: Element, wanted: Member) -> Member:
         name=wanted.name,
         agent=agent_of(element),
         params=declared(options(element, PARAMS), None if everything else wanted.params),
-        meta={**declared(options(element, META), None if everything else wanted.meta), **_left_stopped(element)},
+        meta={**declared(options(element, META), None if everything else wanted.meta), **holds(element)},
         operations=_view_operations(element, None if everything else wanted.operations),
     )
 
@@ -104,6 +107,16 @@ def write_primitive(cib: Cib, parent: Element, now: Member | None, wanted: Membe
 def declared(found: Mapping[str, str], keys: Iterable[str] | None) -> dict[str, str]:
     """The part of `found` that was declared; all of it for None."""
     return dict(found) if keys is None else {key: found[key] for key in keys if key in found}
+
+
+def holds(owner: Element) -> dict[str, str]:
+    """Meta attributes that keep a resource from being started, or from being looked after at all."""
+    return holding(options(owner, META))
+
+
+def holding(meta: Mapping[str, str]) -> dict[str, str]:
+    """The part of some meta attributes that keeps a resource from being started or looked after."""
+    return {name: meta[name] for name, words in _HOLDS.items() if meta.get(name, "").lower() in words}
 
 
 def options(owner: Element, tag: str) -> dict[str, str]:
@@ -134,9 +147,9 @@ def set_options(
 
 def set_stopped(element: Element) -> None:
     """Have a primitive stopped, marked as our doing: if its removal does not come to an end, the next plan shows it."""
-    if _left_stopped(element):
-        return
     name = element.get("id", "")
+    if any(pair.get("id") == name + _STOPPED_BY_US for pair in _pairs(element, META)):
+        return
     for pair in _pairs(element, META):
         if pair.get("name") == "target-role":
             _drop_pair(element, META, pair)
@@ -144,11 +157,6 @@ def set_stopped(element: Element) -> None:
     if home is None:
         home = SubElement(element, META, id=f"{name}-{META}")
     SubElement(home, "nvpair", id=name + _STOPPED_BY_US, name="target-role", value="Stopped")
-
-
-def _left_stopped(element: Element) -> dict[str, str]:
-    marked = any(pair.get("id") == f"{element.get('id')}{_STOPPED_BY_US}" for pair in _pairs(element, META))
-    return {"target-role": "Stopped"} if marked else {}
 
 
 def _sets(owner: Element, tag: str) -> list[Element]:
@@ -203,7 +211,13 @@ def _view_operations(element: Element, wanted: tuple[Operation, ...] | None) -> 
     found = {_key(op): op for op in _operations(element)}
     if wanted is None:
         return tuple(_read_operation(op) for op in found.values())
+    found = {key: op for key, op in found.items() if not _switched_off(op)}
     return tuple(_as_declared(_read_operation(found[op.key]), op) for op in wanted if op.key in found)
+
+
+def _switched_off(op: Element) -> bool:
+    """Pacemaker does not carry it out: for whoever declared it, that is as if it were not there."""
+    return op.get("enabled", "true").lower() in _HOLDS["is-managed"]
 
 
 def _read_operation(op: Element) -> Operation:
@@ -237,6 +251,8 @@ def _write_operation(cib: Cib, owner: Element, home: Element, now: Operation | N
     if op is None:
         new_id = cib.fresh_id(f"{owner.get('id')}-{wanted.name}-interval-{wanted.interval}")
         op = SubElement(home, "op", id=new_id, name=wanted.name, interval=wanted.interval)
+    elif _switched_off(op):
+        del op.attrib["enabled"]
     _set_attribute(op, "timeout", now.timeout if now else None, wanted.timeout, same=same_duration)
     _set_attribute(op, "on-fail", now.on_fail if now else None, wanted.on_fail, same=str.__eq__)
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, TypeVar
 from xml.etree.ElementTree import Element
 
+from ..command import cmd
 from ..host import Host
 from ..item import Item, attr, with_fields
 from ..platform import Platform
-from ..steps import Step
+from ..steps import Run, Step
 from . import constraints
-from .await_state import Expected, ForgetFailures, await_applied, await_started, await_stopped
+from .await_state import Expected, ForgetFailures, await_applied, await_started, await_stopped, stuck
 from .cib import Cib, observe
 from .constraints import ColocatedWith, Link, NodePreference, StartsAfter
 from .edit import EditCib
-from .primitives import set_stopped
-from .values import check_id
+from .primitives import holding, set_stopped
+from .status import STATUS_COMMAND, parse_status
+from .values import check_id, one_of
+
+COMPLETE = "complete"
 
 
 def _seconds(value: int) -> str | None:
@@ -41,6 +45,12 @@ class ResourceSpec:
     )
     wait: bool = attr("Whether to wait until it runs.", default=True)
     wait_s: int = attr("How long to wait for it, in seconds on an unemulated machine.", default=300, check=_seconds)
+    condition: str = attr(
+        f"`{COMPLETE}`, or why it does not run where it should; it is then tried again. Looked at only with `wait`.",
+        computed=True,
+        default=COMPLETE,
+        check=one_of(COMPLETE),
+    )
 
 
 S = TypeVar("S", bound=ResourceSpec)
@@ -79,7 +89,11 @@ class ResourceItem(Item[S]):
     # --- Item ---
 
     def observe(self, host: Host, wanted: S) -> S | None:
-        return self.seen(observe(host), wanted)
+        found = self.seen(observe(host), wanted)
+        if found is None or not wanted.wait:
+            return found
+        status = parse_status(host.ask(STATUS_COMMAND, cached=True).stdout)
+        return with_fields(found, condition=stuck(status, self.expected(found)) or COMPLETE)
 
     def seen(self, cib: Cib, wanted: S) -> S | None:
         """Pure part of `observe`."""
@@ -89,9 +103,8 @@ class ResourceItem(Item[S]):
         found = self.view(cib, element, wanted)
         imported = not self.primitives(wanted)
         rules = list(constraints.all_links(cib, wanted.name)) if imported else self._observed_links(cib, wanted)
-        return with_fields(
-            found, bans=_in_order(constraints.leftovers(cib, self.inside(found)), wanted.bans), **_rules(rules)
-        )
+        bans = _in_order(constraints.leftovers(cib, self.inside(found)), wanted.bans)
+        return with_fields(found, bans=bans, condition=COMPLETE, **_rules(rules))
 
     def steps(self, platform: Platform, now: S | None, wanted: S | None) -> Iterator[Step]:
         del platform
@@ -103,6 +116,10 @@ class ResourceItem(Item[S]):
             gone = tuple(name for name in self.primitives(now) if name not in self.primitives(wanted))
             yield from self._stop(now, gone)
         changes = now is None or now != _as_observed(wanted, now)
+        if now is not None and _unmanaged(now) and not _unmanaged(wanted):
+            # Before the change: what happened while nobody managed it must not count as a failure when it is managed
+            # again. An unmounted file system would be one that is answered by fencing.
+            yield Run(cmd("crm_resource", "--refresh", "--resource", wanted.name, timeout_s=120.0))
         if changes:
             yield EditCib(wanted.name, partial(self._edit, now, wanted))
         yield from self._wait(now, wanted, changes)
@@ -166,6 +183,12 @@ def _set_stopped(names: tuple[str, ...], cib: Cib) -> None:
     for name in names:
         if (element := cib.resource(name)) is not None:
             set_stopped(element)
+
+
+def _unmanaged(spec: ResourceSpec) -> bool:
+    """Whether Pacemaker leaves it, or a part of it, alone."""
+    metas: list[Mapping[str, str]] = [getattr(spec, "meta", {}), *(m.meta for m in getattr(spec, "primitives", ()))]
+    return any(name in holding(meta) for meta in metas for name in ("is-managed", "maintenance"))
 
 
 def _links(spec: ResourceSpec) -> list[Link]:

@@ -105,6 +105,7 @@ def put_doubles(patch: pytest.MonkeyPatch) -> Contents:
     patch.setattr(boot, "ssh_problem", lambda _address: "")
     patch.setattr(removal, "_with_all_that_belongs_to_it", lambda: 0)  # the test driver knows few of the flags
     patch.setattr(network, "remove_network", _remove_network)
+    patch.setattr(network, "stored_xml", network._current_xml)  # the test driver has only one definition
     patch.setattr(fencing_endpoint, "PowerService", Power)
     return contents
 

@@ -111,8 +111,18 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_changes(name: str) -> None:
     wanted, expected = CHANGES[name]
-    changes = network_changes(network_xml(NAT, MARK), wanted)
+    changes = network_changes(network_xml(NAT, MARK), wanted, NAT)
     assert [(change.command, change.section, change.xml) for change in changes] == expected
+
+
+def test_what_somebody_else_added_stays_unless_it_is_in_the_way() -> None:
+    theirs = NetworkHost("printer", "52:54:00:00:00:77", "10.17.0.77")
+    xml = network_xml(dataclasses.replace(NAT, hosts=(*NAT.hosts, theirs)), MARK)
+    assert network_changes(xml, NAT, NAT) == []
+    instead = dataclasses.replace(theirs, address=NODE2.address)
+    xml = network_xml(dataclasses.replace(NAT, hosts=(NODE1, instead)), MARK)
+    said = [(change.command, change.section) for change in network_changes(xml, NAT, NAT)]
+    assert said == [("delete", "host"), ("delete", "dns"), ("add", "host"), ("add", "dns")]
 
 
 def test_a_lost_name_is_put_back() -> None:

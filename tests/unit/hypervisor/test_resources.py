@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from halab.provider.hypervisor import removal
+from halab.provider.hypervisor import network, removal
 from halab.provider.hypervisor.inventory import Inventory, Presence, read_mark, write_mark
 from halab.provider.hypervisor.mark import Mark
-from halab.provider.hypervisor.network import NetworkResource
+from halab.provider.hypervisor.network import NetworkResource, _spec, _update
 from halab.provider.hypervisor.pool import PoolResource
 from halab.provider.hypervisor.removal import sweep
 from halab.provider.hypervisor.volume import VolumeResource
@@ -41,7 +41,8 @@ def create(resource: Resource, config: State) -> State:
 
 
 @pytest.fixture
-def networks(provider: Configured) -> NetworkResource:
+def networks(provider: Configured, monkeypatch: pytest.MonkeyPatch) -> NetworkResource:
+    monkeypatch.setattr(network, "stored_xml", network._current_xml)  # the test driver has only one definition
     return NetworkResource(provider)
 
 
@@ -66,6 +67,43 @@ def test_network(provider: Configured, networks: NetworkResource) -> None:
     networks.delete(Ctx(), state)
     assert networks.read(Ctx(), state) is None
     assert provider.events[:2] == [("start", "halab_network", "summit"), ("done", "halab_network", "summit")]
+
+
+class Edited:
+    """A network whose running and stored definitions differ: the test driver has only one."""
+
+    def __init__(self, live: str, stored: str) -> None:
+        self.xml = {0: live, 1: stored}
+        self.updates: list[tuple[int, str]] = []
+
+    def isActive(self) -> int:
+        return 1
+
+    def XMLDesc(self, flags: int = 0) -> str:
+        return self.xml[flags]
+
+    def update(self, _command: int, _section: int, _index: int, xml: str, flags: int) -> None:
+        self.updates.append((flags, xml))
+
+
+@pytest.mark.parametrize("place", ["live", "stored"])
+def test_a_reservation_that_was_removed_shows_wherever_it_was_removed(
+    networks: NetworkResource, provider: Configured, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    import libvirt
+
+    state = create(networks, NETWORK)
+    monkeypatch.setattr(network, "stored_xml", lambda edited: edited.XMLDesc(1))
+    xml = provider.connection.libvirt.networkLookupByName("summit").XMLDesc()
+    less = "\n".join(line for line in xml.splitlines() if "52:54:00:aa:00:01" not in line)
+    assert less != xml
+    edited = Edited(**{"live": xml, "stored": xml, place: less})
+    monkeypatch.setattr(type(provider.connection), "network_by_uuid", lambda *_: edited)
+    seen = networks.read(Ctx(), state)
+    assert seen == {**state, "hosts": None}
+    _update(edited, _spec(state), _spec(seen or {}))
+    flag = {"live": libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE, "stored": libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG}
+    assert edited.updates == [(flag[place], '<host mac="52:54:00:aa:00:01" name="node1" ip="10.17.0.11" />')]
 
 
 def test_another_labs_or_nobodys_network_is_left_alone(provider: Configured, networks: NetworkResource) -> None:

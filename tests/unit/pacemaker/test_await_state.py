@@ -16,6 +16,7 @@ from halab.provisioners.pacemaker.await_state import (
     hopeless,
     missing,
     next_actions,
+    stuck,
 )
 from halab.provisioners.pacemaker.status import (
     Ban,
@@ -113,6 +114,36 @@ def test_hopeless(
     said = hopeless(seen, expected)
     assert (said is not None) is gives_up
     assert said is None or ("start of a failed on n1: no such thing" in said and "pcs resource cleanup a" in said)
+
+
+FAILED_B = replace(at("b", "n2"), failed=True)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "says"),
+    [
+        (status(*BOTH), CLONE, None),
+        (status(*BOTH[:3], at("b")), CLONE, None),  # it is about to start there
+        (
+            replace(status(*BOTH[:3], at("b")), fail_counts=(FailCount("b", "n2", True),)),
+            CLONE,
+            "b has failed as often",
+        ),
+        (replace(status(*BOTH[:3], at("b")), failures=(failed("b", "n2", 5),)), CLONE, "start of b failed on n2"),
+        (
+            replace(status(*BOTH[:3], FAILED_B), failures=(failed("b", "n2", 7, "monitor"),)),
+            CLONE,
+            "monitor of b failed on n2: no such thing",
+        ),
+        (status(*BOTH[:3], replace(at("b", "n2"), blocked=True)), CLONE, "b has failed"),
+        (replace(status(*BOTH[:3], at("b"), nodes=(node("n1"), node("n2", online=False)))), CLONE, None),
+    ],
+)
+def test_stuck(seen: ClusterStatus, expected: Expected, says: str | None) -> None:
+    """What a plan shows as `condition`: not what merely takes its time, and not what a missing node explains."""
+    said = stuck(seen, expected)
+    assert said == says if says is None else (said or "").startswith(says)
+    assert "cleanup" not in (said or "")
 
 
 def test_an_agent_that_is_not_there_is_hopeless_at_its_first_probe() -> None:

@@ -87,6 +87,49 @@ def test_a_removal_that_stopped_half_way_shows() -> None:
     assert render(change(item, before, WEB, WEB)) == render(cib(WEB_XML))
 
 
+HELD = "<meta_attributes id='m'><nvpair id='m1' name='{}' value='{}'/></meta_attributes>"
+
+
+@pytest.mark.parametrize(("name", "value"), [("target-role", "Stopped"), ("is-managed", "false")])
+@pytest.mark.parametrize(
+    ("item", "wanted", "xml"),
+    [
+        (PrimitiveItem(), IP, IP_XML),
+        (GroupItem(), WEB, WEB_XML.replace(">", ">{}", 1)),
+        (
+            StonithItem(),
+            Stonith(cluster="c", name="f1", agent="fence_xvm", node="n1"),
+            "<primitive id='f1' class='stonith' type='fence_xvm'><instance_attributes id='i'>"
+            "<nvpair id='i1' name='pcmk_host_list' value='n1'/></instance_attributes>{}</primitive>",
+        ),
+    ],
+)
+def test_what_was_disabled_or_unmanaged_shows(item: Any, wanted: Any, xml: str, name: str, value: str) -> None:
+    """`pcs resource disable`, `pcs stonith disable`, `pcs resource unmanage`."""
+    before = cib(xml.format(HELD.format(name, value)))
+    assert item.seen(before, wanted) == replace(wanted, meta={name: value})
+    assert item.seen(before, replace(wanted, meta={name: value})).meta == {name: value}  # declared: no difference
+    assert "meta_attributes" not in render(change(item, before, wanted, wanted))
+    others = cib(xml.format(HELD.format("target-role", "Started")))
+    assert item.seen(others, wanted) == wanted
+
+
+def test_an_operation_that_was_switched_off_shows() -> None:
+    item, wanted = PrimitiveItem(), replace(IP, operations=(OP,))
+    off = parse(render(change(item, cib(), None, wanted)).replace("<op ", '<op enabled="false" '))
+    seen = item.seen(off, wanted)
+    assert seen is not None
+    assert seen.operations == ()
+    assert "enabled" not in render(change(item, off, wanted, wanted))
+
+
+def test_what_happened_while_nobody_managed_it_is_looked_at_before_it_is_managed_again() -> None:
+    """A file system that was unmounted meanwhile must not be fenced for it."""
+    now = replace(WEB, primitives=(WEB.primitives[0], replace(WEB.primitives[1], meta={"is-managed": "false"})))
+    said = [str(step) for step in GroupItem().steps(DEBIAN_13, now, WEB)]
+    assert said[:2] == ["crm_resource --refresh --resource web", "change the CIB: web"]
+
+
 @pytest.mark.parametrize(
     ("item", "blank", "found"),
     [

@@ -116,3 +116,17 @@ def test_stonith_device_with_levels(cluster: FileCluster, host: Host) -> None:
     remove(host, StonithItem(), device)
     cluster.verify()
     assert "fence-node1" not in cluster.tool("cibadmin", "--query", "--scope", "configuration")
+
+
+def test_a_clone_that_has_failed_on_a_node_shows_and_is_tried_again(cluster: FileCluster, host: Host) -> None:
+    converge(host, CloneItem(), None, LOCKING)
+    cluster.tool("crm_simulate", "--xml-file", cluster.cib, "--quorum", "true", "--simulate", "--node-down", "node3",
+                 "--save-output", cluster.cib)  # fmt: skip
+    cluster.fail = ("lvmlockd_start_0@node3=5",)
+    cluster.tool("crm_simulate", "--xml-file", cluster.cib, "--quorum", "true", "--simulate", "--node-up", "node3",
+                 "--op-fail", cluster.fail[0], "--save-output", cluster.cib)  # fmt: skip
+    host.shared.memo.drop()
+    seen = CloneItem().observe(host, LOCKING)
+    assert seen is not None
+    assert seen.condition.startswith("start of lvmlockd failed on node3: not installed")
+    assert replace(seen, condition="complete") == LOCKING

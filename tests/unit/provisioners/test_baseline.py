@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from halab.provisioners import firewall
-from halab.provisioners.baseline import CHANGED, HostEntry, HostItem, HostSpec, hosts_block, parse_hosts, render_chrony
+from halab.provisioners.baseline import (
+    CHANGED,
+    DISABLED,
+    STOPPED,
+    HostEntry,
+    HostItem,
+    HostSpec,
+    hosts_block,
+    parse_hosts,
+    render_chrony,
+)
 from halab.provisioners.host import Host
 from halab.provisioners.managed_block import Block, WriteFiles
 from halab.provisioners.platform import DEBIAN_13, EL_9, Platform
@@ -96,11 +106,18 @@ def test_el_uses_a_zone_of_our_own() -> None:
 
 # --- what is seen ---
 
+
+def unit(active: str, file: str) -> str:
+    """What systemctl shows of one unit."""
+    return f"LoadState=loaded\nActiveState={active}\n\n{file}\n"
+
+
 FULL = {
     "/etc/hostname": "node1\n",
     "uname -n": "node1\n",
     "hosts": "127.0.0.1 localhost\n" + hosts_block(NODE).text,
     "chrony": render_chrony(NODE.time_source, None),
+    "unit": unit("active", "enabled"),
     "key": f"{KEY} root@node1\n",
     "nft file": firewall.render_nftables(firewall.Rules(frozenset(PORTS), frozenset(NODE.firewall_sources))),
     "enabled": "enabled\n",
@@ -122,6 +139,9 @@ FULL = {
         ({"chrony": "pool 2.debian.pool.ntp.org iburst\n"}, replace(DONE, time_source=CHANGED)),
         ({"chrony": render_chrony("10.0.0.1", None)}, replace(DONE, time_source="10.0.0.1")),
         ({"chrony": render_chrony(None, "10.0.0.0/8")}, replace(DONE, time_source=None, time_clients="10.0.0.0/8")),
+        ({"unit": unit("inactive", "enabled")}, replace(DONE, time_source=STOPPED)),
+        ({"unit": unit("active", "disabled")}, replace(DONE, time_source=DISABLED)),
+        ({"unit": unit("activating", "enabled")}, DONE),
         ({"key": None}, NODE),
         ({"live": ""}, replace(DONE, firewall="incomplete")),
         ({"enabled": "disabled\n"}, replace(DONE, firewall="incomplete")),

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -6,7 +7,8 @@ import pytest
 
 from halab.provisioners import firewall
 from halab.provisioners.errors import UnexpectedOutput
-from halab.provisioners.firewall import INCOMPLETE, NFT_FILE, NFT_INCLUDE, NODE_PORTS, TARGET_PORTS, Rules
+from halab.provisioners.firewall import INCOMPLETE, NFT_FILE, NFT_INCLUDE, Rules
+from halab.provisioners.limits import NODE_PORTS, TARGET_PORTS
 from halab.provisioners.managed_block import Block
 from halab.provisioners.platform import DEBIAN_13, EL_9
 
@@ -45,23 +47,48 @@ def test_opened_ports(rules: Rules, lines: list[str]) -> None:
     assert "policy drop" in text
 
 
+def match(left: str, right: object, op: str = "==") -> dict[str, object]:
+    protocol, _, field = left.partition(" ")
+    where = {"payload": {"protocol": protocol, "field": field}} if field else {"meta": {"key": protocol}}
+    return {"match": {"op": op, "left": where, "right": right}}
+
+
+def listing(*rules: list[object], without: int = 0) -> str:
+    """What nft lists when the last `without` rules of LISTING are gone and others are there."""
+    entries = json.loads(LISTING)["nftables"]
+    entries = entries[: len(entries) - without]
+    return json.dumps({"nftables": [*entries, *({"rule": {"expr": rule}} for rule in rules)]})
+
+
+ACCEPT = {"accept": None}
+
+
+def test_single_values_are_listed_without_set_and_prefix() -> None:
+    one = [match("ip saddr", "10.0.0.1"), match("tcp dport", 22), ACCEPT]
+    assert firewall.parse_nftables(listing(one, without=2)) == Rules(frozenset({"tcp/22"}), frozenset({"10.0.0.1/32"}))
+
+
 @pytest.mark.parametrize(
-    ("expression", "rules"),
+    ("rules", "without"),
     [
-        # One port and one network are printed without a set, one address without a prefix.
-        (
-            '[{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "10.0.0.1"}},'
-            ' {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 22}},'
-            ' {"accept": null}]',
-            Rules(frozenset({"tcp/22"}), frozenset({"10.0.0.1/32"})),
-        ),
-        ('[{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "lo"}}, {"accept": null}]', None),
+        ([[ACCEPT]], 0),  # everything is let in
+        ([[match("tcp dport", 22), ACCEPT]], 0),  # from everywhere
+        ([[match("iifname", "eth0"), ACCEPT]], 0),
+        ([[match("ip saddr", "10.0.0.1"), ACCEPT]], 0),
+        ([[match("tcp dport", 22, "!="), ACCEPT]], 0),
+        ([[{"counter": None}, ACCEPT]], 0),
+        ([[{"drop": None}]], 0),
+        ([], 3),  # replies are not let in any more
     ],
 )
-def test_parse_nftables_single_values(expression: str, rules: Rules | None) -> None:
-    chain = '{"chain": {"name": "input", "hook": "input", "policy": "drop"}}'
-    listing = f'{{"nftables": [{chain}, {{"rule": {{"expr": {expression}}}}}]}}'
-    assert firewall.parse_nftables(listing) == (rules or Rules(frozenset(), frozenset()))
+def test_rules_that_are_not_ours_show(rules: list[list[object]], without: int) -> None:
+    assert firewall.parse_nftables(listing(*rules, without=without)) is None
+
+
+def test_a_port_more_is_a_port_more() -> None:
+    """In our own rule; the plan then names it."""
+    more = firewall.parse_nftables(LISTING.replace("[22, 80, 2224, 21064]", "[22, 80, 2224, 21064, 8080]"))
+    assert more == Rules(RULES.ports | {"tcp/8080"}, RULES.sources)
 
 
 def test_a_table_with_another_policy_is_not_ours() -> None:

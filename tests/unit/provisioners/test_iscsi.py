@@ -23,7 +23,7 @@ WANTED = Session(
     chap_password=Secret(PASSWORD),
 )
 HAVE = replace(WANTED, device=DEVICE)
-COMPLETE = parse_look((DATA / "complete.txt").read_text())
+COMPLETE = parse_look((DATA / "complete.txt").read_text())  # its digest is that of PASSWORD
 LOGGED_OUT = parse_look((DATA / "logged out.txt").read_text())
 NO_RECORD = parse_look((DATA / "record gone.txt").read_text())
 ITEM = SessionItem()
@@ -113,11 +113,19 @@ def test_the_wanted_disk_is_waited_for(device: str | None, output: str, ready: b
     assert wait.ready(Result(Command(("x",)), 0, output, "")) is ready
 
 
-def test_observe_compares_the_password_on_the_guest(guest_host: Callable[..., Any]) -> None:
+def test_the_password_is_compared_by_its_digest(guest_host: Callable[..., Any], tmp_path: Path) -> None:
     host, guest = guest_host((DATA / "complete.txt").read_text())
     assert ITEM.observe(host, WANTED) == HAVE
-    assert guest.asked[0].stdin.reveal() == PASSWORD + "\n"
-    assert PASSWORD not in repr(guest.asked)
+    (command,) = guest.asked
+    assert command.stdin is None
+    assert PASSWORD not in repr(command)
+    record = tmp_path / WANTED.target_iqn / f"{WANTED.portal},{WANTED.port},1" / "default"
+    record.parent.mkdir(parents=True)
+    record.write_text(f"node.startup = automatic\nnode.session.auth.password = {PASSWORD}\n")
+    words = [str(tmp_path) if word == DEBIAN_13.iscsi_node_db else word for word in command.argv]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert parse_look(said)["password"] == Secret(PASSWORD).digest()
+    assert PASSWORD not in said
 
 
 def test_chap_needs_both() -> None:

@@ -1,3 +1,5 @@
+import json
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 from halab.provisioners.command import Secret
 from halab.provisioners.errors import UnexpectedOutput
 from halab.provisioners.lio import Acl, AclItem, Target, TargetItem, acl_seen, chap_problems, generated_iqn, target_seen
-from halab.provisioners.lio_view import lun_device, parse_view, unit_serial
+from halab.provisioners.lio_view import look, lun_device, parse_view, unit_serial
 from halab.provisioners.platform import DEBIAN_13, EL_9
 from halab.provisioners.steps import Run, Step
 
@@ -24,6 +26,13 @@ ACL = Acl(
     chap_user="node1",
     chap_password=Secret(PASSWORD),
 )
+
+
+SHA, OTHER_SHA = ACL.chap_password.digest(), Secret("another").digest()
+# What the look at LIO says of the passwords of two initiators.
+DIGESTS = f"{ACL.initiator_iqn} {SHA} saved\niqn.2026-01.test.summit:node2 {OTHER_SHA} \n"
+WRITABLE = ("write_protect\x000", "write_protect\x001")
+NO_CHAP = f"{TPG}/acls/{ACL.initiator_iqn}/attrib/authentication\x000\n"
 
 
 def captured(name: str) -> str:
@@ -91,19 +100,22 @@ def test_opened_by_hand_shows_as_demo_mode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "password_rc", "expected"),
+    ("text", "passwords", "expected"),
     [
-        (captured("complete"), 0, ACL),
-        (captured("complete"), 1, replace(ACL, chap_password=Secret(""))),
-        (captured("complete"), 2, replace(ACL, condition="not saved")),
-        (captured("unmapped"), 0, replace(ACL, condition="LUN 0 is not mapped")),
-        (changed("auth/userid\0node1", "auth/userid\0eve"), 0, replace(ACL, chap_user="eve")),
-        (changed("write_protect\x000", "write_protect\x001"), 0, replace(ACL, condition="LUN 0 is write-protected")),
-        (changed('"node_wwn": "iqn.2026', '"node_wwn": "iqn.2025'), 0, replace(ACL, condition="not saved")),
+        (captured("complete"), DIGESTS, ACL),
+        (captured("complete"), DIGESTS.replace(SHA, OTHER_SHA), replace(ACL, chap_password=Secret(""))),
+        (captured("complete"), "", replace(ACL, chap_password=Secret(""), condition="not saved")),
+        (captured("complete"), DIGESTS.replace(" saved", ""), replace(ACL, condition="not saved")),
+        (captured("unmapped"), DIGESTS, replace(ACL, condition="LUN 0 is not mapped")),
+        (changed("auth/userid\0node1", "auth/userid\0eve"), DIGESTS, replace(ACL, chap_user="eve")),
+        (changed(*WRITABLE), DIGESTS, replace(ACL, condition="LUN 0 is write-protected")),
+        (changed('"node_wwn": "iqn.2026', '"node_wwn": "iqn.2025'), DIGESTS, replace(ACL, condition="not saved")),
+        (captured("complete") + NO_CHAP, DIGESTS, replace(ACL, condition="CHAP is off for this initiator")),
+        (captured("complete") + NO_CHAP.replace("\x000", "\x00-1"), DIGESTS, ACL),
     ],
 )
-def test_acl_seen(text: str, password_rc: int, expected: Acl) -> None:
-    assert acl_seen(parse_view(text), ACL, password_rc) == expected
+def test_acl_seen(text: str, passwords: str, expected: Acl) -> None:
+    assert acl_seen(parse_view(f"{text}\x1e{passwords}"), ACL) == expected
 
 
 def test_acl_is_absent_without_a_further_question(guest_host: Callable[..., Any]) -> None:
@@ -112,11 +124,28 @@ def test_acl_is_absent_without_a_further_question(guest_host: Callable[..., Any]
     assert len(guest.asked) == 1
 
 
-def test_acl_asks_with_the_password_on_stdin_only(guest_host: Callable[..., Any]) -> None:
-    host, guest = guest_host(captured("complete"), (1, ""))
-    assert AclItem().observe(host, ACL) == replace(ACL, chap_password=Secret(""))
-    assert PASSWORD not in repr(guest.asked)
-    assert guest.asked[1].stdin.reveal() == PASSWORD + "\n"
+def test_all_acls_are_seen_with_one_question_that_holds_no_password(guest_host: Callable[..., Any]) -> None:
+    host, guest = guest_host(f"{captured('complete')}\x1e{DIGESTS}")
+    other = replace(ACL, initiator_iqn="iqn.2026-01.test.summit:node2", chap_user="node2")
+    assert AclItem().observe(host, ACL) == ACL
+    assert AclItem().observe(host, other) == replace(other, chap_password=Secret(""), condition="not saved")
+    assert len(guest.asked) == 1
+    assert guest.asked[0].stdin is None
+
+
+def test_the_guest_makes_digests_of_the_passwords_in_configfs(tmp_path: Path) -> None:
+    """The script itself, on a folder that looks like configfs."""
+    acl = tmp_path / "config" / TPG / "acls" / ACL.initiator_iqn
+    for folder in (acl / "auth", acl.parents[1] / "np", acl.parents[1] / "lun"):
+        folder.mkdir(parents=True)
+    (acl / "auth/password").write_text(PASSWORD + "\n")
+    saved = tmp_path / "saved.json"
+    saved.write_text(json.dumps({"chap_password": PASSWORD}, indent=2))
+    text = look(DEBIAN_13, IQN).argv[2].replace("/sys/kernel/config/target", str(tmp_path / "config"))
+    words = ["sh", "-euc", text, "halab", "no-such-unit", str(saved), IQN]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert parse_view(said).passwords == {ACL.initiator_iqn: (SHA, True)}
+    assert PASSWORD not in said
 
 
 def test_target_steps() -> None:

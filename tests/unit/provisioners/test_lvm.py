@@ -20,6 +20,7 @@ VG_HAVE = replace(VG, uuid="ueFqAn-CZ13-qrrd-Cdgq-r7xt-8uHL-XFL3hn")
 LV = lvm.LogicalVolume(cluster="summit", vg="vg_summit", name="lv_web", size="90%FREE")
 LV_HAVE = replace(LV, path="/dev/vg_summit/lv_web", uuid="LqBl2h-wnUs-hNC7-XEnR-crQp-UWAj-omhr8j")
 USE = lvm.LvmDevice(machine="m", vg="vg_summit", device=DEVICE)
+USED = replace(USE, uuid="ueFqAn-CZ13")
 NODE = lvm.LvmHost(machine="m")
 
 
@@ -47,10 +48,20 @@ def test_observe(item: Item[Any], output: str, wanted: Any, expected: Any, guest
     assert guest.answers == []
 
 
-@pytest.mark.parametrize(("rc", "expected"), [(0, USE), (1, None)])
-def test_observe_use(rc: int, expected: lvm.LvmDevice | None, guest_host: Callable[..., Any]) -> None:
-    host, _ = guest_host((rc, ""))
-    assert lvm.LvmDeviceItem().observe(host, USE) == expected
+@pytest.mark.parametrize(
+    ("rc", "wanted", "expected"),
+    [
+        (0, USE, USED),
+        (1, USED, None),
+        (2, USE, None),
+        (2, USED, USED),  # the initiator is logged out: that is its session's difference, not one of LVM
+    ],
+)
+def test_observe_use(
+    rc: int, wanted: lvm.LvmDevice, expected: lvm.LvmDevice | None, guest_host: Callable[..., Any]
+) -> None:
+    host, _ = guest_host((rc, "ueFqAn-CZ13\n"))
+    assert lvm.LvmDeviceItem().observe(host, wanted) == expected
 
 
 def test_a_volume_group_that_is_not_shared_is_in_the_way(guest_host: Callable[..., Any]) -> None:

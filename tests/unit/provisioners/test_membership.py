@@ -120,12 +120,13 @@ def units(pacemaker: str, corosync: str) -> str:
 
 
 UP = units("active enabled", "active enabled")
+DOWN = units("inactive disabled", "inactive disabled")
 
 
 @pytest.mark.parametrize(
     ("text", "state", "seen"),
     [
-        (None, UP, None),
+        (None, DOWN, None),
         ((DATA / "debian-package.conf").read_text(), UP, None),
         (conf(3), UP, NODE),
         (conf(4), UP, replace(NODE, corosync_conf=conf(4))),
@@ -144,6 +145,25 @@ def test_observe(
 ) -> None:
     host, _ = guest_host(told(text, state, "COROSYNCKEY", "PACEMAKERKEY"))
     assert ITEM.observe(host, NODE) == seen
+
+
+SPOILT = conf(3) + "nonsense\n"
+
+
+@pytest.mark.parametrize(("text", "shown"), [(None, ""), (SPOILT, SPOILT)])
+def test_a_corosync_conf_that_was_removed_or_spoilt_is_written_again_under_the_running_node(
+    guest_host: Callable[..., Any], told: Callable[..., str], text: str | None, shown: str
+) -> None:
+    host, _ = guest_host(told(text, UP, "COROSYNCKEY", "PACEMAKERKEY"))
+    seen = ITEM.observe(host, NODE)
+    assert seen == replace(NODE, corosync_conf=shown)
+    reload, _ = done(seen, NODE)
+    words, *args = shell(reload)
+    assert "corosync-cfgtool -R" in words
+    assert "stop" not in words
+    assert args == [conf(3)]
+    host, _ = guest_host(told(text, DOWN, "COROSYNCKEY", "PACEMAKERKEY"))
+    assert ITEM.observe(host, NODE) is None  # as a killed run leaves it
 
 
 def test_a_lost_key_shows(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
