@@ -3,13 +3,15 @@
 # Sourced by tools/prepare, which defines as_root and sets manager.
 manager=${manager:-} # apt, dnf, none (present already, says the user), or empty: neither is there
 
-# libvirt's parts, QEMU, the image builder, what libvirt-python is compiled with, and what the sandbox uses.
+# libvirt's parts, QEMU, the image builder, what libvirt-python is compiled with, what the sandbox uses, and what the
+# tests make an installer of.
 readonly APT_PACKAGES=(
     libvirt-daemon-system libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients dnsmasq-base
     qemu-system-x86 qemu-utils
     mmdebstrap debian-archive-keyring e2fsprogs cpio zstd gpgv ca-certificates curl
     libvirt-dev pkg-config gcc libc6-dev
     nftables iptables iproute2 openssh-client util-linux mount procps
+    busybox-static
 )
 # Parts that newer releases split off: wanted where the release has them.
 readonly APT_SPLIT_PACKAGES=(

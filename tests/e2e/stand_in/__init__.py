@@ -14,6 +14,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from halab.images.initramfs import newc
 
 HERE = Path(__file__).parent
@@ -115,7 +117,8 @@ def small_root(directory: Path) -> Path:
 
 def _installer() -> bytes:
     busybox = shutil.which("busybox")
-    assert busybox, "install busybox-static: make prepare"
+    if busybox is None or b"ld-linux" in Path(busybox).read_bytes():
+        pytest.skip("the stand-in for an installer is made of a static busybox, which is not here (busybox-static)")
     files = {"init": HERE / "init", "udhcpc-script": HERE / "udhcpc-script", "bin/busybox": Path(busybox)}
     return newc((name, 0o100755, path.read_bytes(), (0, 0)) for name, path in files.items())
 

@@ -113,3 +113,32 @@ def test_the_default_place_can_be_moved(tmp_path: Path, monkeypatch: pytest.Monk
     assert default_cache_dir(tmp_path) == tmp_path / ".cache" / "images"
     monkeypatch.setenv("HALAB_CACHE", "/big")
     assert default_cache_dir(tmp_path) == Path("/big/images")
+
+
+def test_who_waits_can_give_up(tmp_path: Path) -> None:
+    recipe, started, release = DebianRecipe(), threading.Event(), threading.Event()
+
+    def slow(recipe: DebianRecipe, _directory: Path) -> ImageInfo:
+        started.set()
+        assert release.wait(10)
+        return info_of(recipe)
+
+    def pause() -> None:
+        raise HalabError("interrupted")
+
+    first = threading.Thread(target=lambda: ImageCache(tmp_path).ensure(recipe, slow))
+    first.start()
+    assert started.wait(10)
+    with pytest.raises(HalabError, match="interrupted"):
+        ImageCache(tmp_path).ensure(recipe, counting([]), pause)
+    release.set()
+    first.join(10)
+    ImageCache(tmp_path).ensure(recipe, counting([]), pause)
+
+
+def test_an_image_can_be_removed(tmp_path: Path) -> None:
+    cache, recipe = ImageCache(tmp_path), DebianRecipe()
+    cache.ensure(recipe, counting([]))
+    cache.remove(recipe.hash)
+    cache.remove(recipe.hash)
+    assert cache.find(recipe) is None

@@ -1,0 +1,123 @@
+"""What the tests of installed images share: a lab of one image, what it must leave behind, what it told."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from .lab import hypervisor
+from .stand_in import StandInTree
+from .terraform_lab import TerraformLab, unwrapped
+
+LAB = "installer-e2e"
+POOL = Path("/var/lib/libvirt/halab-installer-e2e")
+INSTALLER = f"{LAB}-installer"
+NODE = {"name": "node1", "mac": "52:54:00:aa:01:01", "address": "10.178.0.11"}
+HOSTS = [{"name": "installer", "mac": "52:54:00:aa:01:09", "address": "10.178.0.9"}, NODE]
+
+
+def wants(terraform: TerraformLab, tree: StandInTree, cache: Path, **more: Any) -> None:
+    """Describe one installed image, and no machine."""
+    for kind in ("halab_image", "halab_volume", "halab_machine", "halab_host"):
+        terraform.resources.pop(kind, None)
+    terraform.resources["halab_installed_image"] = {
+        "el9": {
+            "name": INSTALLER,
+            "pool": "${halab_pool.lab.name}",
+            "network": "${halab_network.lab.name}",
+            "mac": HOSTS[0]["mac"],
+            "cache": str(cache),
+            "suite": "el9",
+            "tree": str(tree.directory),
+            "memory_mib": 512,
+            "vcpus": 1,
+            "deadline_minutes": 5,
+            **more,
+        }
+    }
+
+
+def nothing_left(cache: Path) -> None:
+    with hypervisor() as connection:
+        assert connection.listAllDomains() == []
+        pool = connection.storagePoolLookupByName(LAB)
+        pool.refresh()
+        assert [name for name in pool.listVolumes() if name.startswith(INSTALLER)] == []
+    assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []
+
+
+def failure(terraform: TerraformLab, cache: Path) -> str:
+    """What terraform says of an apply that must fail and leave nothing."""
+    done = terraform.apply()
+    assert done.returncode == 1
+    nothing_left(cache)
+    return unwrapped(done.stdout)
+
+
+def stages(terraform: TerraformLab) -> list[str]:
+    return [str(line["detail"]) for line in terraform.progress() if line["resource"] == "halab_installed_image"]
+
+
+def await_stage(terraform: TerraformLab, stage: str, process: Any) -> None:
+    end = time.monotonic() + 120
+    while stage not in stages(terraform):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, f"no {stage!r}, but {stages(terraform)}"
+        time.sleep(0.2)
+
+
+def provider_pid(parent: int) -> int:
+    """The provider that a process of terraform has started."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            its_parent = int((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if its_parent == parent and b"halab.provider" in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    assert len(found) == 1
+    return found[0]
+
+
+def machine() -> dict[str, dict[str, dict[str, Any]]]:
+    """node1 on the installed image, and its host item."""
+    return {
+        "halab_image": {
+            "base": {"name": "base", "pool": "${halab_pool.lab.name}", "source": "${halab_installed_image.el9.source}"}
+        },
+        "halab_volume": {
+            "node1": {
+                "name": "node1.qcow2",
+                "pool": "${halab_pool.lab.name}",
+                "size_bytes": "${halab_image.base.virtual_size_bytes}",
+                "backing": "${halab_image.base.disk}",
+            }
+        },
+        "halab_machine": {
+            "node1": {
+                "name": f"{LAB}-node1",
+                "hostname": "node1",
+                "domain": "e2e.test",
+                "memory_mib": 1024,
+                "kernel": "${halab_image.base.kernel}",
+                "initrd": "${halab_image.base.initrd}",
+                "cmdline": "${halab_image.base.cmdline}",
+                "cmdline_emulated": "${halab_image.base.cmdline_emulated}",
+                "disks": ["${halab_volume.node1.path}"],
+                "network": "${halab_network.lab.name}",
+                "mac": NODE["mac"],
+                "address": NODE["address"],
+                "authorized_key": "${halab_ssh_key.lab.public_key}",
+            }
+        },
+        "halab_host": {
+            "node1": {
+                "machine": "${halab_machine.node1.id}",
+                "hostname": "node1",
+                "domain": "e2e.test",
+                "hosts": [{"address": NODE["address"], "name": "node1"}],
+            }
+        },
+    }
