@@ -117,7 +117,7 @@ def small_root(directory: Path) -> Path:
 
 def _installer() -> bytes:
     busybox = shutil.which("busybox")
-    if busybox is None or b"ld-linux" in Path(busybox).read_bytes():
+    if busybox is None or b"/ld-linux" in Path(busybox).read_bytes()[:4096]:  # its interpreter
         pytest.skip("the stand-in for an installer is made of a static busybox, which is not here (busybox-static)")
     files = {"init": HERE / "init", "udhcpc-script": HERE / "udhcpc-script", "bin/busybox": Path(busybox)}
     return newc((name, 0o100755, path.read_bytes(), (0, 0)) for name, path in files.items())
