@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from halab.provisioners.command import Secret
 from halab.provisioners.errors import ConfigError
@@ -113,8 +114,11 @@ class Installation:
         return " ".join((*self.arguments, *self._repository(served_at)))
 
     def _repository(self, served_at: str) -> tuple[str, ...]:
-        if self.installer != "anaconda":
-            return ()  # its address stands in the answer file
+        if self.installer == "debian-installer":
+            # An address that is known beforehand stands in the answer file.
+            address = urlsplit(served_at)
+            where = (f"mirror/http/hostname={address.netloc}", f"mirror/http/directory={address.path or '/'}")
+            return where if self.tree.medium == "directory" else ()
         if self.tree.medium == "iso":
             return ("inst.repo=cdrom",)
         return (f"inst.repo={self.tree.location if self.tree.medium == 'url' else served_at}",)

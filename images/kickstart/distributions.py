@@ -128,7 +128,9 @@ def _parse(given: tuple[str, ...]) -> dict[str, str]:
 def _check_packages(tree: Tree) -> None:
     """Without a subscription all of BaseOS and AppStream must come from the tree or from beside it."""
     with open_tree(tree.location) as access:
-        there = [name for name, path in tree.variants.items() if access.has(f"{path}/repodata/repomd.xml")]
+        # The installer sees a directory as the root of a server: what stands beside it is out of its reach.
+        reachable = {n: path for n, path in tree.variants.items() if tree.medium == "url" or not path.startswith("..")}
+        there = [name for name, path in reachable.items() if access.has(f"{path}/repodata/repomd.xml")]
     missing = [name for name in ("BaseOS", "AppStream") if name not in there and _sibling(tree, name) is None]
     if missing:
         raise ConfigError(

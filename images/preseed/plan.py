@@ -62,12 +62,6 @@ def installation(request: Request) -> Installation:
     _refuse_what_is_for_el(request)
     recipe = DebianRecipe(request.suite, request.extra_packages, roles=roles_of(request.role), profile=request.profile)
     tree = read_debian_tree(request.tree, request.suite)
-    if tree.medium == "directory":
-        raise ConfigError(
-            "Debian's installer cannot install from a directory of this host",
-            "Serve it over http and give its address, or give an ISO file.",
-            "image.tree",
-        )
     disk_gib = request.profile.disk.installed_size_gib(request.disk_gib)
     answer = render(recipe, tree, disk_gib * 1024).encode()
     return Installation(
@@ -80,7 +74,7 @@ def installation(request: Request) -> Installation:
         archive_files=(
             ArchiveFile("preseed.cfg", answer),
             ArchiveFile(OVERLAY, recipe.overlay),
-            ArchiveFile(LATE_SCRIPT, late_script(recipe), 0o755),
+            ArchiveFile(LATE_SCRIPT, late_script(), 0o755),
         ),
         arguments=_ARGUMENTS,
         disk_size_bytes=disk_gib * 1024**3,

@@ -12,7 +12,7 @@ from ..tree import Tree
 
 OVERLAY = "halab.tar"  # the profile's files and the scripts, beside the preseed file in the initrd's root
 LATE_SCRIPT = "halab-late"
-ROOT_DEVICE = "/dev/vda1"
+ROOT_DEVICE = "/dev/vda1"  # of the installed system, in the layout below
 
 
 def render(recipe: DebianRecipe, tree: Tree, size_mib: int) -> str:
@@ -20,13 +20,11 @@ def render(recipe: DebianRecipe, tree: Tree, size_mib: int) -> str:
     return "\n".join(["# Made by halab from its host profile.", *_answers(recipe, tree, size_mib)]) + "\n"
 
 
-def late_script(recipe: DebianRecipe) -> bytes:
+def late_script() -> bytes:
     """What runs in the installer when the system is installed, before it powers off."""
     values = {
         "SCRATCH": SCRATCH_DIR,
         "OVERLAY": f"/{OVERLAY}",
-        "LABEL": recipe.profile.disk.label,
-        "ROOT": ROOT_DEVICE,
         "EXPORT": f"/dev/disk/by-id/virtio-{EXPORT_SERIAL}",
         "EXPORT_MEMBERS": " ".join(EXPORT_MEMBERS),
     }
@@ -100,14 +98,15 @@ def _section(heading: str, *answers: tuple[str, str, str]) -> Iterator[str]:
 
 
 def _mirror(tree: Tree, suite: str) -> Iterator[tuple[str, str, str]]:
-    if tree.medium != "url":
+    if tree.medium == "iso":
         yield "apt-setup/use_mirror", "boolean", "false"
         return
-    address = urlsplit(tree.location)
+    address = urlsplit(tree.location if tree.medium == "url" else "http:")
     yield "mirror/country", "string", "manual"
     yield "mirror/protocol", "string", address.scheme
-    yield f"mirror/{address.scheme}/hostname", "string", address.netloc
-    yield f"mirror/{address.scheme}/directory", "string", address.path or "/"
+    if tree.medium == "url":  # otherwise both are on the installer's command line
+        yield f"mirror/{address.scheme}/hostname", "string", address.netloc
+        yield f"mirror/{address.scheme}/directory", "string", address.path or "/"
     yield f"mirror/{address.scheme}/proxy", "string", ""
     yield "mirror/suite", "string", suite
     # What a lab's mirror has besides the suite itself is not known.
