@@ -167,13 +167,14 @@ class Cluster(HalabResource):
         members: Sequence[ClusterMembers],
         token_ms: float | None = None,
         hypervisor: str | None = None,
+        options: Mapping[str, str] | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
         super().__init__(
             scope,
             id,
-            {"name": name, "token_ms": token_ms, "hypervisor": hypervisor, "members": members},
+            {"name": name, "token_ms": token_ms, "hypervisor": hypervisor, "members": members, "options": options},
             depends_on,
             lifecycle,
         )

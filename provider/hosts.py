@@ -57,9 +57,14 @@ class Hosts:
         _must_run(view)
         return self._host(view, stop, report, None)
 
-    def cluster(self, name: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None) -> Host:
-        """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers."""
-        members = sorted(self._inventory.members(name), key=lambda view: view.name)
+    def cluster(
+        self, name: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None, besides: str = ""
+    ) -> Host:
+        """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers.
+
+        `besides`: the UUID of a machine that is not to be asked.
+        """
+        members = [view for view in self._inventory.members(name) if view.uuid != besides]
         if not members:
             raise Gone(f"cluster {name} has no machine any more")
         running = [view for view in members if view.presence.name == "RUNNING"]

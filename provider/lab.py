@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from halab.provider.hosts import Hosts
     from halab.provider.hypervisor.connection import Connection
     from halab.provider.hypervisor.inventory import Inventory
+    from halab.provider.rolling import Rolling
 
 ADDRESS = "terraform.local/halab/halab"
 SSH_KEY_NAME = "id_ed25519"
@@ -66,6 +69,7 @@ class HalabProvider(Provider):
         self.hypervisor = cfg["hypervisor"] or "auto"
         self.time_scale = float(cfg["time_scale"] or 1.0)
         close_directory(self.directory)
+        self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
         self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
 
     @property
@@ -107,6 +111,19 @@ class HalabProvider(Provider):
         from halab.provider.hypervisor.inventory import Inventory
 
         return Inventory(self.connection, self.lab)
+
+    @cached_property
+    def _rolling(self) -> Rolling:
+        from halab.provider.rolling import Rolling
+
+        return Rolling(lambda: self.hosts, lambda: self.inventory)
+
+    def out_of_service(
+        self, machine: str, stop: threading.Event, report: Callable[[str], None]
+    ) -> AbstractContextManager[None]:
+        """While the block runs, this machine (its UUID) may be off; see rolling.py."""
+        with self._guard:
+            return self._rolling.out_of_service(machine, stop, report)
 
 
 def _known(cfg: State, name: str) -> Any:

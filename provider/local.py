@@ -1,23 +1,17 @@
-"""Resources that touch no machine: secrets, the lab's SSH key and configuration, the definition of a cluster."""
+"""Resources that touch no machine: secrets, the lab's SSH key and configuration."""
 
 from __future__ import annotations
 
-import base64
-import dataclasses
 import secrets
 import string
 from pathlib import Path
 from typing import Any
 
-from halab.provider import specs
 from halab.provider.files import private_directory, read_or_none, write_private
-from halab.provider.protocol import BOOL, NUM, STR, Attr, Block, Ctx, Failure, Resource, State, has_unknown
-from halab.provisioners.corosync import Member, render_corosync_conf
+from halab.provider.protocol import BOOL, NUM, STR, Attr, Block, Ctx, Failure, Resource, State
 
 # Letters and digits only: such a password needs no quoting in any file or tool that it passes through.
 _ALPHABET = string.ascii_letters + string.digits
-# An emulated node under load answers late: with Corosync's own 3 s it is fenced for being slow.
-_EMULATED_TOKEN_MS = 10_000
 
 
 class SecretResource(Resource):
@@ -49,6 +43,23 @@ class SecretResource(Resource):
 
     def delete(self, ctx: Ctx, state: State) -> None:
         del ctx, state
+
+    def import_(self, ctx: Ctx, id: str) -> State:
+        """By name; the value comes from a file, since Terraform shows ids and so does the list of processes."""
+        del ctx
+        path = imported_secret(Path(self.provider.directory), id)
+        if (text := read_or_none(path)) is None:
+            raise Failure("Nothing to import", f"Write the value of {id} into {path} (mode 0600), and remove it after.")
+        path.chmod(0o600)
+        value = text.removesuffix("\n")
+        return {"id": id, "name": id, "length": len(value), "value": value}
+
+
+def imported_secret(directory: Path, name: str) -> Path:
+    """Where a secret's value is read from when it is imported."""
+    if "/" in name or name in ("", ".", ".."):
+        raise Failure(f"{name!r} is no name of a secret", "Import halab_secret by its name.")
+    return private_directory(directory / "import") / name
 
 
 class SshKeyResource(Resource):
@@ -162,6 +173,16 @@ class SshConfigResource(Resource):
         intact = all(read_or_none(file) == text for file, text in _ssh_files(Path(state["path"]), state))
         return {**state, "intact": intact}
 
+    def import_(self, ctx: Ctx, id: str) -> State:
+        """By the path of ssh_config, which is its id."""
+        del ctx
+        config, known = Path(id), Path(id).with_name("known_hosts")
+        if config != Path(self.provider.directory) / "ssh_config":
+            raise Failure("Nothing to import", f"The id is {Path(self.provider.directory) / 'ssh_config'}, not {id!r}.")
+        if (text := read_or_none(config)) is None or (pins := read_or_none(known)) is None:
+            raise Failure("Nothing to import", f"There is no {config} with a known_hosts beside it.")
+        return {"id": id, "path": id, "intact": True, **_parse_ssh_files(text, pins)}
+
     def delete(self, ctx: Ctx, state: State) -> None:
         del ctx
         for file, _ in _ssh_files(Path(state["path"]), state):
@@ -181,78 +202,18 @@ def _ssh_files(path: Path, state: State) -> list[tuple[Path, str]]:
     return [(path, "".join(sections) + common), (known, "".join(pins))]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """What a Corosync cluster is: its name, its members, its keys. Touches no machine; its members carry it out."""
-
-    name: str
-    token_ms: int | None
-    hypervisor: str | None
-    members: tuple[Member, ...]
-
-    @property
-    def conf(self) -> str:
-        token_ms = self.token_ms or (_EMULATED_TOKEN_MS if self.hypervisor == "qemu" else None)
-        return render_corosync_conf(self.name, token_ms, self.members)
-
-
-class ClusterResource(Resource):
-    """The definition of a cluster. Its corosync.conf is rendered at plan, so that a change is shown as a diff."""
-
-    type = "halab_cluster"
-    schema = Block(
-        doc=(Cluster.__doc__ or "").strip(),
-        attrs={
-            "id": Attr(STR, computed=True, stable=True, doc="The name."),
-            "name": Attr(STR, required=True, replace=True, doc="Cluster name (corosync, DLM and GFS2 use it)."),
-            "token_ms": Attr(NUM, optional=True, doc="Corosync's token timeout in ms; none: corosync's own."),
-            "hypervisor": Attr(
-                STR,
-                optional=True,
-                doc="What the machines run on. With qemu (emulation) a missing token_ms means 10000.",
-            ),
-            "members": Attr(
-                required=True,
-                nesting="list",
-                doc="The nodes that make up the cluster.",
-                nested={
-                    "name": Attr(STR, required=True, doc="Node name: the short host name."),
-                    "address": Attr(STR, required=True, doc="IPv4 address of its link 0."),
-                    "node_id": Attr(NUM, required=True, doc="Corosync's node id, never reused for another node."),
-                },
-            ),
-            "corosync_conf": Attr(STR, computed=True, doc="The corosync.conf of every member."),
-            "corosync_authkey": Attr(STR, computed=True, stable=True, sensitive=True, doc="256 bytes, base64."),
-            "pacemaker_authkey": Attr(STR, computed=True, stable=True, sensitive=True, doc="256 bytes, base64."),
-        },
-    )
-
-    def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
-        del ctx, prior
-        if planned is not None and not has_unknown({k: cfg[k] for k in ("name", "token_ms", "hypervisor", "members")}):
-            planned["corosync_conf"] = _conf(planned)
-
-    def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
-        del ctx, cfg
-        keys = {key: _random_key() for key in ("corosync_authkey", "pacemaker_authkey")}
-        return {**planned, **keys, "id": planned["name"], "corosync_conf": _conf(planned)}
-
-    def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
-        del ctx, prior, cfg
-        return {**planned, "corosync_conf": _conf(planned)}
-
-    def read(self, ctx: Ctx, state: State) -> State | None:
-        del ctx
-        return state
-
-    def delete(self, ctx: Ctx, state: State) -> None:
-        del ctx, state
+def _parse_ssh_files(config: str, known: str) -> State:
+    """What `_ssh_files` has written, read back."""
+    keys = {names.split(",")[0]: key for names, _, key in (line.partition(" ") for line in known.splitlines())}
+    hosts: list[State] = []
+    path = ""
+    for words in (line.split() for line in config.splitlines()):
+        if words[:1] == ["Host"] and len(words) == 3:
+            hosts.append({"name": words[1], "fqdn": words[2], "address": "", "host_key": keys.get(words[2], "")})
+        elif words[:1] == ["HostName"] and hosts:
+            hosts[-1]["address"] = words[1]
+        elif words[:1] == ["IdentityFile"]:
+            path = " ".join(words[1:]).strip('"')
+    return {"private_key_path": path, "hosts": hosts}
 
 
-def _conf(state: State) -> str:
-    cluster: Cluster = specs.decode(Cluster, state)
-    return cluster.conf
-
-
-def _random_key() -> str:
-    return base64.b64encode(secrets.token_bytes(256)).decode()

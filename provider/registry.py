@@ -23,7 +23,7 @@ RESOURCES = {
     "halab_secret": "halab.provider.local:SecretResource",
     "halab_ssh_key": "halab.provider.local:SshKeyResource",
     "halab_ssh_config": "halab.provider.local:SshConfigResource",
-    "halab_cluster": "halab.provider.local:ClusterResource",
+    "halab_cluster": "halab.provider.cluster_definition:ClusterResource",
 }
 
 # What lives in a guest or in the CIB: one provisioner item each, see provider.guest.

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 from . import units
 from .command import Command, Result, Secret, script
-from .corosync import parse_corosync_conf
+from .cluster_keys import put_key, shown
+from .corosync import parse_corosync_conf, refuse_fixed, same_meaning
 from .errors import Conflict, HalabError, UnexpectedOutput
 from .host import Host
 from .item import Item, attr
 from .limits import cluster_name, dns_label
 from .platform import Platform
-from .steps import Await, PutFile, Run, Step
+from .steps import Await, Run, Step
 from .survey import Says, Text, survey
 
 log = logging.getLogger(__name__)
@@ -102,8 +103,8 @@ class ClusterMember:
     name: str = attr("Node name: the short host name.", replace=True, check=dns_label)
     corosync_conf: str = attr("Text of corosync.conf, the same for all members.")
     # A node with another key can talk to nobody: it leaves and comes back.
-    corosync_authkey: Secret = attr("Corosync's key, in base64; the file holds this text.", replace=True)
-    pacemaker_authkey: Secret = attr("Pacemaker's key, in base64; the file holds this text.", replace=True)
+    corosync_authkey: Secret = attr("Corosync's key: the file's text, `base64:…` if it is binary.", replace=True)
+    pacemaker_authkey: Secret = attr("Pacemaker's key, in the same form.", replace=True)
     enabled: bool = attr("Whether the node joins the cluster when it boots.", default=True)
     running: bool = attr("Whether the node takes part in the cluster now.", default=True)
 
@@ -130,9 +131,14 @@ class MemberItem(Item[ClusterMember]):
         if wanted.name not in {m.name for m in conf.members}:
             yield "name", f"corosync_conf has no node {wanted.name!r}. Add it to the cluster's members."
 
+    def plan(self, prior: ClusterMember | None, wanted: ClusterMember) -> ClusterMember:
+        if prior is not None and prior.running and wanted.running and prior.corosync_conf:
+            refuse_fixed(prior.corosync_conf, wanted.corosync_conf)
+        return wanted
+
     def observe(self, host: Host, wanted: ClusterMember) -> ClusterMember | None:
         conf, state, corosync_key, pacemaker_key = survey(
-            host, Text(CONF), Says(units.show("pacemaker", "corosync")), Text(COROSYNC_KEY), Text(PACEMAKER_KEY)
+            host, Text(CONF), Says(units.show("pacemaker", "corosync")), shown(COROSYNC_KEY), shown(PACEMAKER_KEY)
         )
         states = units.parse_show(state or "")
         ours = bool(corosync_key) and any(unit.running or unit.file == "enabled" for unit in states)
@@ -140,7 +146,8 @@ class MemberItem(Item[ClusterMember]):
             return None
         return replace(
             wanted,
-            corosync_conf=conf or "",
+            # Comments and layout are nobody's business: pcs writes another one.
+            corosync_conf=wanted.corosync_conf if same_meaning(conf or "", wanted.corosync_conf) else conf or "",
             corosync_authkey=Secret(corosync_key or ""),
             pacemaker_authkey=Secret(pacemaker_key or ""),
             enabled=all(unit.file == "enabled" for unit in states),
@@ -154,8 +161,8 @@ class MemberItem(Item[ClusterMember]):
                 yield Leave(LEAVE_S)
             return
         if now is None:
-            yield PutFile(COROSYNC_KEY, wanted.corosync_authkey, 0o400)
-            yield PutFile(PACEMAKER_KEY, wanted.pacemaker_authkey, 0o640, "root:haclient")
+            yield put_key(COROSYNC_KEY, wanted.corosync_authkey, 0o400)
+            yield put_key(PACEMAKER_KEY, wanted.pacemaker_authkey, 0o640, "root:haclient")
             yield Run(_units(wanted, _FORM, wanted.corosync_conf, _SEED))
         else:
             if now.corosync_conf != wanted.corosync_conf:
@@ -166,6 +173,23 @@ class MemberItem(Item[ClusterMember]):
             yield online(wanted.name)
             if now is None:
                 yield Run(script(_AFTER_FIRST_START, f'<cluster_property_set id="{_FIRST_START}"/>'))
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What all members of a cluster share."""
+
+    corosync_conf: str
+    corosync_authkey: Secret
+    pacemaker_authkey: Secret
+
+
+def definition(host: Host, cluster: str) -> Definition:
+    """The cluster as one of its machines has it. Raises Conflict if it is not a member of it."""
+    conf, corosync_key, pacemaker_key = survey(host, Text(CONF), shown(COROSYNC_KEY), shown(PACEMAKER_KEY))
+    if conf is None or not _belongs(host.name, conf, cluster, ours=False):
+        raise Conflict(f"{host.name} is no member of {cluster}", f"It has no {CONF} of that cluster.", "cluster")
+    return Definition(conf, Secret(corosync_key or ""), Secret(pacemaker_key or ""))
 
 
 def _belongs(name: str, conf: str | None, cluster: str, ours: bool) -> bool:

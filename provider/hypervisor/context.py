@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -26,6 +28,11 @@ class HypervisorContext(Protocol):
     """Factor on all deadlines, for slow hypervisors."""
     stop: threading.Event
     """Set when Terraform was interrupted."""
+
+    def out_of_service(
+        self, machine: str, stop: threading.Event, report: Callable[[str], None]
+    ) -> AbstractContextManager[None]:
+        """While the block runs, this machine (its UUID) may be off: one at a time, drained before, back after."""
 
     def progress(self, event: Event, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         """Tell whoever follows the deploy. `machine` is the machine's short name, empty where none is concerned."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from halab.provider.protocol import UNKNOWN, Ctx, State
@@ -24,6 +25,12 @@ from .waiting import Wait
 
 # What a running machine gets only by being switched off and on.
 _POWER_CYCLE = ("memory_mib", "vcpus", "hypervisor_used")
+_RESTARTS = (
+    "Machines are restarted, one after the other",
+    "Memory, processors and hypervisor of a machine change only while it is off. A node of a cluster is drained before "
+    "(its resources move to other nodes; on a single node they stop) and must be back in service before the next "
+    "machine is restarted. What a machine outside of a cluster serves, an iSCSI target say, stands still meanwhile.",
+)
 
 
 class MachineResource(LibvirtResource):
@@ -38,9 +45,13 @@ class MachineResource(LibvirtResource):
         self._choice = HypervisorChoice(provider)
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
-        del ctx, cfg
-        if planned is not None and prior is not None and planned["hypervisor"] != prior["hypervisor"]:
+        del cfg
+        if planned is None or prior is None:
+            return
+        if planned["hypervisor"] != prior["hypervisor"]:
             planned["hypervisor_used"] = UNKNOWN
+        if prior["running"] and planned["running"] and not _stays(prior, planned) and not _is_new(prior, planned):
+            ctx.warn(*_RESTARTS)
 
     def make(self, ctx: Ctx, planned: State) -> State:
         domain = self.connection.domain(planned["name"])
@@ -72,12 +83,19 @@ class MachineResource(LibvirtResource):
         mark = read_mark(domain)
         spec = self._spec(ctx, planned, prior["id"], (mark.host_key if mark else "") or prior["host_key"] or "")
         state = _with_computed(planned, spec)
-        if not planned["running"] or any(state[name] != prior[name] for name in _POWER_CYCLE):
-            self.waiting(planned, "shutting down")
-            boot.shut_down(domain, self._wait(ctx), planned["hostname"])
+        if planned["running"] and domain.isActive() and not _stays(prior, state):
+            with self.provider.out_of_service(prior["id"], ctx.stop, partial(self.waiting, planned)):
+                return self._redefine(ctx, domain, state, spec, off=True)
+        return self._redefine(ctx, domain, state, spec, off=not planned["running"])
+
+    def _redefine(self, ctx: Ctx, domain: Any, state: State, spec: DomainSpec, off: bool) -> State:
+        """Give a machine another definition, switched off before if it is to be; switch it on if it is to run."""
+        if off:
+            self.waiting(state, "shutting down")
+            boot.shut_down(domain, self._wait(ctx), state["hostname"])
         domain = self.connection.libvirt.defineXML(domain_xml(spec))
         write_mark(domain, spec.mark)
-        if not planned["running"] or domain.isActive():
+        if not state["running"] or domain.isActive():
             return state
         ctx.save({**state, "running": False})
         return self._bring_up(ctx, domain, state, spec.mark)
@@ -175,6 +193,16 @@ class MachineResource(LibvirtResource):
 
     def _wait(self, ctx: Ctx) -> Wait:
         return Wait(self.provider.time_scale, ctx.stop)
+
+
+def _stays(prior: State, planned: State) -> bool:
+    """Whether a running machine can get all that is planned without being switched off."""
+    return all(planned[name] == prior[name] for name in _POWER_CYCLE)
+
+
+def _is_new(prior: State, planned: State) -> bool:
+    """Whether a change makes another machine of it."""
+    return any(attr.replace and planned[name] != prior[name] for name, attr in SCHEMA.attrs.items())
 
 
 def _inactive(domain: Any) -> DomainSpec | None:

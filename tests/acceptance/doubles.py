@@ -68,8 +68,8 @@ EMPTY_HYPERVISOR = {"domains": ["theirs"], "networks": ["theirs"], "pools": ["th
 
 
 @cache
-def _synthesized(nodes: int, storage: str) -> str:
-    """cdk.tf.json of the lab with so many nodes, as `python main.py` writes it, for the directory @DIR@."""
+def _synthesized(settings: str) -> str:
+    """cdk.tf.json of the lab with these settings (JSON), as `python main.py` writes it, for the directory @DIR@."""
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     from cdktf import App
 
@@ -83,15 +83,16 @@ def _synthesized(nodes: int, storage: str) -> str:
     with TemporaryDirectory(prefix="halab-synth-") as folder:
         vars(main)["CHECKOUT"] = Path(folder)
         app = App(outdir=f"{folder}/out")
-        made = main.build(app, load({"node_count": nodes, "hypervisor": "qemu", "site": {"storage": storage}}, {}))
+        made = main.build(app, load(json.loads(settings), {}))
         app.synth()
         written = Path(app.outdir, "stacks", made.node.id, "cdk.tf.json")
         return written.read_text().replace(folder, "@DIR@")
 
 
-def stack(nodes: int, folder: Path, storage: str = "gfs2") -> dict[str, Any]:
+def stack(nodes: int, folder: Path, storage: str = "gfs2", **settings: Any) -> dict[str, Any]:
     """The synthesized lab, for `folder`. Without its backend and the provider's version: attaching needs no init."""
-    document: dict[str, Any] = json.loads(_synthesized(nodes, storage).replace("@DIR@", str(folder / "lab")))
+    chosen = {"node_count": nodes, "hypervisor": "qemu", "site": {"storage": storage}, **settings}
+    document: dict[str, Any] = json.loads(_synthesized(json.dumps(chosen)).replace("@DIR@", str(folder / "lab")))
     del document["terraform"]["backend"]
     del document["terraform"]["required_providers"]["halab"]["version"]
     source = Path(next(iter(document["resource"]["halab_image"].values()))["source"])

@@ -1,0 +1,158 @@
+"""halab_cluster: what a Corosync cluster is. It touches no machine; its members carry it out."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import secrets
+from collections.abc import Mapping
+
+from halab.provider import specs
+from halab.provider.protocol import MAP, NUM, STR, Attr, Block, Ctx, Failure, Resource, State, has_unknown
+from halab.provisioners.command import cmd
+from halab.provisioners.corosync import (
+    Member,
+    check_options,
+    options_of,
+    parse_corosync_conf,
+    render_corosync_conf,
+    same_meaning,
+)
+from halab.provisioners.errors import ConnectError, NotSupported
+from halab.provisioners.host import Host
+from halab.provisioners.membership import Definition, definition
+
+# An emulated node under load answers late: with Corosync's own 3 s it is fenced for being slow.
+_EMULATED_TOKEN_MS = 10_000
+_ALIVE = cmd("true")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What a Corosync cluster is: its name, its members, its keys. Touches no machine; its members carry it out."""
+
+    name: str
+    token_ms: int | None
+    hypervisor: str | None
+    members: tuple[Member, ...]
+    options: Mapping[str, str]
+
+    @property
+    def conf(self) -> str:
+        token_ms = self.token_ms or (_EMULATED_TOKEN_MS if self.hypervisor == "qemu" else None)
+        return render_corosync_conf(self.name, token_ms, self.members, self.options)
+
+
+class ClusterResource(Resource):
+    """The definition of a cluster. Its corosync.conf is rendered at plan, so that a change is shown as a diff."""
+
+    type = "halab_cluster"
+    schema = Block(
+        doc=(Cluster.__doc__ or "").strip(),
+        attrs={
+            "id": Attr(STR, computed=True, stable=True, doc="The name."),
+            "name": Attr(STR, required=True, replace=True, doc="Cluster name (corosync, DLM and GFS2 use it)."),
+            "token_ms": Attr(NUM, optional=True, doc="Corosync's token timeout in ms; none: corosync's own."),
+            "hypervisor": Attr(
+                STR,
+                optional=True,
+                doc="What the machines run on. With qemu (emulation) a missing token_ms means 10000.",
+            ),
+            "members": Attr(
+                required=True,
+                nesting="list",
+                doc="The nodes that make up the cluster.",
+                nested={
+                    "name": Attr(STR, required=True, doc="Node name: the short host name."),
+                    "address": Attr(STR, required=True, doc="IPv4 address of its link 0."),
+                    "node_id": Attr(NUM, required=True, doc="Corosync's node id, never reused for another node."),
+                },
+            ),
+            "options": Attr(
+                MAP(STR),
+                optional=True,
+                validators=(check_options,),
+                doc="Further entries of corosync.conf as section.entry, such as totem.consensus; an empty value leaves "
+                "out what would be there otherwise.",
+            ),
+            "corosync_conf": Attr(STR, computed=True, doc="The corosync.conf of every member."),
+            "corosync_authkey": Attr(STR, computed=True, stable=True, sensitive=True, doc="Corosync's key."),
+            "pacemaker_authkey": Attr(STR, computed=True, stable=True, sensitive=True, doc="Pacemaker's key."),
+        },
+    )
+
+    def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
+        del ctx
+        if planned is not None and not has_unknown({name: cfg[name] for name in _GIVEN}):
+            planned["corosync_conf"] = _conf(planned, prior)
+
+    def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
+        del ctx, cfg
+        keys = {key: _random_key() for key in ("corosync_authkey", "pacemaker_authkey")}
+        return {**planned, **keys, "id": planned["name"], "corosync_conf": _conf(planned)}
+
+    def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
+        del ctx, cfg
+        return {**planned, "corosync_conf": _conf(planned, prior)}
+
+    def read(self, ctx: Ctx, state: State) -> State | None:
+        del ctx
+        return state
+
+    def delete(self, ctx: Ctx, state: State) -> None:
+        del ctx, state
+
+    def import_(self, ctx: Ctx, id: str) -> State:
+        """By the cluster's name, from any of its machines."""
+        found = definition(self._any_machine(ctx, id), id)
+        conf = parse_corosync_conf(found.corosync_conf)
+        options = options_of(found.corosync_conf)
+        if options is None:
+            raise NotSupported(
+                f"{self.type} cannot describe the cluster {id}",
+                "Its corosync.conf has several links, or a section more than once. Leave the resource out, and give "
+                "halab_cluster_member the text of the file and the keys.",
+            )
+        given = {"name": id, "token_ms": conf.token_ms, "hypervisor": None, "options": options or None}
+        return {"id": id, **given, "members": specs.encode(conf.members), **_computed(found)}
+
+    def _any_machine(self, ctx: Ctx, name: str) -> Host:
+        """A machine of the cluster that answers, whether the cluster runs on it or not."""
+        members = [view for view in self.provider.inventory.members(name) if view.presence.name == "RUNNING"]
+        mute: ConnectError | None = None
+        for view in members:
+            host: Host = self.provider.hosts.machine(view.uuid, ctx.stop)
+            try:
+                host.attempt(_ALIVE)
+            except ConnectError as error:
+                mute = error
+            else:
+                return host
+        if mute is not None:
+            raise mute
+        raise Failure(
+            "Nothing to import",
+            f"No machine that runs bears the name of the cluster {name!r}. Set `cluster` of its halab_machines.",
+        )
+
+
+_GIVEN = ("name", "token_ms", "hypervisor", "members", "options")
+
+
+def _computed(found: Definition) -> State:
+    return {
+        "corosync_conf": found.corosync_conf,
+        "corosync_authkey": found.corosync_authkey.reveal(),
+        "pacemaker_authkey": found.pacemaker_authkey.reveal(),
+    }
+
+
+def _conf(state: State, prior: State | None = None) -> str:
+    """The text; one that says the same already stays as it is, though another tool may have written it."""
+    cluster: Cluster = specs.decode(Cluster, state)
+    before = (prior or {}).get("corosync_conf") or ""
+    return before if same_meaning(before, cluster.conf) else cluster.conf
+
+
+def _random_key() -> str:
+    return base64.b64encode(secrets.token_bytes(256)).decode()
