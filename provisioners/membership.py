@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from . import units
-from .command import Command, Result, Secret, script
 from .cluster_keys import put_key, shown
+from .command import Command, Result, Secret, script
 from .corosync import parse_corosync_conf, refuse_fixed, same_meaning
 from .errors import Conflict, HalabError, UnexpectedOutput
 from .host import Host
