@@ -85,7 +85,7 @@ def test_a_mute_guest_fails_a_plan_and_no_destroy_of_all_asks_it(start: Callable
     outcome = terraform.run("destroy", "-auto-approve", "-json", "-input=false", "-target=halab_file.f[0]")
     assert {report.severity for report in outcome.reported} == {"warning"}
     outcome = terraform.run("destroy", "-auto-approve", "-json", "-input=false")
-    assert outcome.reported == []
+    assert outcome.reported == ()
     assert terraform.state() == {}
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 
-import pytest
-
 from halab.provisioners.command import cmd
 from halab.provisioners.errors import HalabError
 
@@ -37,7 +35,6 @@ def test_stonith_admin_power_cycles_exactly_that_node(lab: Lab) -> None:
     assert [(e["action"], e["target"], e["status"]) for e in events] == [("reboot", "node2", "success")]
 
 
-@pytest.mark.long
 def test_crash_of_the_active_node_moves_the_site_and_loses_no_synced_file(lab: Lab) -> None:
     active = lab.served_by()
     assert active
@@ -56,7 +53,6 @@ def test_crash_of_the_active_node_moves_the_site_and_loses_no_synced_file(lab: L
         assert lab.ask(node, "cat", "/var/www/html/synced") == "precious\n"
 
 
-@pytest.mark.long
 def test_reboot_of_the_target_only_pauses_io(lab: Lab) -> None:
     before = {node: lab.boot_id(node) for node in [*lab.nodes, "target"]}
     lab.attempt("target", cmd("systemctl", "reboot"))

@@ -5,12 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from .lab import CHECKOUT, STATE, Lab, hypervisor
 
 
-@pytest.mark.long
 def test_destroy_with_a_hung_guest_leaves_nothing(lab: Lab) -> None:
     with hypervisor() as connection:
         connection.lookupByName(f"{lab.settings.name}-{lab.nodes[-1]}").suspend()
