@@ -54,6 +54,15 @@ test: prepare lint ## The checks and all tests, with real terraform and real mac
 test-long: prepare ## What make test leaves out: a crash, a target reboot, a split of two nodes, destroy with a hung guest
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/e2e
 
+# What the development machine cannot do, since no EL tree is in its reach. TREE: an http(s) address, an ISO file or a
+# directory; other settings as for any lab (HALAB_IMAGE_REPOSITORIES, HALAB_IMAGE_RHSM_ORGANIZATION and so on).
+.PHONY: test-el9
+test-el9: export HALAB_IMAGE_SUITE := el9
+test-el9: export HALAB_IMAGE_TREE := $(TREE)
+test-el9: prepare ## The whole end-to-end test on EL 9, a verdict for each step (TREE=http://…/9/BaseOS/x86_64/os)
+	HALAB_SANDBOX_PREPARED=1 HALAB_SANDBOX_UPLINK=yes HALAB_SANDBOX_DIR=$${HALAB_SANDBOX_DIR:-/var/tmp} \
+	  tests/e2e/sandbox $(BIN)/python -m halab.cli.verdicts -m "not long" tests/e2e
+
 .PHONY: clean
 clean: ## Remove what was installed or cached in the checkout (refused while a lab is deployed)
 	@python3 cli/clean.py
