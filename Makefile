@@ -51,7 +51,7 @@ test: prepare lint ## The checks and all tests, with real terraform and real mac
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/unit tests/acceptance tests/e2e
 
 .PHONY: test-long
-test-long: prepare ## What make test leaves out: a crash, a target reboot, a split of two nodes, destroy with a hung guest
+test-long: prepare ## What make test leaves out, on real machines too: it takes long
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/e2e
 
 # What the development machine cannot do, since no EL tree is in its reach. TREE: an http(s) address, an ISO file or a
