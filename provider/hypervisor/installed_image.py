@@ -15,7 +15,7 @@ from halab.provisioners.errors import Conflict, ConnectError, HalabError, Interr
 from .hypervisor_choice import HypervisorChoice
 from .installed_image_schema import REQUEST, SCHEMA
 from .installer_machine import remove_left_machine
-from .installer_run import InstallerRun, InstallerSettings
+from .installer_run import InstallerRun, InstallerSettings, kept_console
 from .installer_volumes import InstallerVolumes
 from .pool import require_own_pool
 from .resource import LibvirtResource
@@ -93,6 +93,7 @@ class InstalledImageResource(LibvirtResource):
             pool = require_own_pool(self.connection, self.provider.lab, state["pool"])
             if pool.isActive():
                 InstallerVolumes(self.connection, pool, state["name"]).remove()
+        kept_console(self.provider, state["name"]).unlink(missing_ok=True)
         if state["instance"] and state["recipe"]:
             ImageCache(Path(state["cache"])).remove(state["recipe"])
 

@@ -43,6 +43,11 @@ class InstallerSettings:
     silence_s: float
 
 
+def kept_console(provider: HypervisorContext, name: str) -> Path:
+    """Where all that an installer printed is kept, if it came to nothing."""
+    return Path(provider.directory) / f"{name}.console.log"
+
+
 class InstallerRun:
     """`choose` says kvm or qemu for a kernel and an initrd that are volumes; `report` tells what is waited for."""
 
@@ -69,7 +74,9 @@ class InstallerRun:
             self._volumes.fetch("disk", directory / DISK, self._wait.stop)
         finally:
             self._volumes.remove()
-        return finish(self._installation, image_name, texts, directory, self._report)
+        info = finish(self._installation, image_name, texts, directory, self._report)
+        kept_console(self._provider, self._settings.name).unlink(missing_ok=True)  # of one that failed before
+        return info
 
     def clear(self) -> None:
         """Remove what an earlier run left. Raises Conflict if a domain of that name is another's."""
@@ -169,7 +176,7 @@ class InstallerRun:
             raise Interrupted(f"{name}, at the stage: {watch.stage}. Nothing of it was kept") from error
         except HalabError as error:
             failure = watch.unfinished(error.detail) if isinstance(error, ExportIncomplete) else error
-            file = Path(self._provider.directory) / f"{name}.console.log"
+            file = kept_console(self._provider, name)
             write_private(file, watch.whole_console())
             failure.detail += f"\nAll that it printed: {file}"
             raise failure from (None if failure is error else error)
