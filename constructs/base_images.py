@@ -82,7 +82,7 @@ class BaseImages(Construct):
             mac=mac(settings, maker.name),
             cache=str(self._directories.cache),
             suite=image.suite,
-            tree=_absolute(image.tree),
+            tree=_absolute(image.tree) or "",
             firewall=settings.firewall == "managed",
             extra_packages=image.extra_packages,
             repositories=image.repositories,

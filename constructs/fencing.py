@@ -6,7 +6,8 @@ from constructs import Construct
 
 from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
-from halab.constructs.machines import Machines, Place
+from halab.constructs.machines import Machines
+from halab.constructs.places import Place
 from halab.constructs.settings import Settings
 
 _USER = "fence"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from constructs import Construct, IDependable
 
 from halab.constructs import bindings
-from halab.constructs.machines import Machines, Place
+from halab.constructs.machines import Machines
+from halab.constructs.places import Place
 from halab.constructs.settings import Settings
 
 _TARGET_DISK = "/dev/vdb"  # the target's second disk

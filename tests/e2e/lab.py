@@ -45,7 +45,8 @@ class Lab:
         return done
 
     def deploy(self) -> None:
-        assert self.run(str(PYTHON), "-m", "halab.cli.deploy").returncode == 0
+        timeout_s = 9000 if self.settings.image.by_installer else 2400
+        assert self.run(str(PYTHON), "-m", "halab.cli.deploy", timeout_s=timeout_s).returncode == 0
 
     def destroy(self) -> None:
         assert self.run(str(PYTHON), "-m", "halab.cli.destroy").returncode == 0

@@ -24,10 +24,11 @@ def test_target_serves_a_partition_to_known_initiators_with_chap(lab: Lab) -> No
 
 
 def test_target_is_saved_and_comes_back_at_boot(lab: Lab) -> None:
-    saved = json.loads(lab.ask("target", "cat", "/etc/rtslib-fb-target/saveconfig.json"))
+    platform = lab.settings.image.platform
+    saved = json.loads(lab.ask("target", "cat", platform.lio_saveconfig))
     assert [t["wwn"] for t in saved["targets"]] == [_iqn(lab)]
-    assert lab.ask("target", "stat", "-c", "%a", "/etc/rtslib-fb-target/saveconfig.json").strip() == "600"
-    assert lab.ask("target", "systemctl", "is-enabled", "rtslib-fb-targetctl").strip() == "enabled"
+    assert lab.ask("target", "stat", "-c", "%a", platform.lio_saveconfig).strip() == "600"
+    assert lab.ask("target", "systemctl", "is-enabled", platform.lio_unit).strip() == "enabled"
 
 
 def test_each_node_has_its_own_name_and_one_session(lab: Lab) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from functools import partial
+from pathlib import Path
 
 import requests
 
@@ -18,7 +19,10 @@ def test_site_answers_from_the_shared_file_system_and_names_its_node(lab: Lab) -
 
 def test_httpd_is_left_to_the_cluster(lab: Lab) -> None:
     for node in lab.nodes:
-        assert lab.ask(node, "systemctl", "is-enabled", "apache2", ok=(1,)).strip() == "disabled"
+        assert (
+            lab.ask(node, "systemctl", "is-enabled", lab.settings.image.platform.apache_unit, ok=(1,)).strip()
+            == "disabled"
+        )
 
 
 def test_status_page_is_for_the_node_itself(lab: Lab) -> None:
@@ -34,7 +38,7 @@ def _counted(lab: Lab, node: str) -> bool:
 def test_killed_httpd_is_restarted_and_counted(lab: Lab) -> None:
     node = lab.served_by()
     assert node
-    lab.ask(node, "pkill", "-KILL", "-x", "apache2")
+    lab.ask(node, "pkill", "-KILL", "-x", Path(lab.settings.image.platform.apache_binary).name)
     lab.until("fail count", partial(_counted, lab, node))
     lab.until("site again", lambda: lab.served_by())
     lab.ask(node, "crm_resource", "--cleanup", "--resource", "summit-apache")

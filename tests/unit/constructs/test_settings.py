@@ -36,6 +36,9 @@ def test_two_nodes_get_a_fencing_delay_so_that_one_survives() -> None:
     assert load({}, {}).first_node_delay_s == 0
 
 
+EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
+
+
 @pytest.mark.parametrize(
     ("context", "environment", "said"),
     [
@@ -72,6 +75,28 @@ def test_two_nodes_get_a_fencing_delay_so_that_one_survives() -> None:
         ({"uri": "qemu+ssh://elsewhere/system"}, {}, ["uri", "use qemu:///system"]),
         ({"hypervisor": "xen"}, {}, ["hypervisor: 'xen' is not known: use auto or kvm or qemu"]),
         ({"image": {"suite": "noble"}}, {}, ["image.suite: 'noble' is not known"]),
+        ({"image": {"suite": "el9"}}, {}, ["image.tree: el9 is installed from a tree, and none is given", "ISO file"]),
+        ({}, {"HALAB_IMAGE_SUITE": "el9"}, ["image.tree: el9 is installed from a tree"]),
+        ({"image": {**EL9, "install": "assembled"}}, {}, ["image.install: el9 cannot be assembled"]),
+        ({"image": {**EL9, "apt_sources": ["x"]}}, {}, ["image.apt_sources: an installer takes its packages from"]),
+        ({"image": {**EL9, "rhsm_organization": "1"}}, {}, ["image.rhsm_activation_key_file: organization and"]),
+        ({"image": {**EL9, "rhsm_activation_key_file": "x"}}, {}, ["image.rhsm_organization: organization and"]),
+        ({"image": EL9, "network": {"mode": "isolated"}}, {}, ["network.mode: isolated has no way out"]),
+        ({"image": {"tree": "http://m.example/debian"}}, {}, ["image.tree: is for the installer; set image.install"]),
+        ({"image": {"install_each_node": True}}, {}, ["image.install_each_node: is for the installer"]),
+        ({"image": {"install": "installer"}}, {}, ["image.tree: the installer of trixie needs one"]),
+        ({"image": {"kickstart": "my.ks"}}, {}, ["image.kickstart: is for image.suite el9, and it is trixie"]),
+        ({"image": {"disk_gib": 0}}, {}, ["image.disk_gib: 0 is out of range: 1 to 2048 GiB"]),
+        (
+            {
+                "image": {**EL9, "install_each_node": True},
+                "network": {"cidr": "10.9.8.0/27"},
+                "floating_ip": "10.9.8.30",
+            },
+            {},
+            ["network.cidr: 10.9.8.0/27 is too small"],
+        ),
+        ({"image": EL9, "floating_ip": "192.168.77.9"}, {}, ["floating_ip: 192.168.77.9 is inside the DHCP range"]),
         ({"node_count": 20, "vcpus": 0, "token_ms": 5}, {}, ["node_count: 20", "vcpus: 0", "token_ms: 5"]),
     ],
 )
@@ -93,3 +118,19 @@ def test_readme_lists_every_setting() -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text()
     missing = [name for name in names() if f"| `{name}` | `{variable(name)}` |" not in readme]
     assert not missing
+
+
+@pytest.mark.parametrize(
+    ("image", "by_installer", "family"),
+    [
+        ({}, False, "debian"),
+        ({"suite": "bookworm"}, False, "debian"),
+        (EL9, True, "el"),
+        ({"install": "installer", "tree": "/debian.iso"}, True, "debian"),
+    ],
+)
+def test_el9_is_installed_and_debian_assembled_unless_said_otherwise(
+    image: dict[str, Any], by_installer: bool, family: str
+) -> None:
+    chosen = load({"image": image}, {}).image
+    assert (chosen.by_installer, chosen.platform.family) == (by_installer, family)
