@@ -15,7 +15,7 @@ SCRIPTS := tools/prepare tools/packages.sh tests/e2e/sandbox bin/terraform-shiel
 
 .PHONY: help
 help: ## Show the commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: prepare
 prepare: ## Install what is missing: packages, Python, cdktf, the provider, the base image
