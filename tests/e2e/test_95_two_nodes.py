@@ -11,8 +11,6 @@ from halab.constructs.settings import load
 
 from .lab import STATE, Lab, hypervisor
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture(scope="module")
 def duo(environment: dict[str, str]) -> Iterator[Lab]:
