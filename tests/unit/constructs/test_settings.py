@@ -92,6 +92,7 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
                 "image": {**EL9, "install_each_node": True},
                 "network": {"cidr": "10.9.8.0/27"},
                 "floating_ip": "10.9.8.30",
+                "node_count": 5,
             },
             {},
             ["network.cidr: 10.9.8.0/27 is too small"],
