@@ -35,9 +35,9 @@ SAYS_NO_BY_ITS_CODE = "lab node1 systemctl is-enabled apache2"  # 1: disabled
 def section(document: str, title: str) -> str:
     """The text below a heading, down to the next one of its rank."""
     text = CHECKOUT.joinpath(document).read_text()
-    start = re.search(rf"^(#+) {re.escape(title)}$", text, re.M)
+    start: re.Match[str] | None = re.search(rf"^(#+) {re.escape(title)}$", text, re.M)
     assert start, f"{document} has no section {title!r}"
-    rest = text[start.end() :]
+    rest: str = text[start.end() :]
     end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.M)
     return rest[: end.start()] if end else rest
 
@@ -109,10 +109,14 @@ def test_power_off_and_on(lab: Lab) -> None:
     lab.until("target off", partial(is_off, "summit-target"))
     typed(lab, on)
     for node in lab.nodes:
-        lab.until(f"boot of {node}", lambda node=node: lab.boot_id(node) not in (None, boots[node]), deadline_s=600)
+        lab.until(f"boot of {node}", partial(has_booted, lab, node, boots[node]), deadline_s=600)
     healthy(lab)
     said = lab.ask("node1", "journalctl", "--boot", "--dmesg", "--no-pager")
     assert "Replaying journal" not in said, "GFS2 was left in order"
+
+
+def has_booted(lab: Lab, node: str, before: str | None) -> bool:
+    return lab.boot_id(node) not in (None, before)
 
 
 def is_off(domain: str) -> bool:
