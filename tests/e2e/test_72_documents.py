@@ -38,8 +38,8 @@ def section(document: str, title: str) -> str:
     start: re.Match[str] | None = re.search(rf"^(#+) {re.escape(title)}$", text, re.M)
     assert start, f"{document} has no section {title!r}"
     rest: str = text[start.end() :]
-    end = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.M)
-    return rest[: end.start()] if end else rest
+    end: re.Match[str] | None = re.search(rf"^#{{1,{len(start[1])}}} ", rest, re.M)
+    return rest[: end.start()] if end is not None else rest
 
 
 def spans(text: str) -> list[str]:
@@ -50,7 +50,8 @@ def spans(text: str) -> list[str]:
 
 def block(text: str, containing: str) -> str:
     """The code block with these words in it."""
-    return next(code for code in re.findall(r"```\n(.*?)```", text, re.S) if containing in code)
+    codes: list[str] = re.findall(r"```\n(.*?)```", text, re.S)
+    return next(code for code in codes if containing in code)
 
 
 def typed(lab: Lab, command: str, timeout_s: float = 600) -> str:
