@@ -338,6 +338,49 @@ class ClusterMember(HalabResource):
         return self.get_string_attribute("pacemaker_authkey")
 
 
+class ClusterNode(HalabResource):
+    """What a node does for its cluster."""
+
+    TYPE = "halab_cluster_node"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        cluster: str,
+        name: str,
+        standby: bool | None = None,
+        maintenance: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"machine": machine, "cluster": cluster, "name": name, "standby": standby, "maintenance": maintenance},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def name(self) -> str:
+        return self.get_string_attribute("name")
+
+
 class ClusterProperty(HalabResource):
     """One property of the cluster as a whole, for example no-quorum-policy."""
 
@@ -599,6 +642,7 @@ class Gfs2(HalabResource):
         name: str,
         device: str,
         journals: float,
+        spare_journals: float | None = None,
         journal_size_mib: float | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -611,6 +655,7 @@ class Gfs2(HalabResource):
                 "name": name,
                 "device": device,
                 "journals": journals,
+                "spare_journals": spare_journals,
                 "journal_size_mib": journal_size_mib,
             },
             depends_on,
@@ -636,6 +681,10 @@ class Gfs2(HalabResource):
     @property
     def journals(self) -> float:
         return self.get_number_attribute("journals")
+
+    @property
+    def spare_journals(self) -> float:
+        return self.get_number_attribute("spare_journals")
 
     @property
     def journal_size_mib(self) -> float:

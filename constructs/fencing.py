@@ -15,7 +15,7 @@ _PASSWORD_SCRIPT = "/etc/halab/fencing-password"
 
 
 class RedfishFencing(Construct):
-    """One STONITH device for each node. `devices` is by node name."""
+    """One STONITH device for each node. `devices` and `parts` are by node name."""
 
     def __init__(
         self, scope: Construct, id: str, settings: Settings, machines: Machines, cluster: CorosyncCluster
@@ -36,6 +36,7 @@ class RedfishFencing(Construct):
         nodes = [place for place in machines.places if place.cluster]
         self._access = [part for node in nodes for part in self._give_access(node)]
         self.devices = {node.name: self._device(node) for node in nodes}
+        self.parts = {name: [device] for name, device in self.devices.items()}
 
     def _give_access(self, node: Place) -> list[Construct]:
         machine = self._machines.by_name[node.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cdktf import TerraformOutput, TerraformStack
@@ -12,6 +13,7 @@ from halab.constructs.baseline import Baseline
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.fencing import RedfishFencing
 from halab.constructs.machines import Machines
+from halab.constructs.nodes import Nodes
 from halab.constructs.settings import Settings
 from halab.constructs.shared_filesystem import SharedFileSystem
 from halab.constructs.shared_storage import SharedStorage
@@ -39,6 +41,10 @@ class Lab(Construct):
         if settings.site.storage == "gfs2":
             shared = SharedFileSystem(self, "shared_fs", settings, machines, storage, cluster, devices)
         site = Site(self, "site", settings, machines, baseline, cluster, shared, devices)
+        parts: list[Mapping[str, Sequence[IDependable]]] = [site.parts, storage.parts]
+        parts += [fencing.parts] if fencing else []
+        parts += [shared.parts] if shared else []
+        Nodes(self, "nodes", machines, cluster, parts)
         password = cluster.add_pcsd(after=[site.running])
         baseline.add_ssh_trust(after=[site.running])
         self._outputs(machines, baseline, storage, fencing)

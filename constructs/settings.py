@@ -64,7 +64,7 @@ class Gfs2:
     name: str = setting("gfs0", "name of the shared file system", limits.fs_name)
     size: str = setting("90%VG", "size of its logical volume: a share of the VG, or bytes", limits.lv_size)
     journals: int | None = setting(
-        None, "journals; one for each node when left out", limits.between(1, limits.MAX_NODES)
+        None, "journals; one for each node and one to spare when left out", limits.between(1, limits.MAX_NODES)
     )
     journal_mib: int = setting(
         32, "size of a journal, MiB", limits.between(limits.MIN_JOURNAL_MIB, limits.MAX_JOURNAL_MIB, "MiB")
@@ -156,7 +156,13 @@ class Settings:
 
     @property
     def journals(self) -> int:
+        """The least number of them."""
         return self.gfs2.journals or self.node_count
+
+    @property
+    def spare_journals(self) -> int:
+        """How many more are made, so that a node can be added without adding a journal."""
+        return 0 if self.gfs2.journals else 1
 
     @property
     def first_node_delay_s(self) -> int:
@@ -259,10 +265,11 @@ def _together(s: Settings) -> Iterator[str]:
         yield f"gfs2.journals: {s.gfs2.journals} is too few: each of the {s.node_count} nodes needs one"
     if s.fencing.method == "none" and s.site.storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
-    journals_gib = s.journals * s.gfs2.journal_mib / 1024
+    journals = s.journals + s.spare_journals
+    journals_gib = journals * s.gfs2.journal_mib / 1024
     if s.site.storage == "gfs2" and journals_gib > 0.8 * s.iscsi.lun_gib:
         yield (
-            f"iscsi.lun_gib: {s.iscsi.lun_gib} GiB is too small for {s.journals} journals of "
+            f"iscsi.lun_gib: {s.iscsi.lun_gib} GiB is too small for {journals} journals of "
             f"{s.gfs2.journal_mib} MiB; make it {int(journals_gib * 2) + 1} or more"
         )
 

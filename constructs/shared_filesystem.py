@@ -17,7 +17,10 @@ _STOP: bindings.ClonePrimitivesOperations = {"name": "stop", "interval": "0s", "
 
 
 class SharedFileSystem(Construct):
-    """GFS2 on a shared logical volume. `clone` is the name of the clone that mounts it, `mounted` the resource."""
+    """GFS2 on a shared logical volume. `clone` is the name of the clone that mounts it, `mounted` the resource.
+
+    `parts` is by node name.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,10 @@ class SharedFileSystem(Construct):
             bindings.LvmDevice(self, f"node{number}_vg", machine=machine.id, vg=vg.name, device=vg.device)
             for number, machine in enumerate(machines.nodes, 1)
         ]
+        self.parts = {
+            f"node{number}": [of_lvm, in_vg]
+            for number, (of_lvm, in_vg) in enumerate(zip(lvm_hosts, joined, strict=True), 1)
+        }
         lv = bindings.LogicalVolume(
             self,
             "logical_volume",
@@ -73,6 +80,7 @@ class SharedFileSystem(Construct):
             name=settings.gfs2.name,
             device=lv.path,
             journals=settings.journals,
+            spare_journals=settings.spare_journals,
             journal_size_mib=settings.gfs2.journal_mib,
         )
         self.clone = f"{settings.name}-{settings.gfs2.name}-clone"
@@ -127,7 +135,8 @@ class SharedFileSystem(Construct):
             cluster=self._cluster.name,
             name=self.clone,
             group_name=f"{name}-shared-fs",
-            meta={"interleave": "true"},
+            # A node that is added mounts when this number grows, and that is after its journal was made.
+            meta={"interleave": "true", "clone-max": str(self._settings.node_count)},
             primitives=[activate, mount],
             after=[{"resource": locking}],
             colocations=[{"with_resource": locking, "score": "INFINITY"}],

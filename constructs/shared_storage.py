@@ -13,7 +13,7 @@ _TARGET_DISK = "/dev/vdb"  # the target's second disk
 
 
 class SharedStorage(Construct):
-    """A LUN that every node sees, as `lun_device`. `sessions` is by node name."""
+    """A LUN that every node sees, as `lun_device`. `sessions` and `parts` are by node name."""
 
     def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
         super().__init__(scope, id)
@@ -34,6 +34,7 @@ class SharedStorage(Construct):
         )
         self.lun_device = self.target.lun_device
         self.sessions = {node.name: self._session(node) for node in nodes}
+        self.parts = {name: [session] for name, session in self.sessions.items()}
 
     def _session(self, node: Place) -> bindings.IscsiSession:
         settings, machine = self._settings, self._machines.by_name[node.name]

@@ -18,7 +18,7 @@ _STATUS_URL = "http://127.0.0.1/server-status"
 
 
 class Site(Construct):
-    """IPaddr2 and apache as one group. `running` is the resource that has them started."""
+    """IPaddr2 and apache as one group. `running` is the resource that has them started, `parts` is by node name."""
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class Site(Construct):
             )
             for number, machine in enumerate(machines.nodes, 1)
         ]
+        self.parts = {f"node{number}": [site] for number, site in enumerate(sites, 1)}
         if shared is None:
             before: list[IDependable] = self._local_pages(machines, sites)
         else:

@@ -21,6 +21,7 @@ from halab.provisioners.corosync import (
 from halab.provisioners.errors import ConnectError, NotSupported
 from halab.provisioners.host import Host
 from halab.provisioners.membership import Definition, definition
+from halab.provisioners.quorum import shrinking_problem
 
 # An emulated node under load answers late: with Corosync's own 3 s it is fenced for being slow.
 _EMULATED_TOKEN_MS = 10_000
@@ -82,9 +83,13 @@ class ClusterResource(Resource):
     )
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
-        del ctx
-        if planned is not None and not has_unknown({name: cfg[name] for name in _GIVEN}):
-            planned["corosync_conf"] = _conf(planned, prior)
+        if planned is None or has_unknown({name: cfg[name] for name in _GIVEN}):
+            return
+        planned["corosync_conf"] = _conf(planned, prior)
+        if prior is not None and prior["name"] == planned["name"]:
+            before, after = ([member["name"] for member in state["members"]] for state in (prior, planned))
+            if problem := shrinking_problem(before, after):
+                ctx.error(f"The cluster {planned['name']} cannot shrink that far in one step", problem, ("members",))
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         del ctx, cfg

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from halab.provider import specs
@@ -129,8 +129,9 @@ class GuestResource(Resource):
         except Gone:
             return
         except (Off, ConnectError, ClusterNotRunning) as error:
-            # It lives only inside machines that cannot be asked: it goes with their disks.
-            self._leave(ctx, state, error)
+            if not self._removed_elsewhere(ctx, state):
+                # It lives only inside machines that cannot be asked: it goes with their disks.
+                self._leave(ctx, state, error)
 
     def import_(self, ctx: Ctx, id: str) -> State:
         names = self._item.identity
@@ -151,17 +152,32 @@ class GuestResource(Resource):
     def _leave(self, ctx: Ctx, state: State, error: HalabError) -> None:
         ctx.warn(f"{self.type} {state['id']} was left as it is", f"{error.summary}. {error.detail}")
 
+    def _removed_elsewhere(self, ctx: Ctx, state: State) -> bool:
+        """What other members of its cluster can do when its own machine cannot be asked; whether there was anything."""
+        steps = [*self._item.steps_elsewhere(specs.decode(self._item.spec, state))]
+        if not steps:
+            return False
+        report = self._reporter(str(state["id"]))
+        try:
+            other: Host = self.provider.hosts.cluster(state["cluster"], ctx.stop, report, besides=state["machine"])
+        except (Gone, Off, ConnectError, ClusterNotRunning):
+            return False
+        other.do(steps)
+        return True
+
     def _host(self, ctx: Ctx, state: State, name: str = "") -> Host:
-        hosts = self.provider.hosts
-
-        def report(detail: str) -> None:
-            self.provider.progress("wait", self._item.phase, self.type, name, "", detail)
-
+        hosts, report = self.provider.hosts, self._reporter(name)
         if self._item.scope == "cluster":
             found: Host = hosts.cluster(state["cluster"], ctx.stop, report)
         else:
             found = hosts.machine(state["machine"], ctx.stop, report)
         return found
+
+    def _reporter(self, name: str) -> Callable[[str], None]:
+        def report(detail: str) -> None:
+            self.provider.progress("wait", self._item.phase, self.type, name, "", detail)
+
+        return report
 
     def _working(self, ctx: Ctx, state: State) -> _Working:
         return _Working(self, ctx, state)

@@ -41,6 +41,7 @@ ITEMS = {
     "halab_iscsi_acl": f"{_GUEST}.lio:AclItem",
     "halab_iscsi_session": f"{_GUEST}.iscsi:SessionItem",
     "halab_cluster_member": f"{_GUEST}.membership:MemberItem",
+    "halab_cluster_node": f"{_GUEST}.cluster_node:ClusterNodeItem",
     "halab_pcsd": f"{_GUEST}.pcsd:PcsdItem",
     "halab_cluster_property": f"{_GUEST}.pacemaker.settings:ClusterPropertyItem",
     "halab_primitive": f"{_GUEST}.pacemaker.items:PrimitiveItem",

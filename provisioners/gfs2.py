@@ -29,12 +29,16 @@ found=$(blkid --probe --output value --match-tag TYPE "$1") || [ $? = 2 ]
 [ -z "$found" ] || { echo "$1 holds $found" >&2; exit 4; }
 mkfs.gfs2 -O -q -p lock_dlm -t "$2" -j "$3" -J "$4" "$1"
 """
-# Journals are added to a mounted file system, on one node.
+# Journals are added to a mounted file system, on one node, if there are fewer than $2: then so many that $3 are spare.
 _GROW = r"""# add journals
-findmnt --source "$1" >/dev/null && exec gfs2_jadd -q -j "$2" -J "$3" "$1"
 [ -b "$1" ] || lvchange --activate sy "$1"
+blockdev --flushbufs "$1"
+have=$(gfs2_edit -p journals "$1" | grep -c '^journal[0-9]*:')
+[ "$have" -lt "$2" ] || exit 0
+add=$(($2 + $3 - have))
+findmnt --source "$1" >/dev/null && exec gfs2_jadd -q -j "$add" -J "$4" "$1"
 at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
-rc=0; gfs2_jadd -q -j "$2" -J "$3" "$1" || rc=$?
+rc=0; gfs2_jadd -q -j "$add" -J "$4" "$1" || rc=$?
 umount "$at"; rmdir "$at"; exit $rc
 """
 _CLEAR = """# remove the GFS2 file system
@@ -54,6 +58,11 @@ class Gfs2:
     journals: int = attr(
         "Least number of journals, one for each node that mounts it. They can be added, never removed.",
         check=limits.between(1, 2 * limits.MAX_NODES),
+    )
+    spare_journals: int = attr(
+        "How many more are made whenever some are made or added, so that the next node needs none.",
+        default=0,
+        check=limits.between(0, limits.MAX_NODES),
     )
     journal_size_mib: int = attr(
         "Size of a journal in MiB.",
@@ -83,11 +92,11 @@ class Gfs2Item(Item[Gfs2]):
             if now is not None:
                 yield Run(script(_CLEAR, now.device, timeout_s=120))
         elif now is None:
-            yield Run(
-                script(_MAKE, wanted.device, wanted.locktable, wanted.journals, wanted.journal_size_mib, timeout_s=900)
-            )
+            made = wanted.journals + wanted.spare_journals
+            yield Run(script(_MAKE, wanted.device, wanted.locktable, made, wanted.journal_size_mib, timeout_s=900))
         elif now.journals < wanted.journals:
-            yield Run(script(_GROW, wanted.device, wanted.journals - now.journals, _added_mib(wanted), timeout_s=1800))
+            args = (wanted.device, wanted.journals, wanted.spare_journals, _added_mib(wanted))
+            yield Run(script(_GROW, *args, timeout_s=1800))
 
 
 def _added_mib(wanted: Gfs2) -> int:

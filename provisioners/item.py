@@ -80,6 +80,14 @@ class Item(Generic[S]):
         """Pure: the steps from `now` to `wanted` (None = remove)."""
         raise NotImplementedError
 
+    def steps_elsewhere(self, last: S) -> Iterable[Step]:
+        """Pure: what is to be done on another member of its cluster when it is removed and its machine is off or mute.
+
+        None of it: the object goes with the machine's disks.
+        """
+        del last
+        return ()
+
     def check(self, wanted: S) -> Iterable[tuple[str, str]]:
         """Problems between several fields, as (field, what is wrong and the remedy). Called with known values only."""
         del wanted

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from . import units
 from .cluster_keys import put_key, shown
-from .command import Command, Result, Secret, script
-from .corosync import parse_corosync_conf, refuse_fixed, same_meaning
+from .command import Command, Result, Secret, cmd, script
+from .corosync import Member, parse_corosync_conf, refuse_fixed, same_meaning
 from .errors import Conflict, HalabError, UnexpectedOutput
 from .host import Host
 from .item import Item, attr
+from .leaving import Stop
 from .limits import cluster_name, dns_label
 from .platform import Platform
 from .steps import Await, Run, Step
 from .survey import Says, Text, survey
-
-log = logging.getLogger(__name__)
 
 CONF = "/etc/corosync/corosync.conf"
 COROSYNC_KEY = "/etc/corosync/authkey"
@@ -72,14 +70,8 @@ if systemctl is-active -q corosync; then
 fi
 """
 
-# $1 seconds. A node that cannot stop (no quorum, hung storage) is killed: it must be gone, and its peers fence it.
-_LEAVE = f"""# leave the cluster
-if ! timeout "$1" systemctl stop pacemaker; then
-  echo killed
-  systemctl kill -s KILL pacemaker || true
-  systemctl stop pacemaker
-fi
-systemctl stop corosync
+# What a node that has left takes away.
+_FORGET = f"""\
 {units.disable("pacemaker", "corosync")}
 rm -rf {CONF} {COROSYNC_KEY} {PACEMAKER_KEY} /var/lib/corosync/* /var/lib/pacemaker/cib/*
 """
@@ -158,7 +150,7 @@ class MemberItem(Item[ClusterMember]):
         del platform
         if wanted is None:
             if now is not None:
-                yield Leave(LEAVE_S)
+                yield Stop(LEAVE_S, "leave the cluster: stop it here, remove its configuration", _FORGET)
             return
         if now is None:
             yield put_key(COROSYNC_KEY, wanted.corosync_authkey, 0o400)
@@ -166,6 +158,7 @@ class MemberItem(Item[ClusterMember]):
             yield Run(_units(wanted, _FORM, wanted.corosync_conf, _SEED))
         else:
             if now.corosync_conf != wanted.corosync_conf:
+                yield from (_reachable(node) for node in (new_nodes(now, wanted) if now.running else ()))
                 yield Run(script(_RELOAD, wanted.corosync_conf, *lost_nodes(now, wanted), timeout_s=120))
             if (now.enabled, now.running) != (wanted.enabled, wanted.running):
                 yield Run(_units(wanted, "# start or stop corosync and pacemaker"))
@@ -198,7 +191,7 @@ def _belongs(name: str, conf: str | None, cluster: str, ours: bool) -> bool:
         there = parse_corosync_conf(conf) if conf is not None else None
     except UnexpectedOutput:
         there = None
-    if there is None:
+    if there is None or not there.name:
         return ours  # somebody has removed or spoilt the file: it is written again, under the running node
     if there.name != cluster and not there.is_packaged_example:
         raise Conflict(
@@ -214,6 +207,27 @@ def _units(wanted: ClusterMember, before: str, *args: str) -> Command:
     run = "systemctl start --no-block corosync pacemaker" if wanted.running else "systemctl stop pacemaker corosync"
     enable = (units.enable if wanted.enabled else units.disable)("corosync", "pacemaker")
     return script(f"{before}\n{run}\n{enable}", *args, timeout_s=600)
+
+
+def new_nodes(now: ClusterMember, wanted: ClusterMember) -> tuple[Member, ...]:
+    """Nodes that the wanted corosync.conf names and the present one does not."""
+    try:
+        before = {m.name for m in parse_corosync_conf(now.corosync_conf).members}
+    except UnexpectedOutput:
+        return ()
+    if now.name not in before:
+        return ()  # somebody has spoilt the file: who is new is not to be seen in it
+    return tuple(m for m in parse_corosync_conf(wanted.corosync_conf).members if m.name not in before)
+
+
+def _reachable(node: Member) -> Await:
+    """A node counts for the quorum from the moment that corosync.conf names it: not before it is up."""
+    return Await(
+        f"the new node {node.name}",
+        cmd("ping", "-c", 1, "-W", 2, node.address, ok=(0, 1, 2)),
+        lambda result: result.rc == 0,
+        deadline_s=600,
+    )
 
 
 def lost_nodes(now: ClusterMember, wanted: ClusterMember) -> tuple[str, ...]:
@@ -272,19 +286,3 @@ def _status(result: Result) -> ET.Element | None:
         return ET.fromstring(result.stdout) if result.rc == 0 else None
     except ET.ParseError:
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Step: stop this node gracefully, within a limit; then take the cluster's files away."""
-
-    limit_s: int
-
-    def run(self, host: Host) -> None:
-        # Beyond the limit: systemd's own time to kill, and corosync's stop
-        result = host.ask(script(_LEAVE, self.limit_s, timeout_s=self.limit_s + 180))
-        if "killed" in result.stdout.split():
-            log.warning("%s: pacemaker did not stop within %d s and was killed", host.name, self.limit_s)
-
-    def __str__(self) -> str:
-        return "leave the cluster: stop pacemaker and corosync, remove their configuration"

@@ -103,7 +103,11 @@ def _not_found(start_response: Callable[..., Any]) -> Iterable[bytes]:
 
 
 class PowerDriver(AbstractSystemsDriver):  # type: ignore[misc]  # sushy-tools has no types
-    """Systems are domains, named by UUID alone. Each call opens its own connection, so libvirtd may come and go."""
+    """Systems are domains, named by UUID alone. Each call opens its own connection, so libvirtd may come and go.
+
+    A machine of the list whose domain somebody has removed is off: libvirt itself says so. If it could not be fenced,
+    its cluster would stand still until somebody confirms by hand what is known here.
+    """
 
     _uri = "qemu:///system"
 
@@ -124,15 +128,15 @@ class PowerDriver(AbstractSystemsDriver):  # type: ignore[misc]  # sushy-tools h
 
     def uuid(self, identity: str) -> str:
         with self._domain(identity) as domain:
-            return str(domain.UUIDString())
+            return identity if domain is None else str(domain.UUIDString())
 
     def name(self, identity: str) -> str:
         with self._domain(identity) as domain:
-            return str(domain.name())
+            return identity if domain is None else str(domain.name())
 
     def get_power_state(self, identity: str) -> str:
         with self._domain(identity) as domain:
-            return "On" if domain.isActive() else "Off"
+            return "On" if domain is not None and domain.isActive() else "Off"
 
     def get_boot_device(self, identity: str) -> None:
         """Nothing: domains are booted with a kernel, and a boot device is nothing that fencing may set."""
@@ -148,6 +152,9 @@ class PowerDriver(AbstractSystemsDriver):  # type: ignore[misc]  # sushy-tools h
         if action is None:
             raise redfish.BadRequest(f"ResetType {state!r} is not one of {', '.join(_ACTIONS)}")
         with self._domain(identity) as domain:
+            if domain is None:
+                log.warning("%s: %s of a machine that does not exist any more", identity, state)
+                return
             log.info("%s (%s): %s", domain.name(), identity, state)
             action(domain)
 
@@ -164,14 +171,15 @@ class PowerDriver(AbstractSystemsDriver):  # type: ignore[misc]  # sushy-tools h
 
     @contextmanager
     def _domain(self, identity: str) -> Iterator[Any]:
+        """The domain; None if libvirt knows none of this UUID."""
         with self._connection() as connection:
             try:
                 domain = connection.lookupByUUIDString(identity)
             except libvirt.libvirtError as error:
                 # Only this code means that the domain is not there; anything else is an error of its own.
-                if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-                    raise redfish.NotFound(f"No domain with UUID {identity}") from error
-                raise
+                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                    raise
+                domain = None
             yield domain
 
 

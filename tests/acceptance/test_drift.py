@@ -30,6 +30,7 @@ DRIFT: dict[str, tuple[str, Any]] = {
     "halab_iscsi_acl.node1_acl": ("chap_user", "mallory"),
     "halab_iscsi_session.node1_session": ("replacement_timeout_s", 5),
     "halab_cluster_member.node1_member": ("enabled", False),
+    "halab_cluster_node.node1": ("standby", True),
     "halab_pcsd.node1_pcsd": ("running", False),
     "halab_cluster_property.no_quorum_policy": ("value", "ignore"),
     "halab_primitive.ping": ("params", {"host_list": "127.0.0.1"}),

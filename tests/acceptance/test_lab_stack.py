@@ -81,9 +81,9 @@ def private_key_lines(path: Path) -> set[str]:
 def members(verb: str) -> dict[str, list[str]]:
     """What happens to the resources of node4 when it comes or goes."""
     own = (
-        "ca_certificate.node4_fencing_ca cluster_member.node4_member file.node4_fencing_password host.node4_host "
-        "iscsi_acl.node4_acl iscsi_session.node4_session lvm_device.node4_vg lvm_host.node4_lvm machine.node4 "
-        "pcsd.node4_pcsd secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 "
+        "ca_certificate.node4_fencing_ca cluster_member.node4_member cluster_node.node4 file.node4_fencing_password "
+        "host.node4_host iscsi_acl.node4_acl iscsi_session.node4_session lvm_device.node4_vg lvm_host.node4_lvm "
+        "machine.node4 pcsd.node4_pcsd secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 "
         "volume.node4_disk"
     )
     return {f"halab_{address}": [verb] for address in own.split()}
@@ -97,6 +97,7 @@ def others() -> dict[str, list[str]]:
 
 EACH_NODE = ("cluster_member", "host", "pcsd", "ssh_trust")
 EVERYWHERE = (
+    "halab_clone.shared_fs",
     "halab_cluster.cluster",
     "halab_fencing_endpoint.fencing_endpoint",
     "halab_gfs2.gfs2",
@@ -133,9 +134,9 @@ def _lose_a_node(terraform: Terraform, provider: DoubledProvider) -> None:
     domain.undefine()
     actions = terraform.plan().actions
     own = (
-        "ca_certificate.node2_fencing_ca cluster_member.node2_member file.node2_fencing_password host.node2_host "
-        "iscsi_session.node2_session lvm_device.node2_vg lvm_host.node2_lvm machine.node2 pcsd.node2_pcsd "
-        "site.node2_site ssh_trust.node2_ssh_trust"
+        "ca_certificate.node2_fencing_ca cluster_member.node2_member cluster_node.node2 file.node2_fencing_password "
+        "host.node2_host iscsi_session.node2_session lvm_device.node2_vg lvm_host.node2_lvm machine.node2 "
+        "pcsd.node2_pcsd site.node2_site ssh_trust.node2_ssh_trust"
     )
     assert {address for address, done in actions.items() if done == ["create"]} == {
         f"halab_{address}" for address in own.split()

@@ -84,9 +84,26 @@ def test_each_node_has_its_share(count: int) -> None:
         assert lab.names(type_name) == {f"{node}_{suffix}" for node in nodes}, type_name
     members = lab.by_address["halab_cluster.cluster"]["members"]
     assert [(m["name"], m["node_id"]) for m in members] == [(node, i) for i, node in enumerate(nodes, 1)]
-    assert lab.by_address["halab_gfs2.gfs2"]["journals"] == count
+    assert lab.names("halab_cluster_node") == {*nodes}
+    gfs2 = lab.by_address["halab_gfs2.gfs2"]
+    assert (gfs2["journals"], gfs2["spare_journals"]) == (count, 1)
+    assert lab.by_address["halab_clone.shared_fs"]["meta"]["clone-max"] == str(count)
     endpoint = lab.by_address["halab_fencing_endpoint.fencing_endpoint"]
     assert endpoint["machines"] == [f"${{halab_machine.{node}.id}}" for node in nodes], "nodes only, not the target"
+
+
+def test_a_node_leaves_before_what_it_needs_for_that_goes(lab: Synthesized) -> None:
+    """Terraform destroys in the opposite order: first the node leaves, then its device, session, ACL and machine."""
+    of_node3 = {
+        *("halab_cluster_member.node3_member", "halab_stonith.fence_node3", "halab_iscsi_session.node3_session"),
+        *("halab_lvm_host.node3_lvm", "halab_lvm_device.node3_vg", "halab_site.node3_site", "halab_host.node3_host"),
+        *("halab_file.node3_fencing_password", "halab_ca_certificate.node3_fencing_ca", "halab_iscsi_acl.node3_acl"),
+        *("halab_machine.node3", "halab_volume.node3_disk"),
+    }
+    assert of_node3 <= lab.before("halab_cluster_node.node3")
+    assert not {address for address in lab.by_address if "halab_cluster_node.node3" in lab.before(address)}
+    # An added node mounts only when its journal is there.
+    assert "halab_gfs2.gfs2" in lab.before("halab_clone.shared_fs")
 
 
 def test_addresses_are_reserved_and_unique() -> None:

@@ -66,7 +66,7 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
         (
             {"iscsi": {"lun_gib": 1}, "gfs2": {"journal_mib": 512}},
             {},
-            ["iscsi.lun_gib: 1 GiB is too small for 3 journals"],
+            ["iscsi.lun_gib: 1 GiB is too small for 4 journals"],
         ),
         ({"iscsi": {"iqn": "target1"}}, {}, ["iscsi.iqn: 'target1' is no iSCSI name"]),
         ({"iscsi": {"demo_mode": "maybe"}}, {}, ["iscsi.demo_mode: 'maybe' is neither true nor false"]),

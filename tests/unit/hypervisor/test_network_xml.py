@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from halab.provider.hypervisor.mark import Mark
-from halab.provider.hypervisor.network import problems
+from halab.provider.hypervisor.network_rules import problems
 from halab.provider.hypervisor.network_xml import (
     NetworkHost,
     NetworkSpec,

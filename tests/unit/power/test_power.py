@@ -127,7 +127,6 @@ def client(files: PowerFiles) -> Iterator[Client]:
         ("GET", "/redfish/v1/", 200),
         ("GET", "/redfish/v1/Systems", 200),
         ("GET", f"/redfish/v1/Systems/{OURS}", 200),
-        ("GET", f"/redfish/v1/Systems/{GONE}", 404),
         ("GET", f"/redfish/v1/Systems/{FOREIGN}", 404),
         ("GET", "/redfish/v1/Systems/node1", 404),
         ("PATCH", f"/redfish/v1/Systems/{OURS}", 404),
@@ -197,6 +196,17 @@ def test_a_list_that_cannot_be_read_allows_nothing(
     damage(files.config)
     os.utime(files.directory)
     assert client("GET", f"/redfish/v1/Systems/{OURS}")[0] == 404
+
+
+@pytest.mark.usefixtures("domains")
+def test_a_machine_that_is_gone_is_off_and_stays_so(client: Client) -> None:
+    """fence_redfish asks for the state, sees it off, cannot switch it on: the node counts as fenced."""
+    path = f"/redfish/v1/Systems/{GONE}"
+    for reset_type in (b"ForceOff", b"On"):
+        body = b'{"ResetType": "%s"}' % reset_type
+        assert client("POST", f"{path}/Actions/ComputerSystem.Reset", body)[0] == 204
+        status, answer = client("GET", path)
+        assert (status, b'"PowerState": "Off"' in answer) == (200, True)
 
 
 def test_a_hypervisor_that_does_not_answer_is_not_a_missing_machine(

@@ -61,8 +61,12 @@ def test_what_is_not_ours_is_never_formatted(text: str, wanted: Gfs2, named: str
     [
         (None, WANTED, ("make the GFS2 file system", ("/dev/vg_summit/lv_web", "summit:gfs0", "2", "32"))),
         (HAVE, WANTED, None),
-        (HAVE, replace(WANTED, journals=3), ("add journals", ("/dev/vg_summit/lv_web", "1", "32"))),
-        (HAVE, replace(WANTED, journals=3, journal_size_mib=8), ("add journals", ("/dev/vg_summit/lv_web", "1", "32"))),
+        (HAVE, replace(WANTED, journals=3), ("add journals", ("/dev/vg_summit/lv_web", "3", "0", "32"))),
+        (
+            HAVE,
+            replace(WANTED, journals=3, spare_journals=1, journal_size_mib=8),
+            ("add journals", ("/dev/vg_summit/lv_web", "3", "1", "32")),
+        ),
         (replace(HAVE, journals=3), WANTED, None),
         (HAVE, None, ("remove the GFS2 file system", ("/dev/vg_summit/lv_web",))),
         (None, None, None),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from halab.provisioners import membership
 from halab.provisioners.command import Result, Secret, cmd
 from halab.provisioners.corosync import Member, render_corosync_conf
 from halab.provisioners.errors import CommandFailed, Conflict
-from halab.provisioners.membership import ClusterMember, Leave, MemberItem, describe, is_online, online
+from halab.provisioners.leaving import Stop
+from halab.provisioners.membership import ClusterMember, MemberItem, describe, is_online, online
 from halab.provisioners.platform import DEBIAN_13
 from halab.provisioners.steps import Await, PutFile, Run
 
@@ -69,7 +69,6 @@ def test_no_key_is_in_a_command() -> None:
 @pytest.mark.parametrize(
     ("now", "wanted", "parts", "args"),
     [
-        (NODE, replace(NODE, corosync_conf=conf(4)), ["corosync-cfgtool -R"], [conf(4)]),
         (replace(NODE, corosync_conf=conf(4)), NODE, ["corosync-cfgtool -R", "crm_node"], [conf(3), "node4"]),
         (replace(NODE, corosync_conf=conf(5)), NODE, [], [conf(3), "node4", "node5"]),
         (replace(NODE, corosync_conf=conf(3, None)), NODE, [], [conf(3)]),
@@ -91,8 +90,21 @@ def test_a_member_is_only_waited_for() -> None:
     assert [str(step) for step in done(NODE, NODE)] == ["wait for node node1 online in a cluster with quorum"]
 
 
+def test_a_new_node_counts_when_it_is_up() -> None:
+    wait, reload, _ = done(NODE, replace(NODE, corosync_conf=conf(4)))
+    assert isinstance(wait, Await)
+    assert wait.probe.argv == ("ping", "-c", "1", "-W", "2", "192.168.77.14")
+    assert shell(reload)[1] == conf(4)
+    stopped = done(replace(NODE, running=False), replace(NODE, corosync_conf=conf(4)))
+    assert isinstance(stopped[0], Run)
+
+
 def test_leaving() -> None:
-    assert done(NODE, None) == [Leave(membership.LEAVE_S)]
+    (leave,) = done(NODE, None)
+    assert isinstance(leave, Stop)
+    text = leave.after
+    assert "/etc/corosync/corosync.conf" in text
+    assert "disable pacemaker corosync" in text
     assert done(None, None) == []
 
 
@@ -101,7 +113,7 @@ def test_leave_says_when_it_had_to_kill(
     guest_host: Callable[..., Any], caplog: pytest.LogCaptureFixture, said: str, warned: bool
 ) -> None:
     host, guest = guest_host(said)
-    Leave(240).run(host)
+    host.do(done(NODE, None))
     assert ("was killed" in caplog.text) == warned
     command = guest.asked[0]
     assert command.argv[4:] == ("240",)
@@ -150,7 +162,7 @@ def test_observe(
 SPOILT = conf(3) + "nonsense\n"
 
 
-@pytest.mark.parametrize(("text", "shown"), [(None, ""), (SPOILT, SPOILT)])
+@pytest.mark.parametrize(("text", "shown"), [(None, ""), ("", ""), (SPOILT, SPOILT)])
 def test_a_corosync_conf_that_was_removed_or_spoilt_is_written_again_under_the_running_node(
     guest_host: Callable[..., Any], told: Callable[..., str], text: str | None, shown: str
 ) -> None:

@@ -1,0 +1,39 @@
+"""The nodes' part in the cluster, and the order in which a node goes: out of the cluster first, then its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from constructs import Construct, IDependable
+
+from halab.constructs import bindings
+from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.machines import Machines
+
+
+class Nodes(Construct):
+    """One halab_cluster_node for each node.
+
+    `parts` is by node name: what a node has for the cluster's work. Terraform destroys what depends on something before
+    that: so a node that is removed is drained and leaves before its fencing device, session and configuration go. No
+    other resource waits for these: when a lab is made, they cost nothing.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        machines: Machines,
+        cluster: CorosyncCluster,
+        parts: Sequence[Mapping[str, Sequence[IDependable]]],
+    ) -> None:
+        super().__init__(scope, id)
+        for name, member in cluster.members.items():
+            bindings.ClusterNode(
+                self,
+                name,
+                machine=machines.by_name[name].id,
+                cluster=cluster.name,
+                name=name,
+                depends_on=[member, *(part for found in parts for part in found.get(name, ()))],
+            )
