@@ -1,0 +1,58 @@
+"""The whole lab, with one node, on an image that an installer has made: what `make deploy` makes of image.install."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from halab.constructs.settings import load
+from halab.images import DebianRecipe, default_cache_dir
+
+from .lab import Lab, hypervisor
+from .stand_in import StandInTree, root_of
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def installed(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    directory = tmp_path_factory.mktemp("installed")
+    assembled = default_cache_dir() / DebianRecipe().hash
+    tree = StandInTree(directory / "tree", assembled)
+    root = root_of(assembled, directory)
+    tree.install(root)
+    root.unlink()
+    chosen = {
+        "HALAB_NAME": "kick",
+        "HALAB_NODE_COUNT": "1",
+        "HALAB_NETWORK_CIDR": "192.168.79.0/24",
+        "HALAB_IMAGE_SUITE": "el9",
+        "HALAB_IMAGE_TREE": str(tree.directory),
+        "HALAB_CACHE": str(directory / "cache"),
+    }
+    lab = Lab(load({}, {**environment, **chosen}), {**environment, **chosen})
+    try:
+        lab.deploy()
+        yield lab
+    finally:
+        lab.destroy()
+        with hypervisor() as connection:
+            assert connection.listAllDomains() == []
+
+
+def test_the_site_is_served_from_the_shared_file_system(installed: Lab) -> None:
+    assert installed.served_by() == "node1"
+    assert installed.all_mounted()
+
+
+@pytest.mark.parametrize("name", ["node1", "target"])
+def test_the_machines_stand_on_what_was_installed(installed: Lab, name: str) -> None:
+    assert installed.ask(name, "findmnt", "-n", "-o", "SOURCE", "/").strip() == "/dev/vda1"
+    assert "root=LABEL=" in installed.ask(name, "cat", "/proc/cmdline"), "as the kickstart names it"
+
+
+def test_it_is_deployed_as_it_is(installed: Lab) -> None:
+    assert installed.run("npx", "cdktf", "diff").stdout.count("No changes") == 1
+    assert len([*Path(installed.environment["HALAB_CACHE"], "images").glob("*/image.json")]) == 1
