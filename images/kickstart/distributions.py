@@ -118,7 +118,7 @@ def _parse(given: tuple[str, ...]) -> dict[str, str]:
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name) or not re.fullmatch(r"(https?|ftp)://[^\s\"']+", address):
             raise ConfigError(
                 f"{word!r} is no repository",
-                "Write each as id=address, for example HighAvailability=http://mirror.example/9/HA/x86_64/os.",
+                "Write each as id=address, for example HighAvailability=http://archive.example/9/HA/x86_64/os.",
                 "image.repositories",
             )
         named[name] = address

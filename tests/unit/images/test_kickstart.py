@@ -19,7 +19,7 @@ from halab.images.profile import names_of
 from halab.provisioners.limits import NODE_PORTS, TARGET_PORTS
 
 GOLDEN = Path(__file__).parents[2] / "data" / "kickstart"
-MIRROR = "http://mirror.example/9"
+MIRROR = "http://archive.example/9"
 BY_ID = Sources(enabled=("highavailability", "resilientstorage"))
 BESIDE = Sources(
     tuple((name, f"{MIRROR}/{name}/x86_64/os") for name in ("AppStream", "HighAvailability", "ResilientStorage"))
