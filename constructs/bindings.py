@@ -644,6 +644,7 @@ class Gfs2(HalabResource):
         journals: float,
         spare_journals: float | None = None,
         journal_size_mib: float | None = None,
+        lun_bytes: float | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
@@ -657,6 +658,7 @@ class Gfs2(HalabResource):
                 "journals": journals,
                 "spare_journals": spare_journals,
                 "journal_size_mib": journal_size_mib,
+                "lun_bytes": lun_bytes,
             },
             depends_on,
             lifecycle,
@@ -693,6 +695,10 @@ class Gfs2(HalabResource):
     @property
     def uuid(self) -> str:
         return self.get_string_attribute("uuid")
+
+    @property
+    def lun_bytes(self) -> float:
+        return self.get_number_attribute("lun_bytes")
 
 
 class GroupLocations(TypedDict, total=False):
@@ -1165,6 +1171,7 @@ class IscsiSession(HalabResource):
         chap_user: str | None = None,
         chap_password: str | None = None,
         replacement_timeout_s: float | None = None,
+        lun_bytes: float | None = None,
         condition: str | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -1181,6 +1188,7 @@ class IscsiSession(HalabResource):
                 "chap_user": chap_user,
                 "chap_password": chap_password,
                 "replacement_timeout_s": replacement_timeout_s,
+                "lun_bytes": lun_bytes,
                 "condition": condition,
             },
             depends_on,
@@ -1228,6 +1236,10 @@ class IscsiSession(HalabResource):
         return self.get_string_attribute("device")
 
     @property
+    def lun_bytes(self) -> float:
+        return self.get_number_attribute("lun_bytes")
+
+    @property
     def condition(self) -> str:
         return self.get_string_attribute("condition")
 
@@ -1250,6 +1262,8 @@ class IscsiTarget(HalabResource):
         port: float | None = None,
         backstore: str | None = None,
         demo_mode: bool | None = None,
+        chap: bool | None = None,
+        serial: str | None = None,
         condition: str | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -1266,6 +1280,8 @@ class IscsiTarget(HalabResource):
                 "port": port,
                 "backstore": backstore,
                 "demo_mode": demo_mode,
+                "chap": chap,
+                "serial": serial,
                 "condition": condition,
             },
             depends_on,
@@ -1303,6 +1319,10 @@ class IscsiTarget(HalabResource):
     @property
     def backstore(self) -> str:
         return self.get_string_attribute("backstore")
+
+    @property
+    def serial(self) -> str:
+        return self.get_string_attribute("serial")
 
     @property
     def lun_device(self) -> str:
@@ -1365,10 +1385,17 @@ class LogicalVolume(HalabResource):
         vg: str,
         name: str,
         size: str,
+        lun_bytes: float | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
-        super().__init__(scope, id, {"cluster": cluster, "vg": vg, "name": name, "size": size}, depends_on, lifecycle)
+        super().__init__(
+            scope,
+            id,
+            {"cluster": cluster, "vg": vg, "name": name, "size": size, "lun_bytes": lun_bytes},
+            depends_on,
+            lifecycle,
+        )
 
     @property
     def id(self) -> str:
@@ -1398,6 +1425,10 @@ class LogicalVolume(HalabResource):
     def uuid(self) -> str:
         return self.get_string_attribute("uuid")
 
+    @property
+    def lun_bytes(self) -> float:
+        return self.get_number_attribute("lun_bytes")
+
 
 class LvmDevice(HalabResource):
     """A node's use of a shared volume group: it sees the physical volume and has joined the lockspace."""
@@ -1412,10 +1443,13 @@ class LvmDevice(HalabResource):
         machine: str,
         vg: str,
         device: str,
+        lun_bytes: float | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
-        super().__init__(scope, id, {"machine": machine, "vg": vg, "device": device}, depends_on, lifecycle)
+        super().__init__(
+            scope, id, {"machine": machine, "vg": vg, "device": device, "lun_bytes": lun_bytes}, depends_on, lifecycle
+        )
 
     @property
     def id(self) -> str:
@@ -1436,6 +1470,10 @@ class LvmDevice(HalabResource):
     @property
     def uuid(self) -> str:
         return self.get_string_attribute("uuid")
+
+    @property
+    def lun_bytes(self) -> float:
+        return self.get_number_attribute("lun_bytes")
 
 
 class LvmHost(HalabResource):
@@ -1761,6 +1799,7 @@ class Partition(HalabResource):
         device: str,
         label: str | None = None,
         number: float | None = None,
+        lun_bytes: float | None = None,
         condition: str | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -1768,7 +1807,14 @@ class Partition(HalabResource):
         super().__init__(
             scope,
             id,
-            {"machine": machine, "device": device, "label": label, "number": number, "condition": condition},
+            {
+                "machine": machine,
+                "device": device,
+                "label": label,
+                "number": number,
+                "lun_bytes": lun_bytes,
+                "condition": condition,
+            },
             depends_on,
             lifecycle,
         )
@@ -1800,6 +1846,10 @@ class Partition(HalabResource):
     @property
     def uuid(self) -> str:
         return self.get_string_attribute("uuid")
+
+    @property
+    def lun_bytes(self) -> float:
+        return self.get_number_attribute("lun_bytes")
 
     @property
     def condition(self) -> str:
@@ -2076,6 +2126,7 @@ class SharedPartition(HalabResource):
         device: str,
         label: str | None = None,
         number: float | None = None,
+        lun_bytes: float | None = None,
         condition: str | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -2083,7 +2134,14 @@ class SharedPartition(HalabResource):
         super().__init__(
             scope,
             id,
-            {"cluster": cluster, "device": device, "label": label, "number": number, "condition": condition},
+            {
+                "cluster": cluster,
+                "device": device,
+                "label": label,
+                "number": number,
+                "lun_bytes": lun_bytes,
+                "condition": condition,
+            },
             depends_on,
             lifecycle,
         )
@@ -2117,6 +2175,10 @@ class SharedPartition(HalabResource):
         return self.get_string_attribute("uuid")
 
     @property
+    def lun_bytes(self) -> float:
+        return self.get_number_attribute("lun_bytes")
+
+    @property
     def condition(self) -> str:
         return self.get_string_attribute("condition")
 
@@ -2134,10 +2196,17 @@ class SharedVg(HalabResource):
         cluster: str,
         name: str,
         device: str,
+        lun_bytes: float | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
-        super().__init__(scope, id, {"cluster": cluster, "name": name, "device": device}, depends_on, lifecycle)
+        super().__init__(
+            scope,
+            id,
+            {"cluster": cluster, "name": name, "device": device, "lun_bytes": lun_bytes},
+            depends_on,
+            lifecycle,
+        )
 
     @property
     def id(self) -> str:
@@ -2158,6 +2227,10 @@ class SharedVg(HalabResource):
     @property
     def uuid(self) -> str:
         return self.get_string_attribute("uuid")
+
+    @property
+    def lun_bytes(self) -> float:
+        return self.get_number_attribute("lun_bytes")
 
 
 class Site(HalabResource):

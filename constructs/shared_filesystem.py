@@ -39,12 +39,14 @@ class SharedFileSystem(Construct):
             for number, machine in enumerate(machines.nodes, 1)
         ]
         locking = self._locking([*cluster.ready, *lvm_hosts])
+        size = machines.lun_disk.size_bytes  # when it grows, all that lies on it does, from below
         partition = bindings.SharedPartition(
             self,
             "lun_partition",
             cluster=cluster.name,
             device=storage.lun_device,
             label=settings.name,
+            lun_bytes=size,
             depends_on=[*cluster.ready, *storage.sessions.values()],
         )
         vg = bindings.SharedVg(
@@ -53,11 +55,14 @@ class SharedFileSystem(Construct):
             cluster=cluster.name,
             name=f"vg_{settings.name.replace('-', '_')}",
             device=partition.path,
+            lun_bytes=size,
             depends_on=[locking],
         )
         # Each node joins the volume group by a resource of its own, so that it leaves before the group goes.
         joined = [
-            bindings.LvmDevice(self, f"node{number}_vg", machine=machine.id, vg=vg.name, device=vg.device)
+            bindings.LvmDevice(
+                self, f"node{number}_vg", machine=machine.id, vg=vg.name, device=vg.device, lun_bytes=size
+            )
             for number, machine in enumerate(machines.nodes, 1)
         ]
         self.parts = {
@@ -71,6 +76,7 @@ class SharedFileSystem(Construct):
             vg=vg.name,
             name="lv_web",
             size=settings.gfs2.size,
+            lun_bytes=size,
             depends_on=[*joined],
         )
         gfs2 = bindings.Gfs2(
@@ -82,6 +88,7 @@ class SharedFileSystem(Construct):
             journals=settings.journals,
             spare_journals=settings.spare_journals,
             journal_size_mib=settings.gfs2.journal_mib,
+            lun_bytes=size,
         )
         self.clone = f"{settings.name}-{settings.gfs2.name}-clone"
         self.mounted = self._mount(vg, lv, [gfs2, *fencing])

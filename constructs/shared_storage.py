@@ -20,7 +20,13 @@ class SharedStorage(Construct):
         self._settings, self._machines = settings, machines
         nodes = [place for place in machines.places if place.cluster]
         disk = bindings.Partition(
-            self, "target_partition", machine=machines.target.id, device=_TARGET_DISK, number=1, label="lun0"
+            self,
+            "target_partition",
+            machine=machines.target.id,
+            device=_TARGET_DISK,
+            number=1,
+            label="lun0",
+            lun_bytes=machines.lun_disk.size_bytes,
         )
         self.target = bindings.IscsiTarget(
             self,
@@ -66,5 +72,6 @@ class SharedStorage(Construct):
             portal=settings.target_address,
             chap_user=user,
             chap_password=password,
+            lun_bytes=self._machines.lun_disk.size_bytes,
             depends_on=after,
         )

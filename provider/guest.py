@@ -142,7 +142,7 @@ class GuestResource(Resource):
         hints = specs.hints(spec)
         given = {n: int(v) if hints[n] is int else v for n, v in zip(names, values, strict=True)}
         wanted = specs.blank(spec, **given)
-        observed = self._item.observe(self._host(ctx, specs.encode(wanted)), wanted)
+        observed = self._item.adopt(self._host(ctx, specs.encode(wanted)), wanted)
         if observed is None:
             raise Failure("Nothing to import", f"There is no {self.type} {id!r}.")
         return self._state(specs.encode(wanted), observed)

@@ -55,7 +55,7 @@ ITEMS = {
     "halab_lvm_host": f"{_GUEST}.lvm:LvmHostItem",
     "halab_lvm_device": f"{_GUEST}.lvm:LvmDeviceItem",
     "halab_shared_vg": f"{_GUEST}.lvm:SharedVgItem",
-    "halab_logical_volume": f"{_GUEST}.lvm:LogicalVolumeItem",
+    "halab_logical_volume": f"{_GUEST}.logical_volume:LogicalVolumeItem",
     "halab_gfs2": f"{_GUEST}.gfs2:Gfs2Item",
     "halab_site": f"{_GUEST}.apache:SiteItem",
 }

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from . import limits
 from .command import script
 from .errors import Conflict, UnexpectedOutput
+from .growth import grown, lun_bytes
 from .host import Host
 from .item import Item, attr, with_fields
 from .platform import Platform
 from .steps import Run, Step
 
+# Of a full device the file system counts about a thousandth less: headers of its resource groups.
+_FULL = 0.97
+
+# Sizes in bytes of the device and, where it is mounted here, of the file system in it.
 # blkid: 2 = no signature. Another node may have added journals: what this node cached of the device is dropped first.
 _LOOK = r"""# look at the file system
 [ -b "$1" ] || exit 0
@@ -21,6 +26,10 @@ echo seen; printf '\036'
 signature=$(blkid --probe --output export "$1") || [ $? = 2 ]
 printf '%s\n\036' "$signature"
 case $signature in *TYPE=gfs2*) blockdev --flushbufs "$1"; gfs2_edit -p journals "$1";; esac
+printf '\036'
+blockdev --getsize64 "$1"
+at=$(findmnt --noheadings --first-only --output TARGET --source "$1") || exit 0
+stat --file-system --format '%S %b' "$at"
 """
 # Activated here if Pacemaker does not have it active yet. What was seen as empty is looked at again.
 _MAKE = r"""# make the GFS2 file system
@@ -29,17 +38,24 @@ found=$(blkid --probe --output value --match-tag TYPE "$1") || [ $? = 2 ]
 [ -z "$found" ] || { echo "$1 holds $found" >&2; exit 4; }
 mkfs.gfs2 -O -q -p lock_dlm -t "$2" -j "$3" -J "$4" "$1"
 """
-# Journals are added to a mounted file system, on one node, if there are fewer than $2: then so many that $3 are spare.
-_GROW = r"""# add journals
-[ -b "$1" ] || lvchange --activate sy "$1"
+# Both are done to a mounted file system, on one node.
+_MOUNTED = r"""
+if ! at=$(findmnt --noheadings --first-only --output TARGET --source "$1"); then
+  [ -b "$1" ] || lvchange --activate sy "$1"
+  at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
+  trap 'umount "$at"; rmdir "$at"' EXIT
+fi
+"""
+# If there are fewer journals than $2: so many that $3 are spare.
+_ADD_JOURNALS = rf"""# add journals
+{_MOUNTED}
 blockdev --flushbufs "$1"
 have=$(gfs2_edit -p journals "$1" | grep -c '^journal[0-9]*:')
-[ "$have" -lt "$2" ] || exit 0
-add=$(($2 + $3 - have))
-findmnt --source "$1" >/dev/null && exec gfs2_jadd -q -j "$add" -J "$4" "$1"
-at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
-rc=0; gfs2_jadd -q -j "$add" -J "$4" "$1" || rc=$?
-umount "$at"; rmdir "$at"; exit $rc
+[ "$have" -ge "$2" ] || gfs2_jadd -q -j $(($2 + $3 - have)) -J "$4" "$at"
+"""
+_GROW = f"""# let the file system grow
+{_MOUNTED}
+gfs2_grow "$at"
 """
 _CLEAR = """# remove the GFS2 file system
 [ -b "$1" ] || lvchange --activate sy "$1"
@@ -65,12 +81,12 @@ class Gfs2:
         check=limits.between(0, limits.MAX_NODES),
     )
     journal_size_mib: int = attr(
-        "Size of a journal in MiB.",
+        "Size in MiB of the journals that are made. Those that there are keep theirs.",
         default=32,
-        replace=True,
         check=limits.between(limits.MIN_JOURNAL_MIB, limits.MAX_JOURNAL_MIB, "MiB"),
     )
     uuid: str | None = attr("UUID of the file system.", computed=True, stable=True)
+    lun_bytes: int | None = lun_bytes()
 
     @property
     def locktable(self) -> str:
@@ -94,9 +110,12 @@ class Gfs2Item(Item[Gfs2]):
         elif now is None:
             made = wanted.journals + wanted.spare_journals
             yield Run(script(_MAKE, wanted.device, wanted.locktable, made, wanted.journal_size_mib, timeout_s=900))
-        elif now.journals < wanted.journals:
-            args = (wanted.device, wanted.journals, wanted.spare_journals, _added_mib(wanted))
-            yield Run(script(_GROW, *args, timeout_s=1800))
+        else:
+            if now.lun_bytes != wanted.lun_bytes:
+                yield Run(script(_GROW, wanted.device, timeout_s=900))  # first: journals need room
+            if now.journals < wanted.journals:
+                args = (wanted.device, wanted.journals, wanted.spare_journals, _added_mib(wanted))
+                yield Run(script(_ADD_JOURNALS, *args, timeout_s=1800))
 
 
 def _added_mib(wanted: Gfs2) -> int:
@@ -108,7 +127,7 @@ def gfs2_seen(text: str, wanted: Gfs2, host: str) -> Gfs2 | None:
     """A volume that is not active here says nothing about a file system that was made before."""
     if not text:
         return wanted if wanted.uuid else None
-    _, signature, journals = text.split("\036")
+    _, signature, journals, *sizes = text.split("\036")
     found = dict(line.split("=", 1) for line in signature.splitlines() if "=" in line)
     if not found:
         return None
@@ -116,7 +135,22 @@ def gfs2_seen(text: str, wanted: Gfs2, host: str) -> Gfs2 | None:
         raise Conflict(f"{host}: {wanted.device} is not empty", _remedy(found, wanted), "device")
     count = count_journals(journals)
     # More journals than asked for are no difference: they cannot go, and they harm nobody.
-    return with_fields(wanted, uuid=found["UUID"], journals=min(count, wanted.journals) or count)
+    return with_fields(
+        wanted,
+        uuid=found["UUID"],
+        journals=min(count, wanted.journals) or count,
+        lun_bytes=grown(short_bytes("".join(sizes)), wanted.lun_bytes),
+    )
+
+
+def short_bytes(sizes: str) -> int | None:
+    """The file system's size where it leaves a good part of its device unused; None where it does not, or that is
+    not seen since it is not mounted on this node."""
+    numbers = [int(word) for word in sizes.split()]
+    if len(numbers) < 3:
+        return None
+    device, block, blocks = numbers
+    return None if block * blocks >= device * _FULL else block * blocks
 
 
 def _remedy(found: Mapping[str, str], wanted: Gfs2) -> str:

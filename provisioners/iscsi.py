@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from . import limits
+from . import iscsi_live, limits
 from .command import Command, Result, Secret, script
+from .growth import grown, lun_bytes
 from .host import Host
 from .item import Item, attr, with_fields
 from .platform import Platform
@@ -21,10 +22,11 @@ INITIATOR_FILE = "/etc/iscsi/initiatorname.iscsi"
 # Logins at boot are tried this often, 15 s each: the target may start later than its initiators.
 _LOGIN_TRIES = 20
 
-# key=value lines; of the password a digest. Arguments: target, portal, port, folder of node records, login unit, its
+# key=value lines; of passwords a digest. Arguments: target, portal, port, folder of node records, login unit, its
 # drop-in.
 _LOOK = r"""# look at the session
 of() { [ ! -e "$1" ] || IFS= read -r it < "$1" || :; }
+digest() { [ -z "$2" ] || { it=$(printf %s "$2" | sha256sum); echo "$1=${it%% *}"; }; }
 [ ! -e /etc/iscsi/initiatorname.iscsi ] || sed -n 's/^InitiatorName=/initiator=/p' /etc/iscsi/initiatorname.iscsi
 printf 'unit=%s\n' "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$5" 2>/dev/null || :)"
 [ ! -e "$6" ] || echo ordered=yes
@@ -32,8 +34,7 @@ for record in "$4/$1/$2,$3,"*/default; do
   [ -f "$record" ] || continue
   keys='startup|session\.auth\.authmethod|session\.auth\.username|session\.timeo\.replacement_timeout'
   sed -n -E "s/^node\.($keys) = /\1=/p" "$record"
-  it=$(sed -n 's/^node\.session\.auth\.password = //p' "$record")
-  [ -z "$it" ] || { it=$(printf %s "$it" | sha256sum); echo "password=${it%% *}"; }
+  digest password "$(sed -n 's/^node\.session\.auth\.password = //p' "$record")"
 done
 for session in /sys/class/iscsi_session/session*; do
   it=; of "$session/targetname"; [ "$it" = "$1" ] || continue
@@ -41,9 +42,10 @@ for session in /sys/class/iscsi_session/session*; do
     it=; of "$connection/persistent_address"; [ "$it" = "$2" ] || continue
     it=; of "$connection/persistent_port"; [ "$it" = "$3" ] || continue
     it=; of "$session/state"; echo "state=$it"
+    it=; of "$session/password"; digest in_use "$it"
     for lun in "$session"/device/target*/*:0; do
       it=; of "$lun/wwid"; path=/dev/disk/by-id/wwn-0x${it#naa.}
-      [ ! -b "$path" ] || echo "device=$path"
+      [ ! -b "$path" ] || { echo "device=$path"; echo "sectors=$(cat "$lun"/block/*/size)"; }
     done
   done
 done
@@ -82,13 +84,6 @@ rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --login >/dev/null || rc=$?
 # 15: the session is there already
 [ $rc = 0 ] || [ $rc = 15 ] || exit $rc
 """
-# A session that is there keeps the timeout that it was made with. The kernel takes another only while it is logged in.
-_TIMEOUT = """# change the timeout of the session
-for session in /sys/class/iscsi_session/session*; do
-  IFS= read -r target < "$session/targetname"
-  [ "$target" != "$1" ] || echo "$2" > "$session/recovery_tmo"
-done
-"""
 # Exit code 0: nothing stands on the target's disks any more (a file system, a volume group in use).
 _UNUSED = """# see what stands on the target's disks
 for session in /sys/class/iscsi_session/session*; do
@@ -104,6 +99,10 @@ for session in /sys/class/iscsi_session/session*; do
     done
   done
 done
+"""
+# For import. $1: target, $2: portal, $3: port, $4: folder of node records.
+_PASSWORD = r"""# read the CHAP password of the node record
+sed -n 's/^node\.session\.auth\.password = //p' "$4/$1/$2,$3,"*/default
 """
 # 21: there is no such session, or no such record
 _LOGOUT = """# log out
@@ -132,6 +131,7 @@ class Session:
     device: str | None = attr(
         "Path of LUN 0, /dev/disk/by-id/wwn-0x…; if given, the disk that must appear.", computed=True, stable=True
     )
+    lun_bytes: int | None = lun_bytes()
     condition: str = attr(
         f"`{COMPLETE}`, or what is amiss and will be put right.",
         computed=True,
@@ -153,6 +153,13 @@ class SessionItem(Item[Session]):
     def observe(self, host: Host, wanted: Session) -> Session | None:
         return session_seen(parse_look(host.ask(_look(host.platform, wanted)).stdout), wanted)
 
+    def adopt(self, host: Host, named: Session) -> Session | None:
+        seen = parse_look(host.ask(_look(host.platform, named)).stdout)
+        record = (named.target_iqn, named.portal, named.port, host.platform.iscsi_node_db)
+        password = host.ask(script(_PASSWORD, *record)).stdout.strip() if "startup" in seen else ""
+        known = {"initiator_iqn": seen.get("initiator", ""), "chap_password": Secret(password) if password else None}
+        return session_seen(seen, with_fields(named, **known))
+
     def steps(self, platform: Platform, now: Session | None, wanted: Session | None) -> Iterator[Step]:
         if wanted is None:
             if now is not None:
@@ -169,6 +176,8 @@ class SessionItem(Item[Session]):
         if now is not None and now == with_fields(wanted, device=wanted.device or now.device):
             return
         yield Run(_login(platform, wanted))
+        if now is not None:
+            yield from _change_session(platform, now, wanted)
         yield Await(
             f"LUN 0 of {wanted.target_iqn}",
             _look(platform, wanted),
@@ -176,8 +185,16 @@ class SessionItem(Item[Session]):
             deadline_s=60,
             interval_s=0.2,
         )
-        if now is not None and now.condition == COMPLETE:
-            yield Run(script(_TIMEOUT, wanted.target_iqn, wanted.replacement_timeout_s))
+
+
+def _change_session(platform: Platform, now: Session, wanted: Session) -> Iterator[Step]:
+    """A session that is there keeps what it was made with, until it is told."""
+    if wanted.chap_password is not None:
+        yield iscsi_live.renew(platform, wanted.target_iqn, wanted.chap_user or "", wanted.chap_password)
+    if now.condition == COMPLETE:
+        yield iscsi_live.change_timeout(wanted.target_iqn, wanted.replacement_timeout_s)
+    if now.lun_bytes != wanted.lun_bytes:
+        yield iscsi_live.rescan(wanted.target_iqn)
 
 
 def parse_look(text: str) -> Mapping[str, str]:
@@ -199,6 +216,7 @@ def session_seen(seen: Mapping[str, str], wanted: Session) -> Session | None:
         chap_password=password if chap else None,
         replacement_timeout_s=int(timeout_s) if timeout_s.isdigit() else wanted.replacement_timeout_s,
         device=seen.get("device", wanted.device),
+        lun_bytes=grown(int(seen["sectors"]) * 512 if seen.get("sectors", "").isdigit() else None, wanted.lun_bytes),
         condition=next(_faults(seen, wanted), COMPLETE),
     )
 
@@ -210,6 +228,8 @@ def _faults(seen: Mapping[str, str], wanted: Session) -> Iterator[str]:
         yield f"the session is {seen['state']}"
     elif "device" not in seen:
         yield "LUN 0 is not there"
+    elif wanted.chap_password is not None and seen.get("in_use") not in (None, wanted.chap_password.digest()):
+        yield "the session uses another CHAP password: it would not survive a lost connection"
     if (name := seen.get("initiator", "")) != wanted.initiator_iqn and wanted.initiator_iqn:
         yield f"{INITIATOR_FILE} says {name or 'nothing'}"
     if (startup := seen.get("startup", "")) != "automatic":

@@ -76,6 +76,13 @@ class Item(Generic[S]):
         """
         raise NotImplementedError
 
+    def adopt(self, host: Host, named: S) -> S | None:
+        """For import: all there is to know of the thing that the identity in `named` names; the rest of it is empty.
+
+        What an item looks at with other eyes when nobody declared anything is read here, secrets included.
+        """
+        return self.observe(host, named)
+
     def steps(self, platform: Platform, now: S | None, wanted: S | None) -> Iterator[Step]:
         """Pure: the steps from `now` to `wanted` (None = remove)."""
         raise NotImplementedError

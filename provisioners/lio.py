@@ -22,6 +22,10 @@ from .steps import Run, Step
 
 COMPLETE = "complete"
 
+# For import. $1: target, $2: initiator.
+_PASSWORD = """# read the CHAP password of an ACL
+f="/sys/kernel/config/target/iscsi/$1/tpgt_1/acls/$2/auth/password"; [ ! -e "$f" ] || cat "$f"
+"""
 # Starting the unit restores what is saved and drops everything else: only when nothing is configured. Enabling skips
 # what is dear and does nothing here: SysV links and a reload.
 _ENABLE = """# have LIO restored at boot
@@ -51,6 +55,14 @@ class Target:
     backstore: str = attr("Name of the block backstore.", default="lun0", replace=True, check=limits.lvm_name)
     demo_mode: bool = attr(
         "Let every initiator in, without ACL or password; otherwise only those with an ACL and CHAP.", default=False
+    )
+    chap: bool = attr("Whether initiators with an ACL must have a password, too.", default=True)
+    serial: str | None = attr(
+        "T10 unit serial of the backstore, a UUID; generated from the IQN when not given.",
+        computed=True,
+        default=None,
+        stable=True,
+        replace=True,
     )
     lun_device: str | None = attr(
         "Path by which every initiator sees LUN 0: /dev/disk/by-id/wwn-0x….", computed=True, stable=True
@@ -91,11 +103,19 @@ class TargetItem(Item[Target]):
     def plan(self, prior: Target | None, wanted: Target) -> Target:
         del prior
         iqn = wanted.iqn or generated_iqn(wanted.hostname, wanted.machine)
-        return with_fields(wanted, iqn=iqn, lun_device=lun_device(iqn))
+        serial = wanted.serial or unit_serial(iqn)
+        return with_fields(wanted, iqn=iqn, serial=serial, lun_device=lun_device(serial))
 
     def observe(self, host: Host, wanted: Target) -> Target | None:
         wanted = self.plan(None, wanted)
         return target_seen(_view(host, str(wanted.iqn)), wanted)
+
+    def adopt(self, host: Host, named: Target) -> Target | None:
+        """A target that somebody else has made has another serial, and may ask for no password."""
+        view = _view(host, str(named.iqn))
+        serial = backstore_serial(view, str(named.iqn))
+        chap = view.configfs.get(f"{tpg_path(str(named.iqn))}/attrib/authentication") != "0"
+        return target_seen(view, self.plan(None, with_fields(named, serial=serial, chap=chap)))
 
     def steps(self, platform: Platform, now: Target | None, wanted: Target | None) -> Iterator[Step]:
         if wanted is None:
@@ -112,10 +132,10 @@ class TargetItem(Item[Target]):
             str(wanted.iqn),
             backstore=wanted.backstore,
             device=wanted.device,
-            serial=unit_serial(str(wanted.iqn)),
+            serial=str(wanted.serial),
             address=wanted.portal,
             port=wanted.port,
-            attributes=OPEN if wanted.demo_mode else CLOSED,
+            attributes=_attributes(wanted.demo_mode, wanted.chap),
         )
 
 
@@ -138,6 +158,10 @@ class AclItem(Item[Acl]):
         if wanted.initiator_iqn not in view.names(tpg_path(wanted.target_iqn) + "/acls"):
             return None
         return acl_seen(view, wanted)
+
+    def adopt(self, host: Host, named: Acl) -> Acl | None:
+        password = host.ask(script(_PASSWORD, named.target_iqn, named.initiator_iqn)).stdout.strip()
+        return self.observe(host, with_fields(named, chap_password=Secret(password)))
 
     def steps(self, platform: Platform, now: Acl | None, wanted: Acl | None) -> Iterator[Step]:
         if wanted is None:
@@ -175,7 +199,8 @@ def target_seen(view: View, wanted: Target) -> Target | None:
     if tpg + "/enable" not in view.configfs:
         return None
     attributes = {name: view.configfs.get(f"{tpg}/attrib/{name}", "missing") for name in CLOSED}
-    demo_mode = attributes == OPEN if attributes in (OPEN, CLOSED) else wanted.demo_mode
+    closed = _attributes(False, wanted.chap)
+    demo_mode = attributes == OPEN if attributes in (OPEN, closed) else wanted.demo_mode
     portals = view.names(tpg + "/np")
     address, _, port = portals[0].rpartition(":") if len(portals) == 1 else (wanted.portal, "", str(wanted.port))
     storage = next(iter(view.links(tpg + "/lun/lun_0")), "")
@@ -187,15 +212,30 @@ def target_seen(view: View, wanted: Target) -> Target | None:
         portal=address,
         port=int(port),
         demo_mode=demo_mode,
-        condition=_first(_target_faults(view, iqn, attributes, demo_mode, portals, core)),
+        condition=_first(_target_faults(view, with_fields(wanted, demo_mode=demo_mode), attributes, portals, core)),
     )
 
 
+def backstore_serial(view: View, iqn: str) -> str | None:
+    """The T10 unit serial of LUN 0 as it is."""
+    storage = next(iter(view.links(tpg_path(iqn) + "/lun/lun_0")), "")
+    shown = view.configfs.get(storage.removeprefix("../" * 6 + "target/") + "/wwn/vpd_unit_serial", "")
+    return shown.rpartition(":")[2].strip() or None
+
+
+def _attributes(demo_mode: bool, chap: bool) -> Mapping[str, str]:
+    """What lets in everybody, or those with an ACL."""
+    if demo_mode:
+        return OPEN
+    return CLOSED if chap else {**CLOSED, "authentication": "0"}
+
+
 def _target_faults(
-    view: View, iqn: str, attributes: Mapping[str, str], demo_mode: bool, portals: list[str], core: str
+    view: View, wanted: Target, attributes: Mapping[str, str], portals: list[str], core: str
 ) -> Iterator[str]:
+    iqn = str(wanted.iqn)
     tpg = tpg_path(iqn)
-    for name, value in (OPEN if demo_mode else CLOSED).items():
+    for name, value in _attributes(wanted.demo_mode, wanted.chap).items():
         if attributes[name] != value:
             yield f"TPG attribute {name} is {attributes[name]}"
     if view.configfs[tpg + "/enable"] != "1":
@@ -204,7 +244,7 @@ def _target_faults(
         yield f"{len(portals)} portals"
     if core + "/udev_path" not in view.configfs:
         yield "LUN 0 has no backstore"
-    elif unit_serial(iqn) not in view.configfs.get(core + "/wwn/vpd_unit_serial", ""):
+    elif backstore_serial(view, iqn) != wanted.serial:
         yield "the backstore has another serial"
     if view.unit != "enabled":
         yield f"the unit that restores it at boot is {view.unit or 'missing'}"

@@ -72,9 +72,9 @@ def unit_serial(iqn: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, iqn))
 
 
-def lun_device(iqn: str) -> str:
+def lun_device(serial: str) -> str:
     """How udev names LUN 0 on initiators: NAA 6, LIO's company id 001405, the first 25 digits of the serial."""
-    return f"/dev/disk/by-id/wwn-0x6001405{unit_serial(iqn).replace('-', '')[:25]}"
+    return f"/dev/disk/by-id/wwn-0x6001405{serial.replace('-', '')[:25]}"
 
 
 def look(platform: Platform, iqn: str) -> Command:

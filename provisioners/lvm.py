@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from . import limits
 from .command import cmd, script
 from .errors import Conflict, UnexpectedOutput
+from .growth import grown, lun_bytes
 from .host import Host
 from .item import Item, attr, with_fields
+from .lvm_report import ANY_DEVICE, ON_OTHERS, REPORT, devices_file, parts, rows
 from .platform import Platform
 from .steps import Await, Run, Step
 
@@ -23,28 +23,12 @@ _SEE = (
     'disk=${1%-part*}; udevadm wait --timeout=60 "$disk"; '
     '[ -b "$1" ] || { partx --update "$disk"; udevadm wait --timeout=60 "$1"; }'
 )
-# Reports take no locks: what is asked must not wait for, or fail on, a lock manager that is about to start.
-_REPORT = "--nolocking --reportformat json --units b --nosuffix"
-# $3 is "yes" where LVM sees only the devices that a file of the node names (EL 9): what is asked for or removed may
-# stand on one that is not in it yet, or not any more.
-_ANY_DEVICE = 'any=; [ "$3" = no ] || any=--devicesfile='
 _VG_LOOK = f"""# look at the volume group
-{_ANY_DEVICE}
+{ANY_DEVICE}
 [ ! -b "$2" ] || echo seen
 printf '\\036'
-vgs $any {_REPORT} -o vg_name,vg_uuid,vg_lock_type -S "vg_name=$1"
+vgs $any {REPORT} -o vg_name,vg_uuid,vg_lock_type,vg_size,pv_name -S "vg_name=$1"
 """
-_LV_LOOK = f"""# look at the logical volume
-{_ANY_DEVICE}
-[ -z "$(vgs $any --nolocking --noheadings -o vg_name -S "vg_name=$1")" ] || echo seen
-printf '\\036'
-lvs $any {_REPORT} -o lv_name,lv_uuid,lv_size -S "vg_name=$1 && lv_name=$2"
-"""
-# A volume or a lockspace that a node still holds, though nothing asks for it any more, is let go there. {} gets $2.
-_ON_OTHERS = """\
-crm_node --list | awk -v own="$(crm_node --name)" '$3 == "member" && $2 != own {{ print $2 }}' | while read -r node; do
-  ssh -n -o BatchMode=yes -- "$node" {} "$2"
-done"""
 _LOCKD = cmd("lvmlockctl", "--info")
 # Not activated at boot: Pacemaker does, after DLM. Without --yes vgcreate refuses a device with a signature.
 _CREATE_VG = f"""# make the shared volume group
@@ -52,24 +36,40 @@ _CREATE_VG = f"""# make the shared volume group
 vgcreate --shared --setautoactivation n "$2" "$1" </dev/null
 """
 _REMOVE_VG = f"""# remove the volume group
-{_ANY_DEVICE}
+{ANY_DEVICE}
 vgchange $any --lockstart "$2"
 vgremove $any "$2" </dev/null || {{
-{_ON_OTHERS.format("vgchange $any --lockstop")}
+{ON_OTHERS.format("vgchange $any --lockstop")}
 vgremove $any "$2" </dev/null
 }}
 pvremove $any "$1" </dev/null
+"""
+# The table was changed by whichever node grew the partition; this one takes over its size.
+_SEE_GROWN = """# see that the physical volume has grown
+case $1 in *-part*) partx --update --nr "${1##*-part}" "${1%-part*}"; udevadm settle;; esac
+"""
+# For import. $1: a device by the kernel's name; prints a name of it that is the same on all nodes.
+_SAME_EVERYWHERE = """# find the device's name on all nodes
+own=$(readlink -f -- "$1")
+for path in /dev/disk/by-id/wwn-* /dev/disk/by-id/scsi-* "$1"; do
+  [ "$(readlink -f -- "$path")" != "$own" ] || { echo "$path"; exit 0; }
+done
+"""
+_GROW_PV = """# let the physical volume grow
+pvresize "$1" </dev/null
 """
 _USE_VG = f"""# join the lockspace of the volume group
 {_SEE}
 [ "$3" = no ] || lvmdevices --adddev "$1"
 vgchange --lockstart "$2"
 """
-# Prints the physical volume's UUID. 1: not used, 2: the device is not seen here, which is for its session to mend.
+# Prints the physical volume's UUID and the device's size in bytes. 1: not used, 2: the device is not seen here, which
+# is for its session to mend.
 # While lvmlockd does not run, nobody can be in the lockspace: Pacemaker joins it when it starts again.
 _VG_USED = """# look at the use of the volume group
 [ -b "$1" ] || exit 2
 blkid --probe --output value --match-tag UUID "$1" || exit 1
+blockdev --getsize64 "$1"
 [ -d "/sys/kernel/dlm/lvm_$2" ] || ! pidof lvmlockd >/dev/null || exit 1
 [ "$3" = no ] || lvmdevices | grep -qF "PVID=$(pvs --nolocking --noheadings -o pv_uuid "$1" | tr -d ' -')" || exit 1
 """
@@ -78,17 +78,6 @@ _LEAVE_VG = """# leave the lockspace of the volume group
 [ "$3" = no ] || lvmdevices --deldev "$1" || :
 [ -d "/sys/kernel/dlm/lvm_$2" ] || exit 0
 lvs --nolocking --noheadings -o lv_active -S "vg_name=$2" | grep -qw active || vgchange --lockstop "$2"
-"""
-_CREATE_LV = """# make the logical volume
-vgchange --lockstart "$1"
-lvcreate --yes --activate sy "$3" "$4" --name "$2" "$1"
-"""
-_REMOVE_LV = f"""# remove the logical volume
-lvchange --activate n "$2"
-lvremove --yes "$2" || {{
-{_ON_OTHERS.format("lvchange --activate n")}
-lvremove --yes "$2"
-}}
 """
 
 
@@ -129,6 +118,7 @@ class SharedVg:
     name: str = attr("Name of the volume group.", replace=True, check=limits.lvm_name)
     device: str = attr("The physical volume, by a path that is the same on all nodes.", replace=True)
     uuid: str | None = attr("UUID of the volume group.", computed=True, stable=True)
+    lun_bytes: int | None = lun_bytes()
 
 
 class SharedVgItem(Item[SharedVg]):
@@ -138,16 +128,25 @@ class SharedVgItem(Item[SharedVg]):
     identity = ("cluster", "name")
 
     def observe(self, host: Host, wanted: SharedVg) -> SharedVg | None:
-        look = script(_VG_LOOK, wanted.name, wanted.device, _devices_file(host.platform))
-        seen, report = _parts(host.ask(look).stdout)
-        return vg_seen(bool(seen), _rows(report, "vg"), wanted, host.name)
+        look = script(_VG_LOOK, wanted.name, wanted.device, devices_file(host.platform))
+        seen, report = parts(host.ask(look).stdout)
+        return vg_seen(bool(seen), rows(report, "vg"), wanted, host.name)
+
+    def adopt(self, host: Host, named: SharedVg) -> SharedVg | None:
+        """With the physical volume that it stands on; one that stands on several is described by the first."""
+        _, report = parts(host.ask(script(_VG_LOOK, named.name, "", devices_file(host.platform))).stdout)
+        found = rows(report, "vg")
+        devices = [host.ask(script(_SAME_EVERYWHERE, row["pv_name"])).stdout.strip() for row in found[:1]]
+        return vg_seen(False, found, with_fields(named, device="".join(devices)), host.name)
 
     def steps(self, platform: Platform, now: SharedVg | None, wanted: SharedVg | None) -> Iterator[Step]:
         if wanted is None and now is not None:
-            yield Run(script(_REMOVE_VG, now.device, now.name, _devices_file(platform), timeout_s=180))
+            yield Run(script(_REMOVE_VG, now.device, now.name, devices_file(platform), timeout_s=180))
         elif wanted is not None and now is None:
             yield Await("lvmlockd", _LOCKD, ready=lambda result: result.rc == 0)
             yield Run(script(_CREATE_VG, wanted.device, wanted.name, timeout_s=180))
+        elif wanted is not None and now is not None and now.lun_bytes != wanted.lun_bytes:
+            yield Run(script(_GROW_PV, wanted.device, timeout_s=180))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +160,7 @@ class LvmDevice:
     vg: str = attr("Name of the volume group.", replace=True, check=limits.lvm_name)
     device: str = attr("The physical volume.", replace=True)
     uuid: str | None = attr("UUID of the physical volume.", computed=True, stable=True)
+    lun_bytes: int | None = lun_bytes()
 
 
 class LvmDeviceItem(Item[LvmDevice]):
@@ -170,59 +170,27 @@ class LvmDeviceItem(Item[LvmDevice]):
     identity = ("machine", "vg", "device")
 
     def observe(self, host: Host, wanted: LvmDevice) -> LvmDevice | None:
-        args = (wanted.device, wanted.vg, _devices_file(host.platform))
+        args = (wanted.device, wanted.vg, devices_file(host.platform))
         found = host.ask(script(_VG_USED, *args, ok=(0, 1, 2)))
         if found.rc == 0:
-            return with_fields(wanted, uuid=found.stdout.strip())
+            uuid, *size = found.stdout.split()
+            return with_fields(wanted, uuid=uuid, lun_bytes=grown(int(size[0]) if size else None, wanted.lun_bytes))
         return wanted if found.rc == 2 and wanted.uuid else None
 
     def steps(self, platform: Platform, now: LvmDevice | None, wanted: LvmDevice | None) -> Iterator[Step]:
         if wanted is not None and now is not None:
+            if now.lun_bytes != wanted.lun_bytes:
+                yield Run(script(_SEE_GROWN, wanted.device))
             return
         chosen = wanted or now
         if chosen is None:
             return
-        args = (chosen.device, chosen.vg, _devices_file(platform))
+        args = (chosen.device, chosen.vg, devices_file(platform))
         if wanted is None:
             yield Run(script(_LEAVE_VG, *args, timeout_s=120))
         else:
             yield Await("lvmlockd", _LOCKD, ready=lambda result: result.rc == 0)
             yield Run(script(_USE_VG, *args, timeout_s=120))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogicalVolume:
-    """A linear logical volume in a shared volume group; Pacemaker activates it."""
-
-    cluster: str = attr("Name of the cluster.", replace=True)
-    vg: str = attr("Name of the volume group.", replace=True, check=limits.lvm_name)
-    name: str = attr("Name of the volume.", replace=True, check=limits.lvm_name)
-    size: str = attr("Its size when it is made: bytes, or a share like 90%FREE.", replace=True, check=limits.lv_size)
-    path: str | None = attr("The volume's device, /dev/VG/NAME.", computed=True, stable=True)
-    uuid: str | None = attr("UUID of the volume.", computed=True, stable=True)
-
-
-class LogicalVolumeItem(Item[LogicalVolume]):
-    spec = LogicalVolume
-    scope = "cluster"
-    phase = "storage"
-    identity = ("cluster", "vg", "name")
-
-    def plan(self, prior: LogicalVolume | None, wanted: LogicalVolume) -> LogicalVolume:
-        del prior
-        return with_fields(wanted, path=f"/dev/{wanted.vg}/{wanted.name}")
-
-    def observe(self, host: Host, wanted: LogicalVolume) -> LogicalVolume | None:
-        look = script(_LV_LOOK, wanted.vg, wanted.name, _devices_file(host.platform))
-        seen, report = _parts(host.ask(look).stdout)
-        return lv_seen(bool(seen), _rows(report, "lv"), self.plan(None, wanted))
-
-    def steps(self, platform: Platform, now: LogicalVolume | None, wanted: LogicalVolume | None) -> Iterator[Step]:
-        del platform
-        if wanted is None and now is not None:
-            yield Run(script(_REMOVE_LV, "", f"{now.vg}/{now.name}", timeout_s=180))
-        elif wanted is not None and now is None:
-            yield Run(script(_CREATE_LV, wanted.vg, wanted.name, *_size_option(wanted.size), timeout_s=120))
 
 
 def vg_seen(device_seen: bool, rows: Iterable[Mapping[str, str]], wanted: SharedVg, host: str) -> SharedVg | None:
@@ -234,34 +202,6 @@ def vg_seen(device_seen: bool, rows: Iterable[Mapping[str, str]], wanted: Shared
                 f"Its lock type is {row['vg_lock_type'] or 'none'}. Choose another name, or remove it with vgremove.",
                 "name",
             )
-        return with_fields(wanted, uuid=row["vg_uuid"])
+        size = int(row["vg_size"]) if row.get("vg_size") else None
+        return with_fields(wanted, uuid=row["vg_uuid"], lun_bytes=grown(size, wanted.lun_bytes))
     return None if device_seen or wanted.uuid is None else wanted
-
-
-def lv_seen(vg_visible: bool, rows: Iterable[Mapping[str, str]], wanted: LogicalVolume) -> LogicalVolume | None:
-    """A volume group that cannot be seen says nothing about a volume that was made before."""
-    for row in rows:
-        return with_fields(wanted, uuid=row["lv_uuid"], size=wanted.size or row["lv_size"])
-    return None if vg_visible or wanted.uuid is None else wanted
-
-
-def _size_option(wanted: str) -> tuple[str, str]:
-    return ("--extents", wanted) if "%" in wanted else ("--size", f"{wanted}b")
-
-
-def _devices_file(platform: Platform) -> str:
-    return "yes" if platform.lvm_uses_devices_file else "no"
-
-
-def _parts(text: str) -> tuple[str, str]:
-    seen, _, report = text.partition("\036")
-    return seen.strip(), report
-
-
-def _rows(text: str, kind: str) -> list[dict[str, str]]:
-    """The rows of an LVM report in JSON."""
-    try:
-        reports: list[dict[str, Any]] = json.loads(text)["report"]
-    except (ValueError, KeyError) as error:
-        raise UnexpectedOutput(f"LVM's report on {kind} cannot be read", text[:500]) from error
-    return [row for report in reports for row in report.get(kind, [])]

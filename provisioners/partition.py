@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from . import limits
 from .command import script
 from .errors import Conflict, UnexpectedOutput
+from .growth import grown, lun_bytes
 from .host import Host
 from .item import Item, attr, with_fields
 from .platform import Platform
@@ -33,6 +34,13 @@ udevadm wait --timeout=60 "$1"
 found=$(blkid --probe --output export "$1") || [ $? = 2 ]
 [ -z "$found" ] || { echo "$1 is not empty any more:" $found >&2; exit 4; }
 printf 'label: gpt\n%s : name="%s"\n' "$3" "$4" | sfdisk --quiet --lock=yes "$1"
+udevadm wait --timeout=60 "$2"
+"""
+# Beyond a disk's old end there is nothing of anybody's. It may be in use: the kernel takes another size of a partition
+# that is open, but not another table, which is why the table is not read again as a whole.
+_GROW = r"""# grow the partition
+echo ', +' | sfdisk --quiet --no-reread --lock=yes --partno "$3" "$1"
+partx --update --nr "$3" "$1"
 udevadm wait --timeout=60 "$2"
 """
 _SHOW = '# have the partition seen\nudevadm wait --timeout=60 "$1"; partx --update "$1"; udevadm wait --timeout=60 "$2"'
@@ -61,6 +69,7 @@ class Partition:
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
     uuid: str | None = attr("The partition's UUID.", computed=True, stable=True)
+    lun_bytes: int | None = lun_bytes()
     condition: str = attr(
         f"`{COMPLETE}`, or what is amiss and will be put right.",
         computed=True,
@@ -79,6 +88,7 @@ class SharedPartition:
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
     uuid: str | None = attr("The partition's UUID.", computed=True, stable=True)
+    lun_bytes: int | None = lun_bytes()
     condition: str = attr(
         f"`{COMPLETE}`, or what is amiss and will be put right.",
         computed=True,
@@ -102,6 +112,15 @@ class _PartitionItem(Item[P]):
         look = script(_LOOK, wanted.device, str(wanted.path))
         return partition_seen(host.ask(look).stdout, wanted, host.name)
 
+    def adopt(self, host: Host, named: P) -> P | None:
+        """Of a disk's only partition the name does not matter: the import asks which it is."""
+        path = partition_path(named.device, named.number)
+        text = host.ask(script(_LOOK, named.device, path)).stdout
+        table = json.loads(text.split("\036")[0] or "{}") if text else {}
+        parts = table.get("partitiontable", {}).get("partitions", [])
+        known = {"uuid": parts[0]["uuid"].lower(), "label": parts[0].get("name", "")} if len(parts) == 1 else {}
+        return partition_seen(text, with_fields(named, path=path, **known), host.name) if text else None
+
     def steps(self, platform: Platform, now: P | None, wanted: P | None) -> Iterator[Step]:
         del platform
         if wanted is None:
@@ -111,8 +130,11 @@ class _PartitionItem(Item[P]):
         wanted = self.plan(None, wanted)
         if now is None:
             yield Run(script(_MAKE, wanted.device, str(wanted.path), wanted.number, wanted.label, timeout_s=180))
-        elif now.condition != COMPLETE:
+            return
+        if now.condition != COMPLETE:
             yield Run(script(_SHOW, wanted.device, str(wanted.path), timeout_s=180))
+        if now.lun_bytes != wanted.lun_bytes:
+            yield Run(script(_GROW, wanted.device, str(wanted.path), wanted.number, timeout_s=180))
 
 
 class PartitionItem(_PartitionItem[Partition]):
@@ -159,12 +181,18 @@ def partition_seen(text: str, wanted: P, host: str) -> P | None:
             "device",
         )
     condition = COMPLETE if parts[2].strip() else f"{wanted.path} is not there on {host}"
-    return with_fields(wanted, uuid=ours["uuid"].lower(), label=ours.get("name", ""), condition=condition)
+    return with_fields(
+        wanted,
+        uuid=str(ours["uuid"]).lower(),
+        label=ours.get("name", ""),
+        lun_bytes=grown(int(ours["size"]) * int(table.get("sectorsize", 512)), wanted.lun_bytes),
+        condition=condition,
+    )
 
 
-def _ours(table: Mapping[str, Any], wanted: Partition | SharedPartition) -> Mapping[str, str] | None:
+def _ours(table: Mapping[str, Any], wanted: Partition | SharedPartition) -> Mapping[str, Any] | None:
     """The disk's only partition, if it is the wanted one."""
-    found: list[Mapping[str, str]] = table.get("partitions", [])
+    found: list[Mapping[str, Any]] = table.get("partitions", [])
     if table.get("label") != "gpt" or len(found) != 1:
         return None
     named = found[0].get("name") == wanted.label or found[0]["uuid"].lower() == wanted.uuid

@@ -86,15 +86,56 @@ def test_login_steps(platform: Any) -> None:
     [
         (HAVE, WANTED, 0),
         (HAVE, HAVE, 0),
-        (replace(HAVE, condition="not logged in"), WANTED, 2),
-        (replace(HAVE, chap_password=Secret("")), WANTED, 3),
-        (replace(HAVE, replacement_timeout_s=5), WANTED, 3),
+        (replace(HAVE, condition="not logged in"), WANTED, 3),
+        (replace(HAVE, chap_password=Secret("")), WANTED, 4),
+        (replace(HAVE, replacement_timeout_s=5), WANTED, 4),
+        (replace(HAVE, lun_bytes=1 << 30), replace(WANTED, lun_bytes=2 << 30), 5),
         (HAVE, None, 2),
         (None, None, 0),
     ],
 )
 def test_steps(now: Session | None, wanted: Session | None, count: int) -> None:
     assert len(list(ITEM.steps(DEBIAN_13, now, wanted))) == count
+
+
+def test_a_session_in_use_gets_its_new_password_without_a_logout() -> None:
+    rotated = replace(WANTED, chap_password=Secret("Battery-Staple-7"))
+    seen = session_seen({**COMPLETE, "in_use": Secret(PASSWORD).digest()}, rotated)
+    assert seen is not None
+    assert seen.chap_password == Secret("")  # the record's is another one: this is what the plan shows
+    record, renew, _ = ITEM.steps(DEBIAN_13, seen, rotated)
+    assert isinstance(record, Run)
+    assert isinstance(renew, Run)
+    for step in (record, renew):
+        assert isinstance(step.command.stdin, Secret)
+        assert step.command.stdin.reveal() == "node1\nBattery-Staple-7\n"
+        assert "Battery" not in str(step)
+        assert "--logout" not in str(step)
+    subprocess.run(["sh", "-n", "-c", renew.command.argv[2]], check=True)
+
+
+def test_a_session_that_would_not_survive_a_lost_connection_is_seen() -> None:
+    seen = session_seen({**COMPLETE, "in_use": Secret("an older one").digest()}, HAVE)
+    assert seen is not None
+    assert seen.condition == "the session uses another CHAP password: it would not survive a lost connection"
+    assert session_seen({**COMPLETE, "in_use": Secret(PASSWORD).digest()}, HAVE) == HAVE
+
+
+@pytest.mark.parametrize(
+    ("sectors", "shown"),
+    [(None, 2 << 30), ("4194304", 2 << 30), ("4190208", 2 << 30), ("2093056", 2093056 * 512)],
+)
+def test_a_lun_that_has_not_grown_yet(sectors: str | None, shown: int) -> None:
+    wanted = replace(HAVE, lun_bytes=2 << 30)
+    seen = session_seen(COMPLETE if sectors is None else {**COMPLETE, "sectors": sectors}, wanted)
+    assert seen is not None
+    assert seen.lun_bytes == shown
+
+
+def test_what_nobody_asked_for_is_not_shown() -> None:
+    seen = session_seen({**COMPLETE, "sectors": "2093056"}, HAVE)
+    assert seen is not None
+    assert seen.lun_bytes is None
 
 
 @pytest.mark.parametrize(

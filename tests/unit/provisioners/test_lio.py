@@ -59,10 +59,33 @@ def sent(step: Step) -> tuple[str, str, dict[str, Any]]:
 def test_names_follow_from_the_machine_and_the_iqn() -> None:
     assert TARGET.iqn == generated_iqn("target", "m") == IQN
     assert unit_serial(IQN) == "2f5f3785-a1d2-5030-bca4-ae774c1420ed"
-    assert TARGET.lun_device == lun_device(IQN) == "/dev/disk/by-id/wwn-0x60014052f5f3785a1d25030bca4ae774"
-    given = TargetItem().plan(None, replace(TARGET, iqn="iqn.2026-01.test.summit:web", lun_device=None))
+    assert TARGET.lun_device == lun_device(unit_serial(IQN)) == "/dev/disk/by-id/wwn-0x60014052f5f3785a1d25030bca4ae774"
+    given = TargetItem().plan(None, replace(TARGET, iqn="iqn.2026-01.test.summit:web", serial=None, lun_device=None))
     assert given.iqn == "iqn.2026-01.test.summit:web"
     assert given.lun_device != TARGET.lun_device
+
+
+def test_a_target_that_somebody_else_has_made_is_imported_as_it_is(guest_host: Callable[..., Any]) -> None:
+    foreign = "2c2d9b0c-7a7a-4d58-a3a8-1f2f0e1d9a11"
+    text = captured("complete").replace(unit_serial(IQN), foreign)
+    text = text.replace("attrib/authentication\x001", "attrib/authentication\x000").replace(
+        '"authentication": 1', '"authentication": 0'
+    )
+    host, _ = guest_host(text)
+    found = TargetItem().adopt(host, Target(machine="m", device="", portal="", iqn=IQN))
+    assert found is not None
+    assert (found.serial, found.lun_device) == (foreign, lun_device(foreign))
+    assert (found.device, found.portal, found.chap) == (TARGET.device, TARGET.portal, False)
+    assert found.condition == "complete"
+    # Declared as it was imported, it shows no difference; without the serial it is another disk.
+    host, _ = guest_host(text)
+    assert TargetItem().observe(host, found) == found
+
+
+def test_an_acl_is_imported_with_its_password(guest_host: Callable[..., Any]) -> None:
+    named = replace(ACL, chap_user="", chap_password=Secret(""))
+    host, _ = guest_host(PASSWORD + "\n", captured("complete") + "\x1e" + DIGESTS)
+    assert AclItem().adopt(host, named) == ACL
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from halab.provisioners import limits, lvm
+from halab.provisioners import limits, logical_volume, lvm
 from halab.provisioners.errors import CommandFailed, Conflict, UnexpectedOutput
 from halab.provisioners.item import Item
 from halab.provisioners.platform import DEBIAN_13, EL_9
@@ -17,7 +17,7 @@ VGS, NO_VGS, LVS = ((DATA / f"{name}.txt").read_text() for name in ("vgs", "vgs-
 DEVICE = "/dev/disk/by-id/wwn-0x6001405-part1"
 VG = lvm.SharedVg(cluster="summit", name="vg_summit", device=DEVICE)
 VG_HAVE = replace(VG, uuid="ueFqAn-CZ13-qrrd-Cdgq-r7xt-8uHL-XFL3hn")
-LV = lvm.LogicalVolume(cluster="summit", vg="vg_summit", name="lv_web", size="90%FREE")
+LV = logical_volume.LogicalVolume(cluster="summit", vg="vg_summit", name="lv_web", size="90%FREE")
 LV_HAVE = replace(LV, path="/dev/vg_summit/lv_web", uuid="LqBl2h-wnUs-hNC7-XEnR-crQp-UWAj-omhr8j")
 USE = lvm.LvmDevice(machine="m", vg="vg_summit", device=DEVICE)
 USED = replace(USE, uuid="ueFqAn-CZ13")
@@ -33,10 +33,10 @@ NODE = lvm.LvmHost(machine="m")
         # the physical volume is not seen on this node: what was made before is not gone
         (lvm.SharedVgItem(), NO_VGS.removeprefix("seen"), VG_HAVE, VG_HAVE),
         (lvm.SharedVgItem(), NO_VGS.removeprefix("seen"), VG, None),
-        (lvm.LogicalVolumeItem(), LVS, LV, LV_HAVE),
-        (lvm.LogicalVolumeItem(), LVS, replace(LV, size=""), replace(LV_HAVE, size="2889875456")),
-        (lvm.LogicalVolumeItem(), NO_VGS.replace('"vg"', '"lv"'), LV_HAVE, None),
-        (lvm.LogicalVolumeItem(), NO_VGS.replace('"vg"', '"lv"').removeprefix("seen"), LV_HAVE, LV_HAVE),
+        (logical_volume.LogicalVolumeItem(), LVS, LV, LV_HAVE),
+        (logical_volume.LogicalVolumeItem(), LVS, replace(LV, size=""), replace(LV_HAVE, size="2889875456")),
+        (logical_volume.LogicalVolumeItem(), NO_VGS.replace('"vg"', '"lv"'), LV_HAVE, None),
+        (logical_volume.LogicalVolumeItem(), NO_VGS.replace('"vg"', '"lv"').removeprefix("seen"), LV_HAVE, LV_HAVE),
         (lvm.LvmHostItem(), "use_lvmlockd=1\n", NODE, NODE),
         (lvm.LvmHostItem(), "use_lvmlockd=0\n", NODE, None),
     ],
@@ -120,19 +120,19 @@ def told(steps: list[Step]) -> list[str]:
         (lvm.LvmDeviceItem(), USE, USE, []),
         (lvm.LvmDeviceItem(), USE, None, [f"leave the lockspace of the volume group {DEVICE} vg_summit no"]),
         (
-            lvm.LogicalVolumeItem(),
+            logical_volume.LogicalVolumeItem(),
             None,
             LV,
             ["make the logical volume vg_summit lv_web --extents 90%FREE"],
         ),
         (
-            lvm.LogicalVolumeItem(),
+            logical_volume.LogicalVolumeItem(),
             None,
             replace(LV, size="2147483648"),
             ["make the logical volume vg_summit lv_web --size 2147483648b"],
         ),
-        (lvm.LogicalVolumeItem(), LV_HAVE, LV, []),
-        (lvm.LogicalVolumeItem(), LV_HAVE, None, ["remove the logical volume  vg_summit/lv_web"]),
+        (logical_volume.LogicalVolumeItem(), LV_HAVE, LV, []),
+        (logical_volume.LogicalVolumeItem(), LV_HAVE, None, ["remove the logical volume  vg_summit/lv_web"]),
     ],
 )
 def test_steps(item: Item[Any], now: Any, wanted: Any, expected: list[str]) -> None:
