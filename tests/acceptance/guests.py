@@ -21,7 +21,7 @@ from halab.provisioners.command import Command, Result, Secret, cmd
 from halab.provisioners.errors import ConnectError
 from halab.provisioners.host import Host, Pace
 from halab.provisioners.item import Item
-from halab.provisioners.lio_view import lun_device
+from halab.provisioners.lio_view import lun_device, unit_serial
 from halab.provisioners.platform import Platform
 from halab.provisioners.ssh import Address
 from halab.provisioners.steps import Step
@@ -218,7 +218,7 @@ def _filled(wanted: Any, now: Any) -> Any:
 
 def _made_up(wanted: Any, name: str) -> str:
     if name == "device":
-        return lun_device(wanted.target_iqn)
+        return lun_device(unit_serial(wanted.target_iqn))
     if name == "ssh_public_key":
         return f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{wanted.machine.replace('-', '')}"
     assert name == "uuid", f"no idea what {name} of {type(wanted).__name__} could be"
