@@ -204,6 +204,7 @@ def test_a_machine_says_who_it_is_before_anybody_logs_in() -> None:
     sshd = files["/etc/ssh/sshd_config.d/10-halab.conf"]
     assert f"PermitRootLogin {HOST.root.login}" in sshd
     assert "PasswordAuthentication no" in sshd
+    assert "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys2" in sshd  # identity_files writes the second
     assert "UsePAM yes" in sshd  # without it there is no SELinux context for a session
 
 
