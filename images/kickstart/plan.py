@@ -68,6 +68,7 @@ FAILURES = tuple(
         r"There was an error running the kickstart script[^\r\n]*",
         r"Installation failed[^\r\n]*|Error in POSTIN scriptlet[^\r\n]*",
         r"Please make a selection from the above[^\r\n]*",
+        r"The following mandatory spokes are not completed:[^\r\n]*",
         r"The installation (?:was stopped|cannot continue)[^\r\n]*",
     )
 )

@@ -61,7 +61,8 @@ def _commands(wanted: Wanted) -> Iterator[str]:
     yield f"keyboard {profile.region.keyboard}"
     yield f"timezone {profile.region.timezone} --utc"
     yield "network --bootproto=dhcp --device=link --activate"
-    yield "rootpw --lock"
+    # No password has this hash. Some releases of Anaconda ask for one where the account is locked and nothing more.
+    yield "rootpw --lock --iscrypted locked"
     yield "selinux --enforcing"
     yield _firewall(wanted)
     yield _services(profile)

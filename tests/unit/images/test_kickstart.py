@@ -94,7 +94,7 @@ def test_nobody_is_asked(variant: tuple[Wanted, Any]) -> None:
 def test_root_has_no_password(variant: tuple[Wanted, Any]) -> None:
     _, ks = variant
     assert HOST.root.password == "locked"
-    assert (ks.rootpw.lock, ks.rootpw.password) == (True, "")
+    assert (ks.rootpw.lock, ks.rootpw.isCrypted, ks.rootpw.password) == (True, True, "locked")
     assert not ks.user.userList
     assert not ks.sshkey.sshUserList
 
