@@ -21,7 +21,7 @@ SITE_DEADLINE_S = 60.0
 FAILOVER_DEADLINE_S = 600.0
 CRASH_TIMEOUT_S = 10.0
 # crm_mon costs an emulated node a quarter of a second of the time that is measured: asked no oftener than this.
-STATUS_POLL_S = 1.0
+STATUS_POLL_S = 4.0
 _TOKEN = "runtime.config.totem.token"
 _CRASH = """# crash the kernel
 sync
