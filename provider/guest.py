@@ -39,7 +39,7 @@ class GuestResource(Resource):
         if planned is None:
             return
         if prior is not None and _UNSEEN in ctx.private and self._must_be_seen(prior, planned):
-            raise Failure(*ctx.private[_UNSEEN])
+            self._fail_once(*ctx.private[_UNSEEN])
         given = {k: v for k, v in planned.items() if not self._left_to_us(k, cfg)}
         before = None if prior is None else specs.decode(self._item.spec, prior)
         if has_unknown(given):
@@ -52,6 +52,11 @@ class GuestResource(Resource):
             ctx.replace += [(field,) for field in self._item.requires_replace(before, wanted)]
         if not any(planned[field] is UNKNOWN for field in self._item.identity):
             planned["id"] = self._id(planned)
+
+    def _fail_once(self, summary: str, detail: str) -> None:
+        """One error is enough to fail a plan; every resource of a machine has the same to tell."""
+        if self.provider.tells(summary):
+            raise Failure(summary, detail)
 
     def _must_be_seen(self, prior: State, planned: State) -> bool:
         """Not before a destroy, and not when its machine is made anew, which may be the remedy."""

@@ -60,6 +60,7 @@ class HalabProvider(Provider):
         self.stop = threading.Event()
         self.lab, self.uri, self.hypervisor, self.time_scale = "", "", "auto", 1.0
         self.directory = Path()
+        self._told: set[str] = set()
         self._guard = threading.RLock()
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
@@ -69,8 +70,16 @@ class HalabProvider(Provider):
         self.hypervisor = cfg["hypervisor"] or "auto"
         self.time_scale = float(cfg["time_scale"] or 1.0)
         close_directory(self.directory)
+        self._told = set[str]()
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
         self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
+
+    def tells(self, what: str) -> bool:
+        """Whether this is the first to tell it in this run of Terraform."""
+        with self._guard:
+            first = what not in self._told
+            self._told.add(what)
+        return first
 
     @property
     def destroying(self) -> bool:

@@ -215,5 +215,3 @@ def _parse_ssh_files(config: str, known: str) -> State:
         elif words[:1] == ["IdentityFile"]:
             path = " ".join(words[1:]).strip('"')
     return {"private_key_path": path, "hosts": hosts}
-
-

@@ -25,6 +25,7 @@ from .waiting import Wait
 
 # What a running machine gets only by being switched off and on.
 _POWER_CYCLE = ("memory_mib", "vcpus", "hypervisor_used")
+_RUNS_WITH = "runs_with"  # in a machine's private data: those of the running machine, whatever its definition says
 _RESTARTS = (
     "Machines are restarted, one after the other",
     "Memory, processors and hypervisor of a machine change only while it is off. A node of a cluster is drained before "
@@ -50,7 +51,8 @@ class MachineResource(LibvirtResource):
             return
         if planned["hypervisor"] != prior["hypervisor"]:
             planned["hypervisor_used"] = UNKNOWN
-        if prior["running"] and planned["running"] and not _stays(prior, planned) and not _is_new(prior, planned):
+        now = ctx.private.get(_RUNS_WITH) or prior
+        if prior["running"] and planned["running"] and not _stays(now, planned) and not _is_new(prior, planned):
             ctx.warn(*_RESTARTS)
 
     def make(self, ctx: Ctx, planned: State) -> State:
@@ -76,6 +78,7 @@ class MachineResource(LibvirtResource):
                 "Make it anew: terraform apply -replace=ADDRESS.",
             )
             return {**state, "running": bool(domain.isActive())}
+        ctx.private[_RUNS_WITH] = _runs_with(domain)
         return _observed(state, spec, bool(domain.isActive()))
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:
@@ -83,7 +86,8 @@ class MachineResource(LibvirtResource):
         mark = read_mark(domain)
         spec = self._spec(ctx, planned, prior["id"], (mark.host_key if mark else "") or prior["host_key"] or "")
         state = _with_computed(planned, spec)
-        if planned["running"] and domain.isActive() and not _stays(prior, state):
+        # If only the definition was edited, the machine still runs with what it should have.
+        if planned["running"] and domain.isActive() and not _stays(_runs_with(domain) or prior, state):
             with self.provider.out_of_service(prior["id"], ctx.stop, partial(self.waiting, planned)):
                 return self._redefine(ctx, domain, state, spec, off=True)
         return self._redefine(ctx, domain, state, spec, off=not planned["running"])
@@ -195,9 +199,17 @@ class MachineResource(LibvirtResource):
         return Wait(self.provider.time_scale, ctx.stop)
 
 
-def _stays(prior: State, planned: State) -> bool:
-    """Whether a running machine can get all that is planned without being switched off."""
-    return all(planned[name] == prior[name] for name in _POWER_CYCLE)
+def _runs_with(domain: Any) -> State | None:
+    """What a running machine has of that which it gets only by being switched off; None when it does not run."""
+    running = parse_domain(domain.XMLDesc()) if domain.isActive() else None
+    if running is None:
+        return None
+    return dict(zip(_POWER_CYCLE, (running.memory_mib, running.vcpus, running.hypervisor), strict=True))
+
+
+def _stays(now: State, planned: State) -> bool:
+    """Whether a machine that runs with `now` can get all that is planned without being switched off."""
+    return all(planned[name] == now[name] for name in _POWER_CYCLE)
 
 
 def _is_new(prior: State, planned: State) -> bool:

@@ -116,10 +116,10 @@ class ResourceItem(Item[S]):
             gone = tuple(name for name in self.primitives(now) if name not in self.primitives(wanted))
             yield from self._stop(now, gone)
         changes = now is None or now != _as_observed(wanted, now)
-        if now is not None and _unmanaged(now) and not _unmanaged(wanted):
-            # Before the change: what happened while nobody managed it must not count as a failure when it is managed
-            # again. An unmounted file system would be one that is answered by fencing.
-            yield Run(cmd("crm_resource", "--refresh", "--resource", wanted.name, timeout_s=120.0))
+        # Before the change: what happened while nobody managed it must not count as a failure when it is managed again.
+        # An unmounted file system would be one that is answered by fencing. --force: only the primitive itself.
+        for name in sorted(self._neglected(now) - self._neglected(wanted)):
+            yield Run(cmd("crm_resource", "--refresh", "--force", "--resource", name, timeout_s=120.0))
         if changes:
             yield EditCib(wanted.name, partial(self._edit, now, wanted))
         yield from self._wait(now, wanted, changes)
@@ -150,6 +150,14 @@ class ResourceItem(Item[S]):
             if changes:
                 yield await_applied(wanted.name, names, wanted.wait_s)
         yield await_started(self.expected(wanted), wanted.wait_s)
+
+    def _neglected(self, spec: S | None) -> set[str]:
+        """Names of the primitives that Pacemaker leaves alone."""
+        if spec is None:
+            return set()
+        if _unmanaged(getattr(spec, "meta", {})):
+            return set(self.primitives(spec))
+        return {member.name for member in getattr(spec, "primitives", ()) if _unmanaged(member.meta)}
 
     def _stop(self, spec: S, names: tuple[str, ...]) -> Iterator[Step]:
         """Stop primitives in their order, while the CIB still knows it."""
@@ -185,10 +193,8 @@ def _set_stopped(names: tuple[str, ...], cib: Cib) -> None:
             set_stopped(element)
 
 
-def _unmanaged(spec: ResourceSpec) -> bool:
-    """Whether Pacemaker leaves it, or a part of it, alone."""
-    metas: list[Mapping[str, str]] = [getattr(spec, "meta", {}), *(m.meta for m in getattr(spec, "primitives", ()))]
-    return any(name in holding(meta) for meta in metas for name in ("is-managed", "maintenance"))
+def _unmanaged(meta: Mapping[str, str]) -> bool:
+    return not {"is-managed", "maintenance"}.isdisjoint(holding(meta))
 
 
 def _links(spec: ResourceSpec) -> list[Link]:

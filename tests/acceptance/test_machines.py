@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from halab.provider.registry import ITEMS
+from halab.provisioners.command import Command, Result
+from halab.provisioners.errors import HostKeyError
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, one_machine
+from tests.acceptance.guests import Guest
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Terraform
@@ -89,6 +92,33 @@ def test_mute_fails_the_plan_and_names_it(small: Deployed) -> None:
     assert "reset it" in error.detail
     provider.guests.mute = set()
     assert terraform.plan().actions == {}
+
+
+def test_a_changed_host_key_fails_the_plan_with_the_remedy(small: Deployed) -> None:
+    terraform, provider = small
+
+    def answer(guest: Guest, _command: Command) -> Result | None:
+        raise HostKeyError(f"{guest.name} shows another host key than the pinned one", "Replace its machine resource.")
+
+    provider.guests.answer = answer
+    error = terraform.fails("plan").error
+    assert error.summary == "one shows another host key than the pinned one"
+    assert "Replace its machine resource" in error.detail
+    # The remedy: the old one need not be asked.
+    assert terraform.plan("-replace=halab_machine.one").actions["halab_machine.one"] == ["delete", "create"]
+    provider.guests.answer = lambda *_: None
+    assert terraform.plan().actions == {}
+
+
+def test_a_mute_machine_is_told_once_and_not_by_each_of_its_resources(
+    terraform: Terraform, provider: DoubledProvider
+) -> None:
+    file = 'resource "halab_file" "f{0}" {{\n machine = halab_machine.one.id\n path = "/{0}"\n content = "hi"\n}}\n'
+    terraform.write(one_machine(terraform.folder) + "".join(file.format(number) for number in range(5)))
+    terraform.apply()
+    provider.guests.mute = {"one"}
+    for _ in range(2):
+        assert terraform.fails("plan").error.summary == "one runs but does not answer"
 
 
 def test_mute_is_cured_by_a_new_machine(small: Deployed) -> None:

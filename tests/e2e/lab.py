@@ -36,12 +36,13 @@ class Lab:
 
     # --- what a user types ---
 
-    def run(self, *argv: str, timeout_s: float = 2400) -> subprocess.CompletedProcess[str]:
-        """A command in the checkout; its output is shown in pytest's report when a test fails."""
+    def run(self, *argv: str, timeout_s: float = 2400, silent: bool = False) -> subprocess.CompletedProcess[str]:
+        """A command in the checkout; its output is shown in pytest's report when a test fails, unless `silent`."""
         done = subprocess.run(
             argv, cwd=CHECKOUT, env=self.environment, text=True, capture_output=True, timeout=timeout_s, check=False
         )
-        print(f"$ {' '.join(argv)}\n{done.stdout}{done.stderr}", file=sys.stderr)
+        if not silent:
+            print(f"$ {' '.join(argv)}\n{done.stdout}{done.stderr}", file=sys.stderr)
         return done
 
     def deploy(self) -> None:

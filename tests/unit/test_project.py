@@ -134,3 +134,19 @@ def test_every_attribute_is_documented(type_name: str) -> None:
     block = generate.schemas()[type_name]
     assert block.doc.strip().endswith(".")
     assert [*_undocumented(block.attrs)] == []
+
+
+def test_every_test_that_the_table_of_drifts_names_exists() -> None:
+    named = re.findall(r"^\d+\. `(\S+)::(\w+)`$", (CHECKOUT / "docs/drift.md").read_text(), re.MULTILINE)
+    assert len(named) > 30
+    missing = [f"{path}::{name}" for path, name in named if f"\ndef {name}(" not in (CHECKOUT / path).read_text()]
+    assert missing == []
+
+
+def test_every_row_of_the_table_of_drifts_has_tests() -> None:
+    text = (CHECKOUT / "docs/drift.md").read_text()
+    count = len(re.findall(r"^\d+\. ", text, re.MULTILINE))
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ") and "by hand" not in line]
+    assert len(rows) > 30
+    used = {int(number) for row in rows for number in row[3].removesuffix(" |").split(", ")}
+    assert used == set(range(1, count + 1))

@@ -93,7 +93,7 @@ def test_each_node_has_its_share(count: int) -> None:
 
 
 def test_a_node_leaves_before_what_it_needs_for_that_goes(lab: Synthesized) -> None:
-    """Terraform destroys in the opposite order: first the node leaves, then its device, session, ACL and machine."""
+    """Terraform destroys in the opposite order."""
     of_node3 = {
         *("halab_cluster_member.node3_member", "halab_stonith.fence_node3", "halab_iscsi_session.node3_session"),
         *("halab_lvm_host.node3_lvm", "halab_lvm_device.node3_vg", "halab_site.node3_site", "halab_host.node3_host"),

@@ -86,6 +86,9 @@ class Provider:
             raise self.absent
         return Host(self.guest, report=report, platform=DEBIAN_13)
 
+    def tells(self, what: str) -> bool:
+        return bool(what)
+
     def progress(self, event: str, *rest: str) -> None:
         self.events.append((event, *rest[1:4]))
 
