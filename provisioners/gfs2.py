@@ -15,8 +15,8 @@ from .item import Item, attr, with_fields
 from .platform import Platform
 from .steps import Run, Step
 
-# Of a full device the file system counts about a thousandth less: headers of its resource groups.
-_FULL = 0.97
+# Of a full device the file system counts about a thousandth less: headers of its resource groups. In percent.
+_FULL = 97
 
 # Sizes in bytes of the device and, where it is mounted here, of the file system in it.
 # blkid: 2 = no signature. Another node may have added journals: what this node cached of the device is dropped first.
@@ -55,7 +55,8 @@ have=$(gfs2_edit -p journals "$1" | grep -c '^journal[0-9]*:')
 """
 _GROW = f"""# let the file system grow
 {_MOUNTED}
-gfs2_grow "$at"
+size=$(stat --file-system --format '%S * %b' "$at")
+[ $(($size)) -ge $(($(blockdev --getsize64 "$1") / 100 * {_FULL})) ] || gfs2_grow "$at"
 """
 _CLEAR = """# remove the GFS2 file system
 [ -b "$1" ] || lvchange --activate sy "$1"
@@ -150,7 +151,7 @@ def short_bytes(sizes: str) -> int | None:
     if len(numbers) < 3:
         return None
     device, block, blocks = numbers
-    return None if block * blocks >= device * _FULL else block * blocks
+    return None if block * blocks >= device // 100 * _FULL else block * blocks
 
 
 def _remedy(found: Mapping[str, str], wanted: Gfs2) -> str:

@@ -55,7 +55,6 @@ for session in /sys/class/iscsi_session/session*; do
   [ "$target" = "$1" ] || continue
   for lun in "$session"/device/target*/*:*:*:*; do echo 1 > "$lun/rescan"; done
 done
-udevadm settle
 """
 # A session that is there keeps the timeout that it was made with. The kernel takes another only while it is logged in.
 _TIMEOUT = """# change the timeout of the session

@@ -46,7 +46,7 @@ pvremove $any "$1" </dev/null
 """
 # The table was changed by whichever node grew the partition; this one takes over its size.
 _SEE_GROWN = """# see that the physical volume has grown
-case $1 in *-part*) partx --update --nr "${1##*-part}" "${1%-part*}"; udevadm settle;; esac
+case $1 in *-part*) partx --update --nr "${1##*-part}" "${1%-part*}";; esac
 """
 # For import. $1: a device by the kernel's name; prints a name of it that is the same on all nodes.
 _SAME_EVERYWHERE = """# find the device's name on all nodes
