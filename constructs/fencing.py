@@ -74,6 +74,8 @@ class RedfishFencing(Construct):
             params=params,
             node=node.name,
             delay=f"{delay_s}s" if delay_s else None,
+            # It stays where it runs: a node that has just joined may not have the password yet.
+            meta={"resource-stickiness": "1"},
             machine=machine.id,
             # Upper limits, not waits: the agent takes an emulated node 3 s, and ten times that when it has just booted.
             operations=[

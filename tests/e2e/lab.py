@@ -66,6 +66,11 @@ class Lab:
             self._transports[name] = SshTransport(address, Pace())
         return Host(self._transports[name])
 
+    def reconnect(self) -> None:
+        """Forget all connections: a machine that was made anew has another host key."""
+        while self._transports:
+            self._transports.popitem()[1].close()
+
     def ask(self, name: str, *argv: str, ok: tuple[int, ...] = (0,), timeout_s: float = 120) -> str:
         """What a command on a host prints."""
         return self.host(name).ask(cmd(*argv, ok=ok, timeout_s=timeout_s)).stdout

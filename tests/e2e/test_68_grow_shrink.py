@@ -1,0 +1,176 @@
+"""The node count changes while a client asks the site every 200 ms; the lab has three nodes again at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+
+import pytest
+
+from halab.cli.site_watch import Load, SiteLoad
+from halab.constructs.settings import load
+
+from .lab import CHECKOUT, Lab, hypervisor
+from .planned import diff
+
+pytestmark = pytest.mark.long
+
+ARTIFACTS = CHECKOUT / "artifacts"
+
+
+@pytest.fixture(scope="module")
+def labs(lab: Lab, environment: dict[str, str]) -> dict[int, Lab]:
+    """The same lab with other node counts; what is deployed at the end is the one of three nodes."""
+    variables = {count: {**environment, "HALAB_NODE_COUNT": str(count)} for count in (1, 2, 4)}
+    return {3: lab} | {count: Lab(load({}, chosen), chosen) for count, chosen in variables.items()}
+
+
+@pytest.fixture(autouse=True)
+def fresh(labs: dict[int, Lab]) -> Iterator[None]:
+    """Machines were made anew: nobody keeps a connection to the old one."""
+    yield
+    for lab in labs.values():
+        lab.reconnect()
+
+
+UnderLoad = Callable[[Lab, str], AbstractContextManager[Load]]
+
+
+@pytest.fixture
+def under_load(capfd: pytest.CaptureFixture[str]) -> UnderLoad:
+    """under_load(lab, what): while the block runs, a client asks; told is what it took, also in artifacts/."""
+
+    @contextmanager
+    def measured(lab: Lab, what: str) -> Iterator[Load]:
+        lab.until("the site", lab.served_by)
+        began = time.monotonic()
+        with SiteLoad(lab.site) as load:
+            yield load
+        said = f"{what}: {time.monotonic() - began:.0f} s, {load}"
+        ARTIFACTS.mkdir(exist_ok=True)
+        with (ARTIFACTS / "node-count.txt").open("a") as file:
+            file.write(said + "\n")
+        with capfd.disabled():
+            print(f"\n{said}", flush=True)
+
+    return measured
+
+
+def healthy(lab: Lab) -> None:
+    """All nodes are online, all mount, all can be fenced, and nobody was."""
+    assert lab.online() == set(lab.nodes)
+    lab.until("GFS2 everywhere", lab.all_mounted)
+    for node in lab.nodes:
+        assert lab.runs_on(f"fence-{node}"), node
+    assert [e.attrib for e in lab.status().iterfind("fence_history/fence_event")] == []
+    nodes = lab.status().iterfind("nodes/node")
+    assert {node.get("name") for node in nodes} == set(lab.nodes), "who has left is forgotten"
+
+
+def place(lab: Lab, node: str) -> None:
+    """Have the site on a node, for reasons of its own."""
+    site = f"{lab.settings.name}-site"
+    if lab.served_by() != node:
+        lab.ask("node1", "crm_resource", "--move", "--resource", site, "--node", node)
+        lab.until(f"site on {node}", lambda: lab.served_by() == node)
+        lab.ask("node1", "crm_resource", "--clear", "--resource", site)
+
+
+def journals(lab: Lab) -> int:
+    said = lab.ask("node1", "gfs2_edit", "-p", "journals", f"/dev/vg_{lab.settings.name}/lv_web")
+    return sum(line.startswith("journal") and line[7].isdigit() for line in said.splitlines())
+
+
+def acls(lab: Lab) -> int:
+    return len(lab.ask("target", "sh", "-euc", "ls -d /sys/kernel/config/target/iscsi/iqn*/tpgt_1/acls/*").split())
+
+
+def boots(lab: Lab) -> dict[str, str]:
+    names = [*lab.nodes, "target"]
+    return {name: lab.until(f"an answer of {name}", partial(lab.boot_id, name)) for name in names}
+
+
+def test_a_fourth_node_comes_and_goes_without_a_failed_request(labs: dict[int, Lab], under_load: UnderLoad) -> None:
+    three, four = labs[3], labs[4]
+    place(three, "node1")
+    before, spare = boots(three), journals(three)
+    assert spare == 4, "one is to spare"
+    with under_load(three, "from 3 nodes to 4") as growing:
+        four.deploy()
+    assert (growing.failed, growing.served_by) == (0, ["node1"])
+    healthy(four)
+    assert journals(four) == spare, "gfs2_jadd only if there is none to spare"
+    assert acls(four) == 4
+    assert diff(four).actions == {}
+
+    with under_load(four, "from 4 nodes to 3") as shrinking:
+        three.deploy()
+    assert (shrinking.failed, shrinking.served_by) == (0, ["node1"])
+    healthy(three)
+    assert acls(three) == 3
+    assert "fence-node4" not in three.ask("node1", "cibadmin", "--query")
+    with hypervisor() as connection:
+        assert not [d.name() for d in connection.listAllDomains() if d.name().endswith("node4")]
+    assert diff(three).actions == {}
+    assert boots(three) == before, "nobody was restarted"
+
+
+def two_node(lab: Lab) -> str:
+    return lab.ask("node1", "corosync-cmapctl", "-g", "quorum.two_node", ok=(0, 1)).strip()
+
+
+def test_two_nodes_and_three_again(labs: dict[int, Lab], under_load: UnderLoad) -> None:
+    two, three = labs[2], labs[3]
+    place(three, "node1")
+    before = boots(two)
+    with under_load(three, "from 3 nodes to 2") as shrinking:
+        two.deploy()
+    assert (shrinking.failed, shrinking.served_by) == (0, ["node1"])
+    healthy(two)
+    assert two_node(two).endswith("= 1")
+    assert diff(two).actions == {}
+    with under_load(two, "from 2 nodes to 3") as growing:
+        three.deploy()
+    assert (growing.failed, growing.served_by) == (0, ["node1"])
+    healthy(three)
+    assert not two_node(three).endswith("= 1")
+    assert boots(two) == before
+    assert diff(three).actions == {}
+
+
+def test_a_node_that_serves_the_site_hands_it_over_before_it_goes(labs: dict[int, Lab], under_load: UnderLoad) -> None:
+    two, three = labs[2], labs[3]
+    place(three, "node3")
+    with under_load(three, "from 3 nodes to 2, the site on the one that goes") as load:
+        two.deploy()
+    first, then = load.served_by
+    assert first == "node3"
+    assert then in two.nodes
+    healthy(two)
+    three.deploy()
+    healthy(three)
+
+
+def test_too_few_are_refused_with_the_way_to_do_it(labs: dict[int, Lab]) -> None:
+    done = labs[1].run("npx", "cdktf", "diff")
+    assert done.returncode != 0
+    assert "node_count 3 -> 2 -> 1" in " ".join((done.stdout + done.stderr).replace("│", " ").split())
+
+
+def test_a_node_is_replaced_while_the_others_go_on(labs: dict[int, Lab], under_load: UnderLoad) -> None:
+    three = labs[3]
+    place(three, "node1")
+    before = boots(three)
+    assert three.run("npx", "cdktf", "synth").returncode == 0
+    terraform = ("terraform", f"-chdir=cdktf.out/stacks/{three.settings.name}")
+    assert three.run(*terraform, "init", "-input=false").returncode == 0
+    with under_load(three, "a node made anew") as load:
+        done = three.run(*terraform, "apply", "-auto-approve", "-input=false", "-replace=halab_machine.node2")
+    assert done.returncode == 0
+    assert (load.failed, load.served_by) == (0, ["node1"])
+    healthy(three)
+    after = boots(three)
+    assert {name for name in after if after[name] != before[name]} == {"node2"}
+    assert diff(three).actions == {}
