@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from halab.provisioners.errors import Conflict
@@ -24,22 +23,40 @@ def private_directory(path: Path) -> Path:
 def close_directory(path: Path) -> None:
     """Make a directory and the files right in it (Terraform's state among them) their owner's only."""
     for file in private_directory(path).iterdir():
-        if not file.is_symlink() and stat.S_IMODE(file.stat().st_mode) & 0o077:
-            file.chmod(0o700 if file.is_dir() else 0o600)
+        if not file.is_symlink():
+            close_file(file)
 
 
-def write_private(path: Path, content: str, mode: int = 0o600) -> None:
-    """Write atomically; nobody else can read it at any moment."""
+def close_file(path: Path) -> None:
+    """Take away what others may do with a file or directory, if they may anything."""
+    mode = path.stat().st_mode
+    if stat.S_IMODE(mode) & 0o077:
+        path.chmod(0o700 if stat.S_ISDIR(mode) else 0o600)
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write atomically, mode 0600; nobody else can read it at any moment.
+
+    What a killed run leaves beside it has a fixed name: the next write takes it over, and `remove_private` removes it.
+    """
     private_directory(path.parent)
-    descriptor, new = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(content)
-        os.chmod(new, mode)
-        os.replace(new, path)
-    except BaseException:
-        Path(new).unlink(missing_ok=True)
-        raise
+    new = _unfinished(path)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def remove_private(path: Path) -> None:
+    """Remove what `write_private` has written, or had begun to write."""
+    for file in (_unfinished(path), path):
+        file.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.new")
 
 
 def read_or_none(path: Path) -> str | None:

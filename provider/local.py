@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 from typing import Any
 
-from halab.provider.files import private_directory, read_or_none, write_private
+from halab.provider.files import close_file, private_directory, read_or_none, remove_private, write_private
 from halab.provider.protocol import BOOL, NUM, STR, Attr, Block, Ctx, Failure, Resource, State
 
 # Letters and digits only: such a password needs no quoting in any file or tool that it passes through.
@@ -84,7 +84,7 @@ class SshKeyResource(Resource):
         path = Path(self.provider.directory) / planned["name"]
         if read_or_none(path) is None:
             write_private(path, _new_private_key())
-        path.chmod(0o600)
+        close_file(path)
         return self._state(path, planned)
 
     def read(self, ctx: Ctx, state: State) -> State | None:
@@ -92,12 +92,12 @@ class SshKeyResource(Resource):
         path = Path(state["private_key_path"])
         if read_or_none(path) is None:
             return None
-        path.chmod(0o600)
+        close_file(path)
         return self._state(path, state)
 
     def delete(self, ctx: Ctx, state: State) -> None:
         del ctx
-        Path(state["private_key_path"]).unlink(missing_ok=True)
+        remove_private(Path(state["private_key_path"]))
 
     def import_(self, ctx: Ctx, id: str) -> State:
         """By name."""
@@ -186,7 +186,7 @@ class SshConfigResource(Resource):
     def delete(self, ctx: Ctx, state: State) -> None:
         del ctx
         for file, _ in _ssh_files(Path(state["path"]), state):
-            file.unlink(missing_ok=True)
+            remove_private(file)
 
 
 def _ssh_files(path: Path, state: State) -> list[tuple[Path, str]]:

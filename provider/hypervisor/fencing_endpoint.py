@@ -17,6 +17,7 @@ from halab.provider.protocol import BOOL, LIST, MAP, NUM, STR, UNKNOWN, Attr, Bl
 from halab.provisioners.command import Secret
 from halab.provisioners.errors import ConfigError, HalabError
 
+_DAMAGED = "damaged"  # in a resource's private data: files are missing that cannot be made again without new keys
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USERNAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Printable ASCII: what HTTP's basic authentication carries unchanged. 72: bcrypt reads no further.
@@ -108,6 +109,9 @@ class FencingEndpoint(Resource):
         """All but the certificate is known before anything is made."""
         if planned is None:
             return
+        if _DAMAGED in ctx.private and prior is not None:
+            planned["ca_certificate"] = UNKNOWN
+            ctx.replace.append(("ca_certificate",))
         if planned["name"] is UNKNOWN and cfg["name"] is None and isinstance(self.provider.lab, str):
             planned["name"] = self.provider.lab
         planned["id"] = planned["name"]
@@ -136,11 +140,15 @@ class FencingEndpoint(Resource):
         return self._apply(ctx, service, config, state)
 
     def read(self, ctx: Ctx, state: State) -> State | None:
-        """What its files say, and whether it answers. Gone only when its files are."""
+        """What its files say, and whether it answers. Gone only when all of its files are: some hold secrets."""
         service = self._service(state["id"])
+        ctx.private.pop(_DAMAGED, None)
         config = service.files.read_config() if service.files.complete() else None
         if config is None:
-            return None
+            if not service.files.directory.exists():
+                return None
+            ctx.private[_DAMAGED] = True
+            return {**state, "running": False}
         machines = list(config.machines)
         if sorted(machines) == sorted(map(str.lower, state["machines"] or [])):
             machines = state["machines"]  # as the user wrote them

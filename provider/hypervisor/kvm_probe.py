@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import threading
-import uuid
 import xml.etree.ElementTree as ET
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from halab.provider.files import write_private
 from halab.provisioners.errors import TimedOut
 
 from .connection import Connection, is_code
@@ -94,10 +94,7 @@ class KvmProbe:
             return None  # not there, or of another version: it is found out again
 
     def _store(self, verdict: Verdict) -> None:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._file.with_name(f".{_FILE}.{uuid.uuid4().hex}")
-        fresh.write_text(json.dumps(asdict(verdict), indent=1) + "\n")
-        fresh.rename(self._file)
+        write_private(self._file, json.dumps(asdict(verdict), indent=1) + "\n")
 
 
 def probe_xml(name: str, kernel: str, initrd: str, log: str, mark: Mark) -> str:

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from halab.provider.files import write_private
 from halab.provisioners.command import Secret
 from halab.provisioners.errors import UnexpectedOutput
 
@@ -100,17 +99,7 @@ class PowerFiles:
 
     def write(self, path: Path, text: str | Secret) -> None:
         """Replace a file atomically; it is 0600 from its first byte on."""
-        handle, temporary = tempfile.mkstemp(dir=self.directory, prefix=f".{path.name}.")  # mkstemp makes it 0600
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text.reveal() if isinstance(text, Secret) else text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        write_private(path, text.reveal() if isinstance(text, Secret) else text)
 
     def write_password(self, username: str, password: Secret) -> None:
         """Write htpasswd, unless it already accepts exactly this user and password."""

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from halab.provider.hypervisor.power_supervisor import SERVER_MODULE, SUPERVISOR_MODULE, python_command
@@ -35,6 +36,15 @@ def processes(config: Path) -> list[EndpointProcess]:
     """The endpoint's supervisor (first) and daemon, as far as they run."""
     found = [process for pid in _pids() if (process := _identify(pid, config))]
     return sorted(found, key=lambda process: process.module != SUPERVISOR_MODULE)
+
+
+def running_configs() -> set[Path]:
+    """The configuration files of all endpoints of this user that have a process, whichever lab they are of."""
+    found = set()
+    for pid in _pids():
+        words = _arguments(pid)
+        found |= {Path(config) for module, config in pairwise(words) if module in (SUPERVISOR_MODULE, SERVER_MODULE)}
+    return found
 
 
 def start_supervisor(config: Path) -> None:
@@ -94,13 +104,19 @@ def _pids() -> list[int]:
 
 
 def _identify(pid: int, config: Path) -> EndpointProcess | None:
-    """What the process is to this endpoint; None when nothing. A zombie has no arguments, so it is nothing."""
+    """What the process is to this endpoint; None when nothing."""
+    arguments = _arguments(pid)
+    if str(config) not in arguments:
+        return None
+    module = next((name for name in (SUPERVISOR_MODULE, SERVER_MODULE) if name in arguments), None)
+    return EndpointProcess(pid, module) if module else None
+
+
+def _arguments(pid: int) -> list[str]:
+    """The command line of a process of this user; empty for others, zombies, and what is gone."""
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
         owner = os.stat(f"/proc/{pid}").st_uid
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return None
-    if owner != os.geteuid() or str(config) not in arguments:
-        return None
-    module = next((name for name in (SUPERVISOR_MODULE, SERVER_MODULE) if name in arguments), None)
-    return EndpointProcess(pid, module) if module else None
+        return []
+    return arguments if owner == os.geteuid() else []

@@ -33,9 +33,17 @@ class DoubledProvider(HalabProvider):
 
     def __init__(self, *real: str) -> None:
         super().__init__()
+        self._real = real
         self.guests = Guests()
         self.guests.alive = lambda: {view.host_key for view in self.inventory.machines()}
         self.resources = {**self.resources, **{name: stored(name) for name in ITEMS if name not in real}}
+
+    def successor(self) -> DoubledProvider:
+        """Another process of it: it remembers nothing, and the world is as this one left it."""
+        heir = DoubledProvider(*self._real)
+        heir.guests, heir.__dict__["_connection"] = self.guests, self._connection
+        heir.guests.alive = lambda: {view.host_key for view in heir.inventory.machines()}
+        return heir
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
         super().configure(ctx, cfg)

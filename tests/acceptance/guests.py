@@ -27,7 +27,7 @@ from halab.provisioners.ssh import Address
 from halab.provisioners.steps import Step
 
 OS_RELEASE = 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n'
-_DOUBLE = "halab-double"  # the one command that a guest's double knows: get, set or del of a thing
+_DOUBLE = "halab-double"  # the one command that a guest's double knows: get, set, half or del of a thing
 _ABSENT = 3
 MEMBER = "halab_cluster_member"
 # What a system does not know of a thing: the item's answer takes it from what is wanted.
@@ -50,7 +50,7 @@ class Guests:
         self.guard = threading.RLock()
         self.machines: dict[str, dict[Thing, str]] = {}  # by host key: a machine made anew starts empty
         self.clusters: dict[str, dict[Thing, str]] = {}
-        self.done: list[tuple[str, str, str]] = []  # set or del, type, id
+        self.done: list[tuple[str, str, str]] = []  # half, set or del, type, id
         self.mute: set[str] = set()
         self.before: Callable[[str, str, str], None] = lambda *_: None
         self.after: Callable[[str, str, str], None] = lambda *_: None
@@ -134,7 +134,7 @@ class Guest:
             guests.done.append((verb, kind, id))
             if verb == "del":
                 del self._store(cluster)[thing]
-            else:
+            else:  # set, or half: the first of the steps that make it
                 assert isinstance(stdin, Secret)
                 self._found_cluster(kind, json.loads(stdin.reveal()))
                 self._store(cluster)[thing] = stdin.reveal()
@@ -160,17 +160,18 @@ class Guest:
 
 @dataclass(frozen=True)
 class Change:
-    """Step: set a thing, or delete it. What is set may hold secrets: it goes through stdin."""
+    """Step: half or set (make a thing so), or del. What is set may hold secrets: it goes through stdin."""
 
+    verb: str
     words: tuple[str, str, str]
-    content: str | None
+    content: str | None = None
 
     def run(self, host: Host) -> None:
-        verb = "del" if self.content is None else "set"
-        host.ask(cmd(_DOUBLE, verb, *self.words, stdin=None if self.content is None else Secret(self.content)))
+        stdin = None if self.content is None else Secret(self.content)
+        host.ask(cmd(_DOUBLE, self.verb, *self.words, stdin=stdin))
 
     def __str__(self) -> str:
-        return f"{'remove' if self.content is None else 'keep'} {self.words[1]} {self.words[2]}"
+        return f"{self.verb} {self.words[1]} {self.words[2]}"
 
 
 class StoredItem(Item[Any]):
@@ -192,18 +193,39 @@ class StoredItem(Item[Any]):
         return dataclasses.replace(spec, **kept)
 
     def steps(self, platform: Platform, now: Any, wanted: Any) -> Iterator[Step]:
+        """In two steps each, so that there is something between nothing and done."""
         del platform
         if wanted is None:
             if now is not None:
-                yield Change(self._words(now), None)
+                yield Change("half", self._words(now), _stored(self._beginning(now)))
+                yield Change("del", self._words(now))
             return
         full = _filled(self.plan(None, wanted), now)
         if now is None or full != self._as_told(now, full):
-            yield Change(self._words(full), json.dumps(specs.encode(full)))
+            yield Change(
+                "half", self._words(full), _stored(self._beginning(full) if now is None else _mixed(now, full))
+            )
+            yield Change("set", self._words(full), _stored(full))
+
+    def _beginning(self, spec: Any) -> Any:
+        """Of a thing that is half made, or half removed: what names it, and what it can never change."""
+        kept = [f.name for f in dataclasses.fields(spec) if f.metadata.get("replace") or f.metadata.get("computed")]
+        values = specs.encode(spec)
+        return specs.blank(self.spec, **{name: values[name] for name in {*kept, *self.identity}})
 
     def _words(self, spec: Any) -> tuple[str, str, str]:
         cluster = spec.cluster if self.scope == "cluster" else ""
         return cluster, self.type_name, ":".join(str(getattr(spec, name)) for name in self.identity)
+
+
+def _stored(spec: Any) -> str:
+    return json.dumps(specs.encode(spec))
+
+
+def _mixed(now: Any, wanted: Any) -> Any:
+    """`now` with the first half of what changes."""
+    changed = [f.name for f in dataclasses.fields(now) if getattr(now, f.name) != getattr(wanted, f.name)]
+    return dataclasses.replace(now, **{name: getattr(wanted, name) for name in changed[: len(changed) // 2]})
 
 
 def _filled(wanted: Any, now: Any) -> Any:

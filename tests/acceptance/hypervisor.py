@@ -13,9 +13,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import libvirt
 import pytest
 
-from halab.provider.hypervisor import boot, console, fencing_endpoint, image, network, removal
+from halab.provider.hypervisor import boot, console, fencing_endpoint, image, network, power_files, removal
 from halab.provider.hypervisor.domain_xml import parse_domain
 from halab.provider.hypervisor.power_files import PowerConfig
 from halab.provider.hypervisor.power_service import Answer, PowerService, Probe
@@ -87,11 +88,26 @@ def stop_fencing_daemons() -> None:
     _answering.clear()
 
 
+def daemons(directory: Path) -> list[str]:
+    """Names of those that run for the lab whose directory this is."""
+    return sorted(place.name for place in _answering if directory in place.parents)
+
+
 def _remove_network(network: Any) -> None:
     """The test driver refuses to forget one that is up."""
     if network.isActive():
         network.destroy()
     network.undefine()
+
+
+_update_network = libvirt.virNetwork.update
+
+
+def _update_in_force(network: Any, command: int, section: int, index: int, xml: str, flags: int) -> None:
+    """The test driver shows one definition only: of a network that is up, the one in force is changed."""
+    config = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG
+    if flags != config or not network.isActive():
+        _update_network(network, command, section, index, xml, flags)
 
 
 def put_doubles(patch: pytest.MonkeyPatch) -> Contents:
@@ -105,8 +121,10 @@ def put_doubles(patch: pytest.MonkeyPatch) -> Contents:
     patch.setattr(boot, "ssh_problem", lambda _address: "")
     patch.setattr(removal, "_with_all_that_belongs_to_it", lambda: 0)  # the test driver knows few of the flags
     patch.setattr(network, "remove_network", _remove_network)
+    patch.setattr(libvirt.virNetwork, "update", _update_in_force)
     patch.setattr(network, "stored_xml", network._current_xml)  # the test driver has only one definition
     patch.setattr(fencing_endpoint, "PowerService", Power)
+    patch.setattr(power_files, "BCRYPT_COST", 4)
     return contents
 
 

@@ -1,0 +1,230 @@
+"""The provider is killed at every boundary between two effects; the next command takes up what is there."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halab.provider.protocol import reattachable
+from halab.provider.protocol.servicer import Servicer
+from tests.acceptance.conftest import Terraform
+from tests.acceptance.doubles import stack, uncovered, write_stack
+from tests.acceptance.mortal import Fate, Killed
+from tests.acceptance.small_terraform import SmallTerraform
+from tests.acceptance.world import Shape, World
+
+Document = Callable[[Path], dict[str, Any] | None]
+Bench = tuple[World, SmallTerraform]
+NODE1 = "${halab_machine.node1.id}"
+MANY = 1000
+
+
+def lab(folder: Path, nodes: int = 2) -> dict[str, Any]:
+    """The lab with at least one resource of each type."""
+    document = stack(nodes, folder)
+    for kind, named in uncovered("summit", NODE1).items():
+        document["resource"].setdefault(kind, {}).update(named)
+    return document
+
+
+@contextmanager
+def bench(folder: Path, number: int) -> Iterator[Bench]:
+    """A world of its own for one case."""
+    with pytest.MonkeyPatch.context() as patch:
+        world = World(patch, folder / f"{number}/lab/.halab")
+        yield world, SmallTerraform(world.born, world.answered)
+
+
+def killed_everywhere(folder: Path, before: Document | None, command: Document, check: Callable[..., None]) -> int:
+    """Run `command` after `before` once for each of its boundaries, killed there; the number of boundaries."""
+    wrong: list[str] = []
+    for number in range(MANY):
+        with bench(folder, number) as (world, terraform):
+            if before is not None:
+                terraform.apply(before(folder / str(number)))
+            world.made.clear()
+            with world.life(number) as fate:
+                with suppress(Killed):
+                    terraform.apply(command(folder / str(number)))
+                if not fate.dead:
+                    break
+            try:
+                check(world, terraform, command(folder / str(number)))
+            except AssertionError as error:
+                wrong.append(f"{number}, before {fate.end}: {error}")
+    assert not wrong, f"{len(wrong)} of {number} cases went wrong:\n" + "\n".join(wrong[:20])
+    return number
+
+
+def converges(expected: Shape) -> Callable[..., None]:
+    """The check that the same command leads to the `expected` shape after all, and that a destroy leaves nothing."""
+
+    def check(world: World, terraform: SmallTerraform, wanted: Any) -> None:
+        with world.life():
+            terraform.apply(wanted)
+        assert terraform.plan(wanted) == {}, "the plan afterwards is not empty"
+        assert differences(world.shape(), expected) == {}
+        twice = [step for step, times in world.made.items() if times > 1]
+        assert not twice, f"made twice: {twice}"
+
+    return check
+
+
+def differences(seen: Shape, expected: Shape) -> dict[str, tuple[list[Any], list[Any]]]:
+    """Kind of thing -> what is too much, and what is missing."""
+    pairs = {kind: (seen[kind], wanted) for kind, wanted in expected.items() if seen[kind] != wanted}
+    return {
+        kind: ([thing for thing in has if thing not in wants], [thing for thing in wants if thing not in has])
+        for kind, (has, wants) in pairs.items()
+    }
+
+
+def vanishes(world: World, terraform: SmallTerraform, _wanted: Any) -> None:
+    """The check that a destroy leaves nothing."""
+    terraform.apply(None)
+    assert terraform.state == {}
+    assert world.left() == {}
+
+
+def undisturbed(folder: Path, *commands: Document) -> Shape:
+    """What these commands lead to when nothing dies."""
+    with bench(folder, -1) as (world, terraform):
+        for command in commands:
+            terraform.apply(command(folder / "-1"))
+        return world.shape()
+
+
+def test_deploy(tmp_path: Path) -> None:
+    expected = undisturbed(tmp_path, lab)
+    boundaries = killed_everywhere(tmp_path, None, lab, converges(expected))
+    print(f"deploy: killed at {boundaries} boundaries")
+    assert boundaries > 200
+
+
+def changed(folder: Path) -> dict[str, Any]:
+    """The lab with other values for much that changes in place."""
+    document = lab(folder)
+    resources = document["resource"]
+    resources["halab_cluster"]["cluster"]["token_ms"] = 20000
+    resources["halab_stonith"]["fence_node1"]["delay"] = "3s"
+    resources["halab_cluster_file"]["page"] |= {"content": "another page\n", "mode": "0600"}
+    resources["halab_fencing_endpoint"]["fencing_endpoint"]["username"] = "another"
+    resources["halab_secret"]["node1_chap"]["length"] = 20
+    return document
+
+
+UPDATES: dict[str, tuple[Document, Document]] = {
+    "more nodes": (partial(lab, nodes=1), lab),
+    "fewer nodes": (lab, partial(lab, nodes=1)),
+    "in place": (lab, changed),
+}
+
+
+@pytest.mark.parametrize("change", UPDATES)
+def test_update(tmp_path: Path, change: str) -> None:
+    before, after = UPDATES[change]
+    expected = undisturbed(tmp_path, before, after)
+    boundaries = killed_everywhere(tmp_path, before, after, converges(expected))
+    print(f"{change}: killed at {boundaries} boundaries")
+    assert boundaries > 10
+
+
+def test_destroy(tmp_path: Path) -> None:
+    boundaries = killed_everywhere(tmp_path, lab, lambda _: None, vanishes)
+    print(f"destroy: killed at {boundaries} boundaries")
+    assert boundaries > 100
+
+
+@pytest.mark.parametrize("effects", [20, 47])
+def test_killed_again_and_again(tmp_path: Path, effects: int) -> None:
+    """Each life gets a little further than the one before."""
+    expected = undisturbed(tmp_path, lab)
+    with bench(tmp_path, 0) as (world, terraform):
+        for wanted in (lab(tmp_path / "0"), None):
+            for lives in itertools.count(1):
+                assert lives < 60
+                with world.life(effects) as fate, suppress(Killed):
+                    terraform.apply(wanted)
+                if not fate.dead:
+                    break
+            if wanted is not None:
+                assert terraform.plan(wanted) == {}
+                assert differences(world.shape(), expected) == {}
+                print(f"deployed in {lives} lives")
+        assert world.left() == {}
+
+
+def test_the_state_is_lost(tmp_path: Path) -> None:
+    """All is adopted: machines keep running, and what the new secrets change is changed in place."""
+    with bench(tmp_path, 0) as (world, terraform):
+        terraform.apply(lab(tmp_path / "0"))
+        expected = world.shape()
+        terraform.state.clear()
+        terraform.apply(lab(tmp_path / "0"))
+        assert terraform.plan(lab(tmp_path / "0")) == {}
+        assert differences(world.shape(), expected) == {}
+        vanishes(world, terraform, None)
+
+
+# --- some of the same with the real terraform, ten resources at a time ---
+
+SEED = int(os.environ.get("HALAB_SEED") or random.randrange(1 << 32))
+MOMENTS = 8
+
+
+@pytest.fixture
+def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[World, Terraform]:
+    """A terraform; `attached` gives it a new provider for each command."""
+    world = World(monkeypatch, tmp_path / "lab/.halab")
+    answer = Servicer.answer
+
+    def unless_dead(servicer: Servicer, method: str, request: Any) -> Any:
+        given = answer(servicer, method, request)
+        try:
+            world.answered(f"{method} {getattr(request, 'type_name', '')}")
+        except Killed as death:
+            raise ConnectionAbortedError(str(death)) from None  # Terraform gets an error instead of an answer
+        return given
+
+    monkeypatch.setattr(Servicer, "answer", unless_dead)
+    return world, Terraform(tmp_path, world.provider.address, {"TF_REATTACH_PROVIDERS": ""})
+
+
+@contextmanager
+def attached(world: World, terraform: Terraform, dies_at: int | None, destroying: bool = False) -> Iterator[Fate]:
+    """One life of the provider, which terraform's commands in the block find."""
+    with reattachable(world.born(destroying)) as entry, world.life(dies_at) as fate:
+        terraform.environment["TF_REATTACH_PROVIDERS"] = entry
+        yield fate
+
+
+@pytest.mark.parametrize("number", range(MOMENTS))
+def test_terraform_deploys_after_a_kill(number: int, tmp_path: Path, mortal: tuple[World, Terraform]) -> None:
+    world, terraform = mortal
+    chance = random.Random(SEED + number)
+    at, gone_at = chance.randrange(200), chance.randrange(50)
+    print(f"seed {SEED} (HALAB_SEED), case {number}: the deploy dies before effect {at}, the destroy before {gone_at}")
+    expected = undisturbed(tmp_path / "undisturbed", lab)
+    write_stack(terraform, lab(tmp_path))
+    with attached(world, terraform, at) as fate:
+        terraform.fails("apply")
+    assert fate.dead
+    with attached(world, terraform, None):
+        terraform.apply()
+        assert terraform.plan().actions == {}
+    assert differences(world.shape(), expected) == {}
+    assert [step for step, times in world.made.items() if times > 1] == []
+    with attached(world, terraform, gone_at, destroying=True):
+        terraform.fails("apply", "-destroy")
+    with attached(world, terraform, None, destroying=True):
+        terraform.destroy()
+        assert terraform.state() == {}  # in here: Terraform kills the process of a provider that it cannot reach
+    assert world.left() == {}
