@@ -29,6 +29,10 @@ deploy: prepare ## Build the lab
 destroy: ## Remove the lab
 	@$(BIN)/python -m halab.cli.destroy
 
+.PHONY: sweep
+sweep: ## List what killed runs left behind, and remove it after a yes (ARGS=--yes: without asking)
+	@$(BIN)/python -m halab.cli.sweep $(ARGS)
+
 .PHONY: bench
 bench: prepare ## Deploy, time it, a diff and a failover, destroy (ARGS=--keep: leave the lab)
 	@$(BIN)/python -m halab.cli.bench $(ARGS)

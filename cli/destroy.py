@@ -3,12 +3,23 @@
 import sys
 from pathlib import Path
 
-from . import clean, libvirt_daemons
+from halab.constructs.settings import SettingsError
+
+from . import clean, libvirt_daemons, sweep
 from .cdktf_run import CdktfRun
+from .lab_state import StateUnusable, instances
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"
-FILES = ("progress.jsonl", "outputs.json", "deploy.log", "destroy.log", "terraform.pid", "kvm-verdict.json")
+FILES = (
+    "progress.jsonl",
+    "outputs.json",
+    "deploy.log",
+    "destroy.log",
+    "terraform.pid",
+    "kvm-verdict.json",
+    ".kvm-verdict.json.new",
+)
 
 
 def main() -> int:
@@ -20,12 +31,25 @@ def main() -> int:
         run = CdktfRun(CHECKOUT, LAB / "destroy.log", sys.stdout)
         code = run.run(["destroy", "--auto-approve"])
         if code == 0:
+            _tell_leftovers()
             libvirt_daemons.stop(record, print)
             _remove_files()
     except libvirt_daemons.LibvirtUnavailable as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return code
+
+
+def _tell_leftovers() -> None:
+    """Runs that were killed may have left what no state knows of, so that Terraform could not remove it."""
+    try:
+        settings = sweep.lab_settings()
+        left = sweep.found(settings, instances(sweep.state_file(settings)))
+    except (SettingsError, sweep.SweepFailed, StateUnusable) as error:
+        print(f"It cannot be told whether anything is left: {error}")
+        return
+    if left:
+        print("Left by a run that was killed, in no state; make sweep removes it:", *sweep.shown(left), sep="\n")
 
 
 def _remove_files() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from .connection import Connection, errno_of, is_code
 from .domain_xml import DomainSpec, parse_domain
 from .mark import pool_uuids
-from .network_xml import parse_network
 
 log = logging.getLogger(__name__)
 
@@ -88,18 +87,6 @@ def remove_pool(pool: Any, lab: str) -> None:
         if pool.UUIDString() == made:
             pool.delete()
     pool.undefine()
-
-
-def sweep(connection: Connection, lab: str) -> None:
-    """Remove everything in libvirt that bears the lab's mark: what runs that were killed may have left."""
-    remove_domains(connection, lab, lambda _spec: True)
-    for network in connection.libvirt.listAllNetworks():
-        _spec, mark = parse_network(network.XMLDesc())
-        if mark is not None and mark.lab == lab:
-            remove_network(network)
-    for pool in connection.libvirt.listAllStoragePools():
-        if pool.UUIDString() in pool_uuids(lab, pool.name()):
-            remove_pool(pool, lab)
 
 
 def _start_unless_directory_gone(pool: Any) -> None:

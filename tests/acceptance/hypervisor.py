@@ -16,7 +16,17 @@ from typing import Any
 import libvirt
 import pytest
 
-from halab.provider.hypervisor import boot, console, fencing_endpoint, image, network, power_files, removal
+from halab.provider.hypervisor import (
+    boot,
+    console,
+    fencing_endpoint,
+    image,
+    leftovers,
+    network,
+    power_files,
+    removal,
+    sweep,
+)
 from halab.provider.hypervisor.domain_xml import parse_domain
 from halab.provider.hypervisor.power_files import PowerConfig
 from halab.provider.hypervisor.power_service import Answer, PowerService, Probe
@@ -121,9 +131,12 @@ def put_doubles(patch: pytest.MonkeyPatch) -> Contents:
     patch.setattr(boot, "ssh_problem", lambda _address: "")
     patch.setattr(removal, "_with_all_that_belongs_to_it", lambda: 0)  # the test driver knows few of the flags
     patch.setattr(network, "remove_network", _remove_network)
+    patch.setattr(leftovers, "remove_network", _remove_network)
     patch.setattr(libvirt.virNetwork, "update", _update_in_force)
     patch.setattr(network, "stored_xml", network._current_xml)  # the test driver has only one definition
     patch.setattr(fencing_endpoint, "PowerService", Power)
+    patch.setattr(sweep, "PowerService", Power)
+    patch.setattr(sweep, "running_configs", lambda: {place / "config.json" for place in _answering})
     patch.setattr(power_files, "BCRYPT_COST", 4)
     return contents
 

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from halab.cli import sweep as cli_sweep
+from halab.cli.lab_state import Instance
+from halab.provider.hypervisor import sweep
+from halab.provider.hypervisor.leftovers import leftovers
 from halab.provider.protocol import reattachable
 from halab.provider.protocol.servicer import Servicer
 from tests.acceptance.conftest import Terraform
@@ -160,6 +164,37 @@ def test_killed_again_and_again(tmp_path: Path, effects: int) -> None:
                 assert differences(world.shape(), expected) == {}
                 print(f"deployed in {lives} lives")
         assert world.left() == {}
+
+
+def swept(world: World, terraform: SmallTerraform) -> None:
+    """What `make sweep ARGS=--yes` does."""
+    state = [Instance(address.split(".")[0], entry.values) for address, entry in terraform.state.items()]
+    request = {"uri": "", "lab": "summit", "directory": str(world.lab), **cli_sweep.known(state)}
+    found = sweep.sweep({**request, "remove": []})
+    sweep.sweep({**request, "remove": [(item["kind"], item["name"]) for item in found]})
+    for path in cli_sweep.files(world.lab, state):
+        path.unlink()
+
+
+def test_sweep_removes_what_a_killed_deploy_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a destroy, which knows what is in the state only; and where there is no state any more."""
+    for number in itertools.count(0, 9):
+        with bench(tmp_path, number) as (world, terraform):
+            monkeypatch.setattr(sweep, "_in_libvirt", lambda _uri, *what: leftovers(world.provider.connection, *what))
+            with world.life(number) as fate, suppress(Killed):
+                terraform.apply(lab(tmp_path / str(number)))
+            if number % 2:
+                terraform.state.clear()
+            else:
+                swept(world, terraform)
+                assert {*terraform.plan(lab(tmp_path / str(number))).values()} <= {
+                    "create"
+                }  # nothing in the state went
+                terraform.apply(None)
+            swept(world, terraform)
+            assert world.left() == {}, f"{number}: killed before {fate.end}"
+            if not fate.dead:
+                return
 
 
 def test_the_state_is_lost(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from halab.provider.hypervisor import network, removal
+from halab.provider.hypervisor import network
 from halab.provider.hypervisor.inventory import Inventory, Presence, read_mark, write_mark
 from halab.provider.hypervisor.mark import Mark
 from halab.provider.hypervisor.network import NetworkResource, _spec, _update
 from halab.provider.hypervisor.pool import PoolResource
-from halab.provider.hypervisor.removal import sweep
 from halab.provider.hypervisor.volume import VolumeResource
 from halab.provider.protocol import Ctx, Resource, State
 from halab.provider.protocol.planning import plan_values
@@ -234,16 +233,3 @@ def test_inventory_refuses_what_is_not_the_labs(provider: Configured) -> None:
     for machine in (foreign, bare):
         with pytest.raises(Conflict, match="bears no mark of the lab 'summit'"):
             Inventory(provider.connection, "summit").machine(machine.UUIDString())
-
-
-def test_sweep_takes_only_what_is_the_labs(
-    provider: Configured, pools: PoolResource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(removal, "_with_all_that_belongs_to_it", lambda: 0)  # the test driver knows few of the flags
-    create(pools, POOL)
-    domain(provider, "one", Mark(lab="summit", hostname="node1")).create()
-    domain(provider, "three", Mark(lab="other", hostname="node1"))
-    sweep(provider.connection, "summit")
-    assert {each.name() for each in provider.connection.libvirt.listAllDomains()} == {"theirs", "three"}
-    assert provider.connection.pool("summit") is None
-    assert provider.connection.pool("theirs") is not None
