@@ -55,14 +55,16 @@ def _images(chosen: Settings) -> ImagePlaces:
 
 
 def lock(app: App) -> None:
-    """Name our provider in each stack's lock file.
+    """Name our provider in each stack's lock file, and keep others out of its folder.
 
     Where the file lacks it, `cdktf deploy` runs `terraform providers lock`, which asks the public registry and
     knows nothing of a provider that is installed on this machine only. Terraform adds the checksum by itself.
     """
     for stack in app.node.children:
         if TerraformStack.is_stack(stack):
-            file = Path(app.outdir, "stacks", stack.node.id, ".terraform.lock.hcl")
+            folder = Path(app.outdir, "stacks", stack.node.id)
+            folder.chmod(0o700)  # `cdktf diff` leaves its plan there, which holds the lab's passwords
+            file = folder / ".terraform.lock.hcl"
             file.write_text(f'provider "{SOURCE}" {{\n  version     = "{VERSION}"\n  constraints = "{VERSION}"\n}}\n')
 
 

@@ -17,12 +17,15 @@ from .terraform_output import OutputFilter, without_colour
 
 POLL_S = 0.25
 LAST_LINES = 40
+LOCK_TIMEOUT_S = 300
 
 
 def lab_environment(checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for cdktf: plain output, no calls home, the shield around terraform, absolute paths."""
     env = dict(environment)
     env.setdefault("HALAB_PROGRESS", str(checkout / ".halab/progress.jsonl"))
+    for command in ("plan", "apply", "destroy"):  # a run that was killed may still be saving what it did
+        env.setdefault(f"TF_CLI_ARGS_{command}", f"-lock-timeout={LOCK_TIMEOUT_S}s")
     if terraform := env.get("TERRAFORM_BINARY_NAME"):
         env.setdefault("HALAB_TERRAFORM", terraform)
     env |= {
@@ -58,7 +61,8 @@ class CdktfRun:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._count_interrupt)
         cdktf = subprocess.Popen(
-            [self.checkout / "node_modules/.bin/cdktf", *arguments],
+            # Should this process be killed, cdktf leaves too, and the shield has terraform end in order.
+            ["setpriv", "--pdeathsig", "TERM", self.checkout / "node_modules/.bin/cdktf", *arguments],
             cwd=self.checkout,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from .lab_state import StateUnusable, instances
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"
 FILES = (
+    "changes.lock",
     "progress.jsonl",
     "outputs.json",
     "deploy.log",

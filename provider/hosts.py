@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from halab.provisioners.command import cmd
 from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabError
 from halab.provisioners.host import Host, Pace, Shared, Transport
+from halab.provisioners.interrupted import end_of
 from halab.provisioners.platform import Platform
 from halab.provisioners.ssh import Address, SshTransport
 
@@ -34,6 +35,7 @@ class _Station(NamedTuple):
     transport: Transport
     shared: Shared
     platform: list[Platform]  # empty until first asked for
+    settled: set[str]  # crashed runs of which nothing runs here any more
 
 
 class Hosts:
@@ -50,6 +52,8 @@ class Hosts:
         self._guard = threading.Lock()
         self._stations: dict[tuple[str, str, str], _Station] = {}
         self._clusters: dict[str, Shared] = {}
+        self.crashed: frozenset[str] = frozenset()
+        """Runs that were killed in the middle of a change: what they began in a guest is waited for."""
 
     def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None) -> Host:
         """The host on this domain. Raises Gone or Off."""
@@ -100,7 +104,10 @@ class Hosts:
         with self._guard:
             if (station := self._stations.get(key)) is None:
                 address = Address(view.hostname, view.address, view.host_key, self._key_path)
-                station = self._stations[key] = _Station(self._dial(address, pace), Shared(), [])
+                station = self._stations[key] = _Station(self._dial(address, pace), Shared(), [], set())
+        if self.crashed - station.settled:
+            Host(station.transport, pace=pace, shared=station.shared, report=report).do(end_of(self.crashed))
+            station.settled.update(self.crashed)
         if not station.platform:
             station.platform.append(Host(station.transport, pace=pace, shared=station.shared).platform)
         return Host(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halab.provider.caller import is_destroy, is_destroy_of_all, parents_command_line
+from halab.provider.changes import Changes
 from halab.provider.files import close_directory
 from halab.provider.progress import Progress
 from halab.provider.protocol import NUM, STR, Attr, Block, Ctx, Failure, Provider, State
 from halab.provider.registry import resources
 from halab.provisioners import limits
+from halab.provisioners.interrupted import RUN
 
 if TYPE_CHECKING:
     from halab.provider.hosts import Hosts
@@ -72,6 +74,7 @@ class HalabProvider(Provider):
         close_directory(self.directory)
         self._told = set[str]()
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
+        self._changes = Changes(self.directory, RUN, self.time_scale)
         self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
 
     def tells(self, what: str) -> bool:
@@ -80,6 +83,13 @@ class HalabProvider(Provider):
             first = what not in self._told
             self._told.add(what)
         return first
+
+    @contextmanager
+    def changing(self, ctx: Ctx) -> Iterator[None]:
+        with self._changes.under_way(ctx.stop):
+            if self._changes.crashed:
+                self.hosts.crashed = self._changes.crashed
+            yield
 
     @property
     def destroying(self) -> bool:

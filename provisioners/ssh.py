@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .command import Command, Result, Secret
 from .errors import AuthError, ConnectError, HostKeyError, TimedOut
 from .host import Pace
+from .interrupted import RUN, VARIABLE
 
 if TYPE_CHECKING:
     import paramiko
@@ -77,7 +78,7 @@ class SshTransport:
             channel = self._open_channel()
             try:
                 channel.settimeout(timeout_s)
-                channel.exec_command("LC_ALL=C.UTF-8 " + shlex.join(command.argv))
+                channel.exec_command(f"LC_ALL=C.UTF-8 {VARIABLE}={RUN} {shlex.join(command.argv)}")
                 return _converse(channel, command, stdin, timeout_s)
             except TimeoutError:
                 raise TimedOut(

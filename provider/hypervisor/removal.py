@@ -15,20 +15,22 @@ log = logging.getLogger(__name__)
 
 
 def remove_domain(connection: Connection, domain: Any) -> None:
-    """Undefine first, then stop: fencing may power on a domain that is only stopped, but not one that is gone."""
+    """Undefine first, then stop: fencing may power on a domain that is only stopped, but not one that is gone.
+
+    The domain goes last, so that somebody still knows of its log when this is killed in between.
+    """
     import libvirt
 
     spec = parse_domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-    if domain.isPersistent():
+    persistent, active = domain.isPersistent(), domain.isActive()
+    if persistent and active:
         domain.undefineFlags(_with_all_that_belongs_to_it())
-    try:
-        domain.destroy()
-    except libvirt.libvirtError as error:
-        # An inactive domain is gone with its definition.
-        if not is_code(error, "VIR_ERR_NO_DOMAIN", "VIR_ERR_OPERATION_INVALID"):
-            raise
     if spec is not None and spec.console_log:
         remove_volume(connection, spec.console_log)
+    if persistent and not active:
+        _unless_gone(lambda: domain.undefineFlags(_with_all_that_belongs_to_it()), "VIR_ERR_NO_DOMAIN")
+    # An inactive domain is gone with its definition.
+    _unless_gone(domain.destroy, "VIR_ERR_NO_DOMAIN", "VIR_ERR_OPERATION_INVALID")
 
 
 def _with_all_that_belongs_to_it() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -134,6 +135,11 @@ class Provider:
 
     def validate(self, ctx: Ctx, cfg: State) -> None:
         """Check the provider's configuration. Values may be UNKNOWN."""
+
+    def changing(self, ctx: Ctx) -> AbstractContextManager[None]:
+        """Entered around each create, update and delete: to keep other processes out, for example."""
+        del ctx
+        return nullcontext()
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
         """Take the provider's configuration, before any resource is touched. In a plan, values may be UNKNOWN."""

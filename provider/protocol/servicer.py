@@ -189,7 +189,8 @@ class Servicer:
         call.private = _private(request.planned_private)
         kept = prior
         try:
-            kept = _apply(resource, call, prior, planned, config)
+            with self.provider.changing(call):
+                kept = _apply(resource, call, prior, planned, config)
         except BaseException as error:
             self._report(error, call)
             kept = call.saved if call.saved is not None else prior

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from halab.provider.changes import Changes
 from halab.provider.hosts import Hosts
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.lab import SSH_KEY_NAME, HalabProvider
@@ -37,6 +38,12 @@ class DoubledProvider(HalabProvider):
         self.guests = Guests()
         self.guests.alive = lambda: {view.host_key for view in self.inventory.machines()}
         self.resources = {**self.resources, **{name: stored(name) for name in ITEMS if name not in real}}
+
+    def end(self) -> None:
+        """What the kernel does when a process ends: it lets go of the lock that a killed one has held."""
+        held: Changes | None = getattr(self, "_changes", None)
+        if held is not None and held._descriptor >= 0:
+            os.close(held._descriptor)
 
     def successor(self) -> DoubledProvider:
         """Another process of it: it remembers nothing, and the world is as this one left it."""

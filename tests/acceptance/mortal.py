@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from halab.provider.changes import NAME as LOCK
+
 # What only looks. Whatever libvirt adds later counts as an effect until it is named here.
 _LOOKS = re.compile(
     r"_|c_|lookup|list|num|get|is|has|info$|state$|metadata$|XMLDesc|UUID|ID$|name$|path$|key$|connect$|pool$|close$"
@@ -26,8 +28,8 @@ _LOOKS = re.compile(
 )
 _CLASSES = ("virConnect", "virDomain", "virNetwork", "virStoragePool", "virStorageVol")
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.link", "os.symlink"}
-# The progress is told all the time and means nothing to the next run.
-_IGNORED = "progress.jsonl"
+# The progress is told all the time and means nothing to the next run. The lock stands around everything.
+_IGNORED = ("progress.jsonl", LOCK)
 
 
 class Killed(BaseException):
@@ -52,6 +54,11 @@ class Fate:
             if self.dead:
                 raise Killed(what)
             self.passed.append(what)
+
+    def must_live(self, what: str) -> None:
+        """No boundary, but the dead do not do it."""
+        if self.dead:
+            raise Killed(what)
 
 
 class Mortality:
@@ -110,6 +117,9 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if not _watched or not (event in _CHANGES or (event == "open" and _writes(args))):
         return
     path = _path(event, args)
+    if event == "os.truncate" and path.endswith(LOCK):
+        for _directory, mortality in _watched:
+            mortality.fate.must_live("say that its changes are done")
     if path.endswith(_IGNORED) or (event == "os.mkdir" and os.path.isdir(path)):
         return
     for directory, mortality in _watched:
@@ -118,6 +128,8 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
 
 
 def _path(event: str, args: tuple[Any, ...]) -> str:
+    if isinstance(args[0], int):
+        return os.readlink(f"/proc/self/fd/{args[0]}")
     path = os.fspath(args[0]) if isinstance(args[0], (str, os.PathLike)) else ""
     if event in ("os.remove", "os.rmdir") and args[1] >= 0:  # what shutil.rmtree does: below an open directory
         path = os.path.join(os.readlink(f"/proc/self/fd/{args[1]}"), path)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from halab.provider.changes import NAME as LOCK
 from halab.provider.hypervisor import image
 from halab.provider.hypervisor.power_files import PowerConfig
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider
@@ -49,6 +50,7 @@ class World:
 
     def born(self, destroying: bool = False) -> DoubledProvider:
         """Another process of the provider, in the same world; `destroying`: its Terraform destroys everything."""
+        self.provider.end()
         self.provider = self.provider.successor()
         self.provider.destroying = self.provider.destroying_all = destroying
         return self.provider
@@ -90,7 +92,7 @@ class World:
 
     def _files(self) -> Iterator[str]:
         for path in self.lab.rglob("*"):
-            if path.is_file() and path.name != "progress.jsonl":
+            if path.is_file() and path.name not in ("progress.jsonl", LOCK):
                 yield str(path.relative_to(self.lab))
 
     @staticmethod

@@ -49,3 +49,9 @@ def test_terraform_runs_behind_the_shield_also_when_the_user_names_another(tmp_p
     env = lab_environment(tmp_path, {"TERRAFORM_BINARY_NAME": "tofu", "HALAB_PROGRESS": "/p"})
     assert env["TERRAFORM_BINARY_NAME"] == str(tmp_path / "bin/terraform-shield")
     assert (env["HALAB_TERRAFORM"], env["HALAB_PROGRESS"]) == ("tofu", "/p")
+
+
+def test_a_deploy_waits_for_one_that_was_killed_and_still_saves(tmp_path: Path) -> None:
+    env = lab_environment(tmp_path, {"TF_CLI_ARGS_plan": "-parallelism=4"})
+    assert env["TF_CLI_ARGS_apply"] == env["TF_CLI_ARGS_destroy"] == "-lock-timeout=300s"
+    assert env["TF_CLI_ARGS_plan"] == "-parallelism=4"

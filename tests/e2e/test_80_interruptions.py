@@ -1,0 +1,158 @@
+"""Update, destroy and deploy of the real lab, broken at moments by chance; the next run converges, nothing is left.
+
+HALAB_SEED repeats a run's choices (the moments themselves depend on the machine), HALAB_MOMENTS is how many at least.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from halab.constructs.settings import load
+from halab.provider.hypervisor.boot import ssh_problem
+
+from .chaos import breaks, broken, is_provider, is_terraform, pids
+from .lab import CHECKOUT, STATE, Lab, hypervisor
+from .planned import diff
+
+pytestmark = pytest.mark.long
+
+SEED = int(os.environ.get("HALAB_SEED") or random.randrange(1 << 32))
+MOMENTS = int(os.environ.get("HALAB_MOMENTS") or 12)
+CHANGED = {"HALAB_TOKEN_MS": "15000", "HALAB_FENCING_DELAY_S": "3"}
+
+
+@pytest.fixture(scope="module")
+def chance() -> random.Random:
+    return random.Random(SEED)
+
+
+@pytest.fixture(scope="module")
+def kinds(chance: random.Random) -> Iterator[str]:
+    return breaks(chance)
+
+
+@pytest.fixture
+def tell(capfd: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Told at once, and kept in artifacts/."""
+
+    def say(text: str) -> None:
+        (CHECKOUT / "artifacts").mkdir(exist_ok=True)
+        with (CHECKOUT / "artifacts/interruptions.txt").open("a") as file:
+            file.write(text + "\n")
+        with capfd.disabled():
+            print(f"\n{text}", flush=True)
+
+    return say
+
+
+Tell = Callable[[str], None]
+
+
+def interrupted(
+    lab: Lab, command: str, moments: int, most: int, kinds: Iterator[str], chance: random.Random, tell: Tell
+) -> None:
+    """Run a command, broken so many times; the runs after each go on from where the last one stood."""
+    done = 0
+    while done < moments:
+        what, after = next(kinds), chance.randint(1, most)
+        code = broken(lab, command, what, after, chance)
+        if code is not None:
+            # It was through before the moment came: nothing to break any more.
+            assert code == 0, f"{command} ended with {code}: artifacts/chaos.log"
+            tell(f"{command}: was done before {what}")
+            return
+        done += 1
+        tell(f"{command}: {what} after {after} resources")
+        settled(lab)
+
+
+def settled(lab: Lab) -> None:
+    """A guest that boots after a reset makes a plan fail, as it should: wait until those that run answer."""
+    with hypervisor() as connection:
+        running = {domain.name() for domain in connection.listAllDomains() if domain.isActive()}
+    known = STATE.joinpath("known_hosts")
+    for name in [*lab.nodes, "target"] if known.exists() else []:
+        if f"{lab.settings.name}-{name}" in running:
+            lab.until(f"SSH of {name}", partial(_answers, lab.address(name)), deadline_s=600)
+    lab.reconnect()
+
+
+def _answers(address: str) -> bool:
+    return not ssh_problem(address)
+
+
+def volumes() -> set[str]:
+    with hypervisor() as connection:
+        pools = connection.listAllStoragePools()
+        for pool in pools:
+            pool.refresh()
+        return {f"{pool.name()}/{name}" for pool in pools for name in pool.listVolumes()}
+
+
+def converged(lab: Lab) -> None:
+    """The lab as it was deployed in one go: no difference, everything in service, nothing twice."""
+    assert diff(lab).actions == {}
+    lab.until("all nodes", lambda: lab.online() == set(lab.nodes), deadline_s=600)
+    lab.until("the file system on all nodes", lab.all_mounted, deadline_s=600)
+    lab.until("the site", lab.served_by, deadline_s=600)
+    with hypervisor() as connection:
+        domains = sorted(domain.name() for domain in connection.listAllDomains())
+        networks = [network.name() for network in connection.listAllNetworks()]
+    assert domains == sorted(f"{lab.settings.name}-{name}" for name in [*lab.nodes, "target"])
+    assert networks == [lab.settings.name]
+    supervisors = pids(lambda words: "halab.provider.hypervisor.power_supervisor" in words)
+    assert len(supervisors) == 1
+    lab.until("end of all providers", lambda: not pids(is_provider) and not pids(is_terraform))
+
+
+def nothing_left() -> None:
+    with hypervisor() as connection:
+        assert connection.listAllDomains() == []
+        assert connection.listAllNetworks() == []
+        assert connection.listAllStoragePools() == []
+    assert not STATE.exists(), sorted(STATE.iterdir())
+    assert list(Path("/var/lib/libvirt/images").iterdir()) == []
+    assert pids(lambda words: any("power_s" in word or "qemu-system" in word for word in words)) == []
+
+
+def share(part: float) -> int:
+    """Of all moments, those of one command."""
+    return max(1, round(MOMENTS * part))
+
+
+def test_update(lab: Lab, environment: dict[str, str], chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
+    tell(f"interruptions: seed {SEED} (HALAB_SEED), {MOMENTS} moments (HALAB_MOMENTS)")
+    before = volumes()
+    chosen = {**environment, **CHANGED}
+    changed = Lab(load({}, chosen), chosen)
+    interrupted(changed, "deploy", share(0.25), 3, kinds, chance, tell)
+    changed.deploy()
+    converged(changed)
+    assert "runtime.config.totem.token (u32) = 15" in changed.ask("node1", "corosync-cmapctl", "-g", _TOKEN)
+    changed.reconnect()
+    lab.deploy()
+    converged(lab)
+    assert volumes() == before
+
+
+_TOKEN = "runtime.config.totem.token"
+
+
+def test_destroy(lab: Lab, chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
+    lab.reconnect()
+    interrupted(lab, "destroy", share(0.25), 4, kinds, chance, tell)
+    lab.destroy()
+    nothing_left()
+
+
+def test_deploy(lab: Lab, chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
+    interrupted(lab, "deploy", MOMENTS - 2 * share(0.25), 15, kinds, chance, tell)
+    lab.deploy()
+    lab.reconnect()
+    converged(lab)
