@@ -13,6 +13,7 @@ import pytest
 from halab.images.installation import EXPORT_SERIAL, ArchiveFile, SecretFile
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.installer_machine import InstallerSpec, installer_xml, remove_left_machine
+from halab.provider.hypervisor.installer_run import installer_cmdline
 from halab.provider.hypervisor.installer_volumes import archive
 from halab.provider.hypervisor.mark import Mark, mark_in
 from halab.provisioners.errors import ConfigError, Conflict
@@ -62,6 +63,11 @@ def test_an_iso_file_stays_its_owners() -> None:
     label = cdrom.find("source/seclabel")
     assert label is not None
     assert (label.get("model"), label.get("relabel")) == ("dac", "no")
+
+
+def test_an_emulated_machine_does_not_test_its_timer() -> None:
+    assert installer_cmdline("inst.text", "kvm") == "inst.text"
+    assert "no_timer_check" in installer_cmdline("inst.text", "qemu").split()
 
 
 def domain_xml(name: str, mark: Mark | None) -> str:
