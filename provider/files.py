@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from halab.provisioners.errors import Conflict
@@ -21,10 +22,11 @@ def private_directory(path: Path) -> Path:
 
 
 def close_directory(path: Path) -> None:
-    """Make a directory and the files right in it (Terraform's state among them) their owner's only."""
-    for file in private_directory(path).iterdir():
+    """Make a directory and all that is in it (Terraform's state among it) its owner's only."""
+    for file in private_directory(path).rglob("*"):
         if not file.is_symlink():
-            close_file(file)
+            with suppress(FileNotFoundError):  # half-written ones come and go
+                close_file(file)
 
 
 def close_file(path: Path) -> None:
