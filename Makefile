@@ -67,6 +67,10 @@ test-el9: prepare ## The whole end-to-end test on EL 9, a verdict for each step 
 	HALAB_SANDBOX_PREPARED=1 HALAB_SANDBOX_UPLINK=yes HALAB_SANDBOX_DIR=$${HALAB_SANDBOX_DIR:-/var/tmp} \
 	  tests/e2e/sandbox $(BIN)/python -m halab.cli.verdicts -m "not long" tests/e2e
 
+.PHONY: export
+export: ## Write HCL and import blocks for what runs in a cluster (ARGS="--cluster NAME DIRECTORY")
+	@$(BIN)/python -m halab.cli.export $(ARGS)
+
 .PHONY: clean
 clean: ## Remove what was installed or cached in the checkout (refused while a lab is deployed)
 	@python3 cli/clean.py

@@ -140,12 +140,12 @@ class GuestResource(Resource):
 
     def import_(self, ctx: Ctx, id: str) -> State:
         names = self._item.identity
-        values = id.split(":", len(names) - 1)
+        values = self._item.separate(id)
         if len(values) != len(names):
             raise Failure(f"Cannot import {self.type}", f"The id is {':'.join(names)}, not {id!r}.")
         spec: type = self._item.spec
         hints = specs.hints(spec)
-        given = {n: int(v) if hints[n] is int else v for n, v in zip(names, values, strict=True)}
+        given = {n: _named(n, v, hints[n]) for n, v in zip(names, values, strict=True)}
         wanted = specs.blank(spec, **given)
         observed = self._item.adopt(self._host(ctx, specs.encode(wanted)), wanted)
         if observed is None:
@@ -206,6 +206,13 @@ class GuestResource(Resource):
 
     def _id(self, values: Mapping[str, Any]) -> str:
         return ":".join(str(values[field]) for field in self._item.identity)
+
+
+def _named(name: str, text: str, hint: type) -> Any:
+    """A part of an import id."""
+    if hint is int and not text.isdigit():
+        raise Failure(f"{text!r} is no {name}", "It is a whole number.")
+    return int(text) if hint is int else text
 
 
 class _Working:

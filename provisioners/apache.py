@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from . import limits
 from .command import script
@@ -47,6 +49,12 @@ _CONFIG = """\
     </Location>
 </VirtualHost>
 """
+_SAID = {
+    "server_name": r"^ServerName (\S+)$",
+    "port": r"^<VirtualHost \*:(\d+)>$",
+    "document_root": r'^ +DocumentRoot "(.*)"$',
+    "served_by": r'X-Served-By "(.*)"$',
+}
 
 
 def absolute_path(value: object) -> str | None:
@@ -92,6 +100,10 @@ class SiteItem(Item[Site]):
             return None
         return site_seen(text, parse_unit(unit or ""), bool((default or "").strip()), wanted, platform)
 
+    def adopt(self, host: Host, named: Site) -> Site | None:
+        text = host.read(_path(host.platform)) or ""
+        return self.observe(host, with_fields(named, **parse_config(text)))
+
     def steps(self, platform: Platform, now: Site | None, wanted: Site | None) -> Iterator[Step]:
         if wanted is None:
             if now is not None:
@@ -121,6 +133,13 @@ def render(platform: Platform, site: Site) -> str:
         document_root=site.document_root,
         served_by=site.served_by,
     )
+
+
+def parse_config(text: str) -> dict[str, Any]:
+    """What the configuration file says of a site; empty for what it does not say."""
+    found = {name: re.search(pattern, text, re.MULTILINE) for name, pattern in _SAID.items()}
+    said: dict[str, Any] = {name: match[1] for name, match in found.items() if match}
+    return {**said, **({"port": int(said["port"])} if "port" in said else {})}
 
 
 def parse_unit(text: str) -> Mapping[str, str]:

@@ -103,6 +103,12 @@ class Gfs2Item(Item[Gfs2]):
     def observe(self, host: Host, wanted: Gfs2) -> Gfs2 | None:
         return gfs2_seen(host.ask(script(_LOOK, wanted.device)).stdout, wanted, host.name)
 
+    def adopt(self, host: Host, named: Gfs2) -> Gfs2 | None:
+        text = host.ask(script(_LOOK, named.device)).stdout
+        size = re.search(r"^journal\d+:.*\s(\d+)MB", text, re.MULTILINE)
+        known = {"journal_size_mib": int(size[1])} if size else {}
+        return gfs2_seen(text, with_fields(named, **known), host.name)
+
     def steps(self, platform: Platform, now: Gfs2 | None, wanted: Gfs2 | None) -> Iterator[Step]:
         del platform
         if wanted is None:

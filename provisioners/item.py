@@ -76,6 +76,10 @@ class Item(Generic[S]):
         """
         raise NotImplementedError
 
+    def separate(self, id: str) -> list[str]:
+        """The values of `identity` in an import id."""
+        return id.split(":", len(self.identity) - 1)
+
     def adopt(self, host: Host, named: S) -> S | None:
         """For import: all there is to know of the thing that the identity in `named` names; the rest of it is empty.
 

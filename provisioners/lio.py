@@ -5,7 +5,7 @@ State is read from configfs, in one call and without starting Python. Changes go
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,10 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from . import limits
-from .command import Command, Secret, cmd, script
+from .command import Secret, cmd, script
 from .host import Host
 from .item import Item, attr, with_fields
-from .lio_view import CLOSED, OPEN, View, look, lun_device, parse_view, saved_tpg, tpg_path, unit_serial
+from .lio_view import (
+    CLOSED,
+    OPEN,
+    View,
+    backstore_serial,
+    generated_iqn,
+    look,
+    lun_device,
+    parse_view,
+    saved_tpg,
+    tpg_path,
+    unit_serial,
+)
 from .platform import Platform
 from .steps import Run, Step
 
@@ -146,6 +158,11 @@ class AclItem(Item[Acl]):
     phase = "iscsi"
     identity = ("machine", "target_iqn", "initiator_iqn")
 
+    def separate(self, id: str) -> list[str]:
+        """Both names may have a colon: the second one begins with its kind."""
+        found = re.fullmatch(r"([^:]*):(.+):((?:iqn|eui|naa)\..+)", id)
+        return list(found.groups()) if found else [id]
+
     def check(self, wanted: Acl) -> Iterable[tuple[str, str]]:
         yield from chap_problems(wanted.chap_user, wanted.chap_password)
 
@@ -178,11 +195,6 @@ class AclItem(Item[Acl]):
             )
 
 
-def generated_iqn(hostname: str, machine: str) -> str:
-    """In the form that LIO itself generates; the serial part follows from the machine, so it never changes."""
-    return f"iqn.2003-01.org.linux-iscsi.{hostname}.x8664:sn.{hashlib.sha256(machine.encode()).hexdigest()[:12]}"
-
-
 def chap_problems(user: str | None, password: Secret | None) -> Iterator[tuple[str, str]]:
     """What LIO, open-iscsi or their files would not take. Never tells the password."""
     if user and not (user.isascii() and user.isprintable() and not set(user) & set(" \"\\'#")):
@@ -212,15 +224,10 @@ def target_seen(view: View, wanted: Target) -> Target | None:
         portal=address,
         port=int(port),
         demo_mode=demo_mode,
-        condition=_first(_target_faults(view, with_fields(wanted, demo_mode=demo_mode), attributes, portals, core)),
+        condition=next(
+            _target_faults(view, with_fields(wanted, demo_mode=demo_mode), attributes, portals, core), COMPLETE
+        ),
     )
-
-
-def backstore_serial(view: View, iqn: str) -> str | None:
-    """The T10 unit serial of LUN 0 as it is."""
-    storage = next(iter(view.links(tpg_path(iqn) + "/lun/lun_0")), "")
-    shown = view.configfs.get(storage.removeprefix("../" * 6 + "target/") + "/wwn/vpd_unit_serial", "")
-    return shown.rpartition(":")[2].strip() or None
 
 
 def _attributes(demo_mode: bool, chap: bool) -> Mapping[str, str]:
@@ -260,7 +267,7 @@ def acl_seen(view: View, wanted: Acl) -> Acl:
         wanted,
         chap_user=view.configfs.get(acl + "/auth/userid", ""),
         chap_password=wanted.chap_password if digest == wanted.chap_password.digest() else Secret(""),
-        condition=_first(_acl_faults(view, wanted, acl, saved)),
+        condition=next(_acl_faults(view, wanted, acl, saved), COMPLETE),
     )
 
 
@@ -276,10 +283,6 @@ def _acl_faults(view: View, wanted: Acl, acl: str, password_saved: bool) -> Iter
         yield "not saved"
 
 
-def _first(faults: Iterable[str]) -> str:
-    return next(iter(faults), COMPLETE)
-
-
 def _view(host: Host, iqn: str) -> View:
     return parse_view(host.ask(look(host.platform, iqn), cached=True).stdout)
 
@@ -293,5 +296,4 @@ def _change(platform: Platform, change: str, iqn: str, **wanted: Any) -> Run:
     """A run of lio_guest.py; what it is to do reaches it on stdin, after its text, since that may hold a password."""
     values = {"iqn": iqn, "saved": platform.lio_saveconfig, **wanted}
     text = Secret(f"{_program()}\nmain({change!r}, {values!r})\n")
-    command: Command = cmd("python3", "-", "LIO", change, wanted.get("initiator", iqn), stdin=text, timeout_s=180)
-    return Run(command)
+    return Run(cmd("python3", "-", "LIO", change, wanted.get("initiator", iqn), stdin=text, timeout_s=180))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -66,6 +67,11 @@ class View:
         return [v for p, v in self.configfs.items() if p.startswith(prefix) and v.startswith("../")]
 
 
+def generated_iqn(hostname: str, machine: str) -> str:
+    """In the form that LIO itself generates; the serial part follows from the machine, so it never changes."""
+    return f"iqn.2003-01.org.linux-iscsi.{hostname}.x8664:sn.{hashlib.sha256(machine.encode()).hexdigest()[:12]}"
+
+
 def unit_serial(iqn: str) -> str:
     """The T10 unit serial of a target's backstore, a UUID. It follows from the IQN: initiators see the same disk again
     after the target was made anew."""
@@ -109,6 +115,13 @@ def _saved(text: str) -> Mapping[str, Any]:
 def saved_tpg(view: View, iqn: str) -> Mapping[str, Any]:
     tpgs = (tpg for target in view.saved.get("targets", ()) if target["wwn"] == iqn for tpg in target["tpgs"])
     return next(tpgs, {})
+
+
+def backstore_serial(view: View, iqn: str) -> str | None:
+    """The T10 unit serial of LUN 0 as it is."""
+    storage = next(iter(view.links(tpg_path(iqn) + "/lun/lun_0")), "")
+    shown = view.configfs.get(storage.removeprefix("../" * 6 + "target/") + "/wwn/vpd_unit_serial", "")
+    return shown.rpartition(":")[2].strip() or None
 
 
 def tpg_path(iqn: str) -> str:

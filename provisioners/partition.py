@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar
@@ -154,6 +155,12 @@ def partition_path(device: str, number: int) -> str:
     if device.startswith("/dev/disk/"):
         return f"{device}-part{number}"
     return f"{device}p{number}" if device[-1].isdigit() else f"{device}{number}"
+
+
+def parent_disk(partition: str) -> str | None:
+    """The disk of a partition by its kernel's or udev's name; None for what is no partition's name."""
+    found = re.fullmatch(r"(/dev/disk/.+)-part\d+|(/dev/\w*\d)p\d+|(/dev/[a-z]+)\d+", partition)
+    return next(filter(None, found.groups()), None) if found else None
 
 
 def partition_seen(text: str, wanted: P, host: str) -> P | None:

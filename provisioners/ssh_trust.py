@@ -50,6 +50,13 @@ class SshTrustItem(Item[SshTrust]):
             return wanted
         return replace(wanted, peers=parse_peers(authorized or (), known or ()))
 
+    def adopt(self, host: Host, named: SshTrust) -> SshTrust | None:
+        """With the domain of the long names."""
+        (known,) = map(block_lines, survey(host, Text(KNOWN)))
+        names = known[0].split()[0].split(",") if known else []
+        domain = names[1].removeprefix(f"{names[0]}.") if len(names) == 3 else ""
+        return self.observe(host, replace(named, domain=domain))
+
     def steps(self, platform: Platform, now: SshTrust | None, wanted: SshTrust | None) -> Iterator[Step]:
         del platform
         if wanted is None:

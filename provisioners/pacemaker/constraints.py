@@ -131,16 +131,26 @@ def replace_links(cib: Cib, now: Iterable[Link], wanted: Iterable[Link]) -> None
         put(cib, link)
 
 
-def all_links(cib: Cib, name: str) -> Iterator[Link]:
-    """Every simple constraint that starts at a resource, for import."""
+def carried(cib: Cib, name: str) -> Iterator[Element]:
+    """Every simple constraint that starts at a resource; of several between the same two the first."""
+    seen = set()
     for element in cib.constraints():
         ends = _ENDS.get(element.tag)
-        if ends is None or not _simple(element, *ends):
+        if ends is None or not _simple(element, *ends) or element.get("id", "").startswith(_LEFTOVERS):
             continue
         subject = "then" if element.tag == "rsc_order" else "rsc"
-        if element.get(subject) == cib.outer(name) and not element.get("id", "").startswith(_LEFTOVERS):
-            pairs = ((ends[0], element.get(ends[0], "")), (ends[1], element.get(ends[1], "")))
-            yield Link(element.tag, pairs, ends[2], _value(element))
+        key = (element.tag, element.get(ends[0]), element.get(ends[1]))
+        if element.get(subject) == cib.outer(name) and key not in seen:
+            seen.add(key)
+            yield element
+
+
+def all_links(cib: Cib, name: str) -> Iterator[Link]:
+    """The constraints that a resource carries, for import."""
+    for element in carried(cib, name):
+        one, other, value = _ENDS[element.tag]
+        pairs = ((one, element.get(one, "")), (other, element.get(other, "")))
+        yield Link(element.tag, pairs, value, _value(element))
 
 
 def leftovers(cib: Cib, names: Iterable[str]) -> tuple[str, ...]:

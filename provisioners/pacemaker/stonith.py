@@ -40,7 +40,7 @@ class Stonith(ResourceSpec):
     )
     meta: Mapping[str, str] = attr("Meta attributes; others are left alone.", default=NOTHING, check=check_options)
     operations: tuple[Operation, ...] = attr("Operations; others are left alone.", default=())
-    node: str = attr("Name of the node that it fences.", check=check_text)
+    node: str = attr("Name of the node that it fences; empty for a device with a pcmk_host_map.", check=check_text)
     machine: str = attr("UUID of the machine that it fences; a new machine gets a new device.", default="")
     delay: str | None = attr(
         "How long it waits before it fences, so that of two nodes one survives.", default=None, check=check_duration
@@ -94,7 +94,11 @@ class StonithItem(ResourceItem[Stonith]):
 
 
 def _member(spec: Stonith) -> Member:
-    params = {**spec.params, _HOSTS: spec.node, **({} if spec.delay is None else {_DELAY: spec.delay})}
+    params = {
+        **spec.params,
+        **({_HOSTS: spec.node} if spec.node else {}),
+        **({} if spec.delay is None else {_DELAY: spec.delay}),
+    }
     agent = f"stonith:{spec.agent.removeprefix('stonith:')}" if spec.agent else ""
     return Member(name=spec.name, agent=agent, params=params, meta=spec.meta, operations=spec.operations)
 

@@ -9,8 +9,8 @@ import pytest
 
 from halab.provisioners.command import Secret
 from halab.provisioners.errors import UnexpectedOutput
-from halab.provisioners.lio import Acl, AclItem, Target, TargetItem, acl_seen, chap_problems, generated_iqn, target_seen
-from halab.provisioners.lio_view import look, lun_device, parse_view, unit_serial
+from halab.provisioners.lio import Acl, AclItem, Target, TargetItem, acl_seen, chap_problems, target_seen
+from halab.provisioners.lio_view import generated_iqn, look, lun_device, parse_view, unit_serial
 from halab.provisioners.platform import DEBIAN_13, EL_9
 from halab.provisioners.steps import Run, Step
 
@@ -80,6 +80,18 @@ def test_a_target_that_somebody_else_has_made_is_imported_as_it_is(guest_host: C
     # Declared as it was imported, it shows no difference; without the serial it is another disk.
     host, _ = guest_host(text)
     assert TargetItem().observe(host, found) == found
+
+
+@pytest.mark.parametrize(
+    ("id", "parts"),
+    [
+        ("m:iqn.2003-01.a:sn.1:iqn.2016-06.b:n1", ["m", "iqn.2003-01.a:sn.1", "iqn.2016-06.b:n1"]),
+        ("m:iqn.2003-01.a:eui.02004567A425678D", ["m", "iqn.2003-01.a", "eui.02004567A425678D"]),
+        ("m:iqn.2003-01.a", ["m:iqn.2003-01.a"]),
+    ],
+)
+def test_both_names_in_an_import_id_may_have_a_colon(id: str, parts: list[str]) -> None:
+    assert AclItem().separate(id) == parts
 
 
 def test_an_acl_is_imported_with_its_password(guest_host: Callable[..., Any]) -> None:
