@@ -122,12 +122,16 @@ def _found(absent: str, look_up: Callable[[], Any]) -> Any | None:
     """The object, or None if libvirt answers with exactly the code `absent`."""
     import libvirt
 
-    try:
-        return look_up()
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == getattr(libvirt, absent):
-            return None
-        raise
+    for again in (True, False):
+        try:
+            return look_up()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == getattr(libvirt, absent):
+                return None
+            # The daemon was restarted: a dead socket shows at one call, and the next opens another.
+            if not again or error.get_error_domain() != libvirt.VIR_FROM_RPC:
+                raise
+    raise AssertionError("unreachable")
 
 
 def is_code(error: Exception, *names: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halab.provisioners.errors import CommandFailed
+from halab.provisioners.errors import CommandFailed, ConnectError
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, one_machine, stack, uncovered, write_stack
 
 if TYPE_CHECKING:
@@ -82,6 +82,45 @@ def test_a_failed_update_keeps_what_is_there(terraform: Terraform, provider: Dou
     terraform.fails("apply")
     assert terraform.resource("halab_file.motd")["content"] == "hi"
     assert not terraform.state()["halab_file.motd"].get("tainted")
+
+
+def test_ssh_that_is_cut_in_the_middle_of_a_step(terraform: Terraform, provider: DoubledProvider) -> None:
+    """Whether the step took effect is not known: it is looked up by the next run."""
+    terraform.write(one_machine(terraform.folder) + FILE)
+    provider.guests.after = fails(ConnectError("one: the connection broke", "whether it took effect is unknown"))
+    assert terraform.fails("apply").error.summary == "one: the connection broke"
+    provider.guests.after = nothing
+    terraform.apply()
+    assert terraform.plan().actions == {}
+    assert [kind for kind, _ in provider.guests.left()] == ["halab_file"]
+
+
+def test_the_hypervisors_disk_is_full(
+    terraform: Terraform, provider: DoubledProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says so; once there is room the deploy goes on, and nothing half written stays."""
+    import libvirt
+
+    from halab.provider.hypervisor import image
+
+    def full(*_: object) -> None:
+        error = libvirt.libvirtError("")
+        error.args = ("Unable to write to stream: No space left on device",)
+        raise error
+
+    terraform.write(one_machine(terraform.folder) + FILE)
+    with monkeypatch.context() as patch:
+        patch.setattr(image, "upload", full)
+        error = terraform.fails("apply").error
+    assert error.summary == "libvirt cannot create the image 'base'"
+    assert "Free space on the host" in error.detail
+    terraform.apply()
+    assert terraform.plan().actions == {}
+    pool = provider.connection.pool("small")
+    assert pool is not None
+    names = sorted(volume.name() for volume in pool.listAllVolumes())
+    parts = [f"base-0123456789ab.{part}" for part in ("disk", "initrd", "json", "kernel")]
+    assert names == [*parts, "one.qcow2", "small-one.console.log"]
 
 
 def test_a_bug_is_one_clean_diagnostic(terraform: Terraform, provider: DoubledProvider) -> None:

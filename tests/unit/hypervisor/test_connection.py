@@ -7,7 +7,7 @@ from typing import Any
 import libvirt
 import pytest
 
-from halab.provider.hypervisor.connection import Connection, LibvirtFailed, doing, is_code
+from halab.provider.hypervisor.connection import Connection, LibvirtFailed, _found, doing, is_code
 from halab.provisioners.errors import ConfigError
 
 
@@ -75,3 +75,27 @@ def test_errors_of_others_pass() -> None:
     with pytest.raises(KeyError), doing("nothing"):
         raise KeyError("x")
     assert not is_code(KeyError(), "VIR_ERR_NO_DOMAIN")
+
+
+def lost() -> Any:
+    """What the first call after a restart of the daemon raises."""
+    error = libvirt.libvirtError("")
+    error.args = ("Cannot recv data: Connection reset by peer",)  # made without a failed call, it tells of an older one
+    error.err = (libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_FROM_RPC, "Connection reset by peer", 2, "", "", "", 104, -1)
+    return error
+
+
+def test_a_look_up_is_repeated_once_after_the_daemon_was_restarted() -> None:
+    answers: list[Any] = [lost(), "found"]
+
+    def look_up() -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert _found("VIR_ERR_NO_DOMAIN", look_up) == "found"
+    answers[:] = [lost(), lost(), "never asked"]
+    with pytest.raises(Exception, match="Cannot recv data"):
+        _found("VIR_ERR_NO_DOMAIN", look_up)
+    assert answers == ["never asked"]
