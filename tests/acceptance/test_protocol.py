@@ -174,6 +174,31 @@ class TestLifeCycle:
         state_file.write_text(json.dumps(state))
         assert terraform.plan().actions == {}
 
+    def test_what_a_schema_no_longer_has_is_dropped(self, terraform: Terraform) -> None:
+        write(terraform, size="20")
+        terraform.apply()
+        change_state(terraform, 1, {"colour": "red"})
+        assert terraform.plan().actions == {}
+        terraform.apply()  # writes the state anew
+        assert "colour" not in terraform.resource("demo_box.a")
+
+    def test_a_state_of_a_newer_provider_is_refused(self, terraform: Terraform) -> None:
+        write(terraform, size="20")
+        terraform.apply()
+        change_state(terraform, 7, {})
+        text = " ".join(terraform.fails("plan").text.split())
+        assert "newer" in text
+
+
+def change_state(terraform: Terraform, version: int, attributes: dict[str, Any]) -> None:
+    """As if another version of the provider had written the box's state."""
+    file = terraform.folder / "terraform.tfstate"
+    state = json.loads(file.read_text())
+    instance = state["resources"][0]["instances"][0]
+    instance["schema_version"] = version
+    instance["attributes"] |= attributes
+    file.write_text(json.dumps(state))
+
 
 class TestDrift:
     def test_changed_behind_our_back(self, terraform: Terraform, provider: Demo) -> None:
