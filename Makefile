@@ -56,7 +56,7 @@ test: prepare lint ## The checks and all tests, with real terraform and real mac
 
 .PHONY: test-long
 test-long: prepare ## What make test leaves out, on real machines too: it takes long
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/e2e
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/acceptance tests/e2e
 
 # What the development machine cannot do, since no EL tree is in its reach. TREE: an http(s) address, an ISO file or a
 # directory; other settings as for any lab (HALAB_IMAGE_REPOSITORIES, HALAB_IMAGE_RHSM_ORGANIZATION and so on).

@@ -10,6 +10,7 @@ import copy
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,10 @@ class Configured:
     def __init__(self, directory: Path) -> None:
         self.lab, self.connection, self.directory = LAB, Connection(), directory
         self.hypervisor, self.time_scale, self.stop = "auto", 3.0, threading.Event()
+
+    def out_of_service(self, *_machine: object) -> AbstractContextManager[None]:
+        """It is in no cluster: nobody has to do without it."""
+        return nullcontext()
 
     def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         print(event, phase, resource, name, machine, detail)
