@@ -51,10 +51,14 @@ def _sensitive(instance: dict[str, Any]) -> set[str]:
 @pytest.fixture(scope="module")
 def secrets(lab: Lab) -> dict[str, str]:
     """Each secret's text (line by line) -> which it is."""
+    sensitive = {instance["of"]: _sensitive(instance) for instance in _instances(lab)}
+    # Each type that makes or takes a secret is among them.
+    types = {name.split(".")[0] for name, values in sensitive.items() if values}
+    assert {"halab_secret", "halab_cluster", "halab_cluster_member", "halab_iscsi_acl", "halab_pcsd"} <= types
     found = {
-        line: instance["of"]
-        for instance in _instances(lab)
-        for value in _sensitive(instance)
+        line: name
+        for name, values in sensitive.items()
+        for value in values
         for line in [value, *value.splitlines()]
         if len(line) >= _LEAST and not line.startswith("#!")
     }
@@ -62,9 +66,6 @@ def secrets(lab: Lab) -> dict[str, str]:
     found |= {line: "the lab's private key" for line in key if not line.startswith("-----")}
     for place in (STATE / "fencing").rglob("*.key"):
         found |= {line: str(place) for line in place.read_text().splitlines() if not line.startswith("-----")}
-    # Each type that makes or takes a secret is among them.
-    types = {name.split(".")[0] for name in found.values()}
-    assert {"halab_secret", "halab_cluster", "halab_cluster_member", "halab_iscsi_acl", "halab_pcsd"} <= types
     return {text: name for text, name in found.items() if "\n" not in text}
 
 
