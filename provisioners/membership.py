@@ -13,6 +13,7 @@ from .corosync import Member, parse_corosync_conf, refuse_fixed, same_meaning
 from .errors import Conflict, HalabError, UnexpectedOutput
 from .host import Host
 from .item import Item, attr
+from .late_start import START_LATE
 from .leaving import Stop
 from .limits import cluster_name, dns_label
 from .platform import Platform
@@ -41,23 +42,6 @@ cibadmin --delete --scope crm_config --xml-text "$1"
 attrd_updater --refresh
 """
 
-# A fenced node that boots faster than the others notice its loss (token, consensus) hears of its own fencing after it
-# has joined again, and Pacemaker stops there for good. So Corosync starts no sooner after a boot than they have.
-_WAIT = r"""#!/bin/sh
-token=$(sed -n 's/^ *token: *//p' /etc/corosync/corosync.conf)
-nodes=$(grep -c '^ *nodeid:' /etc/corosync/corosync.conf)
-[ "$nodes" -gt 2 ] || nodes=2
-noticed_s=$(( (${token:-3000} + 650 * (nodes - 2)) * 22 / 10000 + 3 ))
-up_s=$(cut -d. -f1 /proc/uptime)
-[ "$up_s" -ge "$noticed_s" ] || exec sleep $((noticed_s - up_s))
-"""
-_START_LATE = f"""mkdir -p /etc/halab /etc/systemd/system/corosync.service.d
-cat > /etc/halab/corosync-wait <<'END'
-{_WAIT}END
-chmod 755 /etc/halab/corosync-wait
-printf '[Service]\\nExecStartPre=/etc/halab/corosync-wait\\n' > /etc/systemd/system/corosync.service.d/halab.conf
-"""
-
 # $1 corosync.conf, $2 what the first CIB has. State of another cluster (the package's own one, too) must not reach
 # ours. The keys are in place before.
 _FORM = f"""# configure and start corosync and pacemaker
@@ -71,7 +55,7 @@ mv -f {CONF}.halab-new {CONF}
 cibadmin --empty | sed "s|<crm_config/>|$2|" > /var/lib/pacemaker/cib/cib.xml
 chown hacluster:haclient /var/lib/pacemaker/cib/cib.xml
 chmod 600 /var/lib/pacemaker/cib/cib.xml
-{_START_LATE}"""
+{START_LATE}"""
 
 # $1 corosync.conf, other arguments: nodes that it no longer has. -R makes all nodes read their own file again.
 _RELOAD = f"""# write corosync.conf and have it read
