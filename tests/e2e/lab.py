@@ -23,6 +23,7 @@ from halab.provisioners.ssh import Address, SshTransport
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE = CHECKOUT / ".halab"
 PYTHON = CHECKOUT / ".venv/bin/python"
+NOT_CONNECTED = 102  # Pacemaker's exit code of a tool that finds no running cluster
 
 
 class Lab:
@@ -95,7 +96,9 @@ class Lab:
         return ET.fromstring(self.ask(by, "crm_mon", "--output-as=xml"))
 
     def online(self, by: str = "node1") -> set[str]:
-        nodes = self.status(by).iterfind("nodes/node")
+        """The nodes that are online as `by` sees it: none while Pacemaker has not started there."""
+        said = ET.fromstring(self.ask(by, "crm_mon", "--output-as=xml", ok=(0, NOT_CONNECTED)))
+        nodes = said.iterfind("nodes/node")
         return {n.get("name", "") for n in nodes if n.get("online") == "true" and n.get("pending") == "false"}
 
     def runs_on(self, resource: str, by: str = "node1") -> set[str]:
