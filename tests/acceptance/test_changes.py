@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from halab.provider.hypervisor.volume import VolumeResource
 from halab.provider.protocol import reattachable
 from halab.provisioners.pacemaker import drain
 from tests.acceptance.doubles import DoubledProvider, stack, write_stack
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Lab = tuple["Terraform", SimulatedCluster]
 MACHINES = ("node1", "node2", "node3", "target")
+NODES = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +134,109 @@ def test_a_node_that_cannot_be_emptied_is_left_in_service(lab: Lab, monkeypatch:
     monkeypatch.undo()
     write(terraform)
     terraform.apply()
+
+
+def _each(kind: str, *names: str) -> dict[str, str]:
+    return {f"halab_{kind}.{name}": "update" for name in names}
+
+
+# What a plan says when one setting of the default lab is changed: nothing is made anew.
+IN_PLACE: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "token_ms": (
+        {"token_ms": 20000},
+        _each("cluster", "cluster") | _each("cluster_member", *(f"node{n}_member" for n in NODES)),
+    ),
+    "fencing.delay_s": ({"fencing": {"delay_s": 5}}, _each("stonith", "fence_node1")),
+    "gfs2.size": ({"gfs2": {"size": "95%VG"}}, _each("logical_volume", "logical_volume")),
+    "gfs2.journals": ({"gfs2": {"journals": 5}}, _each("gfs2", "gfs2")),
+    "gfs2.journal_mib": ({"gfs2": {"journal_mib": 64}}, _each("gfs2", "gfs2")),
+    "floating_ip": ({"floating_ip": "192.168.77.60"}, _each("group", "site")),
+    "firewall": ({"firewall": "disabled"}, _each("host", *(f"{name}_host" for name in MACHINES))),
+    "iscsi.lun_gib": (
+        {"iscsi": {"lun_gib": 6}},
+        _each("volume", "lun_disk")
+        | _each("partition", "target_partition")
+        | _each("iscsi_session", *(f"node{n}_session" for n in NODES))
+        | _each("shared_partition", "lun_partition")
+        | _each("shared_vg", "shared_vg")
+        | _each("lvm_device", *(f"node{n}_vg" for n in NODES))
+        | _each("logical_volume", "logical_volume")
+        | _each("gfs2", "gfs2"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_setting_that_changes_in_place(lab: Lab, name: str) -> None:
+    terraform, _ = lab
+    settings, expected = IN_PLACE[name]
+    write(terraform, **settings)
+    assert terraform.plan().actions == {address: [verb] for address, verb in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("settings", "replaced"),
+    [
+        ({"iscsi": {"iqn": "iqn.2016-06.test.halab:other"}}, "halab_iscsi_target.iscsi_target"),
+        ({"gfs2": {"name": "gfs1"}}, "halab_gfs2.gfs2"),
+        ({"fencing": {"port": 8001}}, "halab_fencing_endpoint.fencing_endpoint"),
+        ({"network": {"cidr": "192.168.79.0/24"}}, "halab_machine.node1"),
+    ],
+)
+def test_a_setting_whose_change_makes_something_anew_says_so(lab: Lab, settings: dict[str, Any], replaced: str) -> None:
+    terraform, _ = lab
+    write(terraform, **settings)
+    assert terraform.plan().actions[replaced] == ["delete", "create"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"iscsi": {"lun_gib": 3}}, "A disk cannot shrink"),
+        ({"gfs2": {"size": "80%VG"}}, "A logical volume cannot shrink"),
+    ],
+)
+def test_what_cannot_shrink_is_refused_at_plan(lab: Lab, settings: dict[str, Any], words: str) -> None:
+    terraform, _ = lab
+    write(terraform, **settings)
+    errors = [r for r in terraform.fails("plan").reported if r.severity == "error"]
+    assert errors[0].summary == words
+    assert "-replace" in errors[0].detail
+
+
+def test_a_secret_is_changed_from_the_target_to_the_initiator(lab: Lab) -> None:
+    terraform, cluster = lab
+    done = cluster.provider.guests.done
+    before = len(done)
+    replaced = "-replace=halab_secret.node1_chap"
+    assert terraform.plan(replaced).actions == {
+        "halab_secret.node1_chap": ["delete", "create"],
+        "halab_iscsi_acl.node1_acl": ["update"],
+        "halab_iscsi_session.node1_session": ["update"],
+    }
+    terraform.apply(replaced)
+    assert [kind for verb, kind, _ in done[before:] if verb == "set"] == ["halab_iscsi_acl", "halab_iscsi_session"]
+
+
+def test_the_password_of_hacluster_is_changed_on_all_nodes(lab: Lab) -> None:
+    terraform, _ = lab
+    actions = terraform.plan("-replace=halab_secret.hacluster_password").actions
+    assert actions.pop("halab_secret.hacluster_password") == ["delete", "create"]
+    assert actions == {f"halab_pcsd.node{n}_pcsd": ["update"] for n in NODES}
+
+
+def test_a_disk_grows_from_below(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last test: what has grown stays so."""
+    terraform, cluster = lab
+    # The test driver of libvirt resizes nothing.
+    monkeypatch.setattr(VolumeResource, "change", lambda _self, _ctx, _prior, planned: planned)
+    monkeypatch.setattr(VolumeResource, "look", lambda _self, _ctx, state: state)
+    done = cluster.provider.guests.done
+    before = len(done)
+    write(terraform, iscsi={"lun_gib": 6})
+    terraform.apply()
+    assert terraform.plan().actions == {}
+    order = list(dict.fromkeys(kind for verb, kind, _ in done[before:] if verb == "set"))
+    parts = "partition iscsi_session shared_partition shared_vg lvm_device logical_volume gfs2"
+    assert order == [f"halab_{part}" for part in parts.split()]
+    assert [event for event in cluster.events if event.startswith("off")] == []

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,17 @@ class TerraformLab:
             return []
         return [json.loads(line) for line in text.splitlines()]
 
+    def run(self, *argv: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Any command, in the directory unless told otherwise."""
+        return self.wait(self._popen(argv, cwd or self.directory))
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return self._popen(("terraform", *arguments), self.directory)
+
+    def _popen(self, argv: Sequence[str], cwd: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            ["terraform", *arguments],
-            cwd=self.directory,
+            argv,
+            cwd=cwd,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -2,7 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from halab.provisioners.corosync import CorosyncConf, Member, parse_corosync_conf, render_corosync_conf
+from halab.provisioners.corosync import (
+    CorosyncConf,
+    Member,
+    check_options,
+    fixed_changes,
+    options_of,
+    parse_corosync_conf,
+    refuse_fixed,
+    render_corosync_conf,
+    same_meaning,
+)
 from halab.provisioners.errors import ConfigError, UnexpectedOutput
 
 DATA = Path(__file__).parents[2] / "data" / "corosync"
@@ -66,3 +76,91 @@ def test_what_cannot_work_is_refused(
     with pytest.raises(ConfigError) as caught:
         render_corosync_conf(name, token_ms, nodes)
     assert caught.value.attribute == attribute
+
+
+OURS = render_corosync_conf("summit", 10000, members(3))
+PCS = (DATA / "pcs-cluster-setup.conf").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (OURS, True),
+        ("# a comment\n" + OURS.replace("    ", "\t"), True),
+        (OURS.replace("    to_logfile: no\n    to_stderr: no\n", "    to_stderr: no\n    to_logfile: no\n"), True),
+        (OURS.replace("10000", "9000"), False),
+        (OURS.replace("192.168.77.12", "192.168.77.99"), False),
+        (OURS + "system {\n    sched_rr: no\n}\n", False),
+        ("totem {", False),
+        ("", False),
+    ],
+)
+def test_what_says_the_same_to_corosync(text: str, same: bool) -> None:
+    assert same_meaning(text, OURS) == same
+
+
+def test_a_cluster_of_pcs_can_be_described() -> None:
+    conf, options = parse_corosync_conf(PCS), options_of(PCS)
+    assert options == {
+        "totem.cluster_uuid": "42a9e3f8026e43acbaeb183b24ac605d",
+        "logging.to_logfile": "yes",
+        "logging.logfile": "/var/log/corosync/corosync.log",
+        "logging.timestamp": "on",
+        "logging.to_stderr": "",
+    }
+    assert check_options(options) is None
+    assert same_meaning(render_corosync_conf(conf.name, conf.token_ms, conf.members, options), PCS)
+    assert conf.two_node
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PCS.replace("ring0_addr: 10.0.0.1", "ring0_addr: 10.0.0.1\n        ring1_addr: 10.1.0.1"),
+        PCS.replace("nodelist {", "totem {\n    interface {\n        ttl: 1\n    }\n}\nnodelist {"),
+    ],
+)
+def test_what_options_cannot_say(text: str) -> None:
+    assert options_of(text) is None
+
+
+def test_options_in_sections_of_sections() -> None:
+    text = render_corosync_conf("c", None, members(1), {"quorum.device.model": "net", "quorum.device.net.host": "q"})
+    assert "    device {\n        model: net\n        net {\n            host: q\n        }\n    }\n" in text
+    assert options_of(text) == {"quorum.device.model": "net", "quorum.device.net.host": "q"}
+
+
+@pytest.mark.parametrize(
+    ("options", "good"),
+    [
+        ({"totem.consensus": "12000"}, True),
+        ({"consensus": "12000"}, False),
+        ({"totem.token": "1"}, False),
+        ({"nodelist.node": "x"}, False),
+        ({"totem.x": "a\nb"}, False),
+        ({"totem.x": "}"}, False),
+    ],
+)
+def test_options(options: dict[str, str], good: bool) -> None:
+    assert (check_options(options) is None) == good
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fixed"),
+    [
+        ("token: 10000", "token: 9000", ()),
+        ("crypto_hash: sha256", "crypto_hash: sha512", ()),
+        ("transport: knet", "transport: udpu", ("totem.transport",)),
+        ("provider: corosync_votequorum", "provider: other", ("quorum.provider",)),
+        ("nodeid: 3", "nodeid: 4", ("the node id of node3",)),
+    ],
+)
+def test_what_a_running_corosync_does_not_take_over(before: str, after: str, fixed: tuple[str, ...]) -> None:
+    changed = OURS.replace(before, after)
+    assert changed != OURS
+    assert fixed_changes(OURS, changed) == fixed
+    if fixed:
+        with pytest.raises(ConfigError, match="cannot be changed while corosync runs") as caught:
+            refuse_fixed(OURS, changed)
+        assert "pcs cluster stop --all" in caught.value.detail
+    refuse_fixed("spoilt {", changed)

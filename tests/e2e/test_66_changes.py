@@ -1,0 +1,149 @@
+"""Settings that change while the site serves: what cannot be done on the fly is done one node after the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from halab.cli.site_watch import SiteLoad
+from halab.constructs.settings import load
+
+from .lab import CHECKOUT, STATE, Lab
+from .planned import diff
+
+_GIB = 1 << 30
+MOUNT_POINT = "/var/www/html"
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_fenced(lab: Lab) -> Iterator[None]:
+    before = [e.attrib for e in lab.status().iterfind("fence_history/fence_event")]
+    yield
+    assert [e.attrib for e in lab.status().iterfind("fence_history/fence_event")] == before
+
+
+def with_settings(lab: Lab, **variables: str) -> Lab:
+    """The same lab with other settings."""
+    environment = {**lab.environment, **variables}
+    return Lab(load({}, environment), environment)
+
+
+def boots(lab: Lab) -> dict[str, str | None]:
+    return {name: lab.boot_id(name) for name in [*lab.nodes, "target"]}
+
+
+def test_the_token_is_reloaded(lab: Lab) -> None:
+    before = boots(lab)
+    started = {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes}
+    changed = with_settings(lab, HALAB_TOKEN_MS="17000")
+    changed.deploy()
+    for node in lab.nodes:
+        assert "= 17000" in lab.ask(node, "corosync-cmapctl", "totem.token")
+        shown = lab.ask(node, "corosync-cmapctl", "runtime.config.totem.token")
+        assert int(shown.rpartition("=")[2]) >= 17000
+    assert {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes} == started
+    assert boots(lab) == before
+    lab.deploy()
+    assert diff(lab).actions == {}
+
+
+def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None:
+    node = lab.nodes[0]
+    session = "cat /sys/class/iscsi_session/session*/password; ls -d /sys/class/iscsi_session/session*"
+    password, name = lab.ask(node, "sh", "-euc", session).split()
+    before = boots(lab)
+    stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
+    with SiteLoad(lab.site) as site:
+        done = lab.run("terraform", stack, "apply", "-auto-approve", f"-replace=halab_secret.{node}_chap", silent=True)
+        assert done.returncode == 0, done.stderr
+    new, same = lab.ask(node, "sh", "-euc", session).split()
+    assert same == name, "the session was not made anew"
+    assert new != password
+    assert lab.ask(node, "sh", "-euc", "cat /sys/class/iscsi_session/session*/state").split() == ["LOGGED_IN"]
+    assert "iscsi_session" not in lab.ask(node, "cat", "/proc/mounts")
+    assert lab.all_mounted()
+    assert boots(lab) == before
+    assert site.failed == 0, site
+    assert diff(lab).actions == {}
+
+
+def test_the_fencing_delay_is_set_in_place(lab: Lab) -> None:
+    changed = with_settings(lab, HALAB_FENCING_DELAY_S="7")
+    assert diff(changed).actions == {"halab_stonith.fence_node1": ["update"]}
+    changed.deploy()
+    device = lab.ask("node1", "cibadmin", "--query", "--xpath", "//primitive[@id='fence-node1']")
+    assert 'name="pcmk_delay_base" value="7s"' in device
+    lab.deploy()
+
+
+def test_hacluster_gets_another_password(lab: Lab) -> None:
+    stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
+    before = {node: lab.ask(node, "sh", "-euc", "grep ^hacluster: /etc/shadow") for node in lab.nodes}
+    done = lab.run(
+        "terraform", stack, "apply", "-auto-approve", "-replace=halab_secret.hacluster_password", silent=True
+    )
+    assert done.returncode == 0, done.stderr
+    after = {node: lab.ask(node, "sh", "-euc", "grep ^hacluster: /etc/shadow") for node in lab.nodes}
+    assert all(after[node] != before[node] for node in lab.nodes)
+
+
+@pytest.mark.long
+def test_more_memory_is_a_rolling_restart(lab: Lab) -> None:
+    before = boots(lab)
+    bigger = with_settings(lab, HALAB_MEMORY_MIB=str(lab.settings.memory_mib + 128))
+    planned = diff(bigger).actions
+    assert planned == {f"halab_machine.{name}": ["update"] for name in [*lab.nodes, "target"]}
+    watched: list[set[str]] = []
+    with SiteLoad(lab.site) as site:
+        bigger.deploy()
+    after = boots(lab)
+    assert all(after[name] not in (None, before[name]) for name in before)
+    for record in (json.loads(line) for line in (STATE / "progress.jsonl").read_text().splitlines()):
+        if record.get("type") == "halab_machine" and "shutting down" in record.get("detail", ""):
+            watched.append({record["name"]})
+    assert len(watched) == len(before)
+    lab.until("GFS2 everywhere", lab.all_mounted)
+    for node in lab.nodes:
+        shown = lab.ask(node, "sh", "-euc", "awk '/^MemTotal/ { print $2 }' /proc/meminfo")
+        assert int(shown) > (lab.settings.memory_mib - 64) * 1024
+    print(f"rolling restart of {len(before)} machines: {site}")
+    assert diff(bigger).actions == {}
+    lab.deploy()
+
+
+@pytest.mark.long
+def test_the_lun_grows_under_the_site(lab: Lab) -> None:
+    before = boots(lab)
+    size = sizes(lab)
+    lun_gib = lab.settings.iscsi.lun_gib + 1
+    bigger = with_settings(lab, HALAB_ISCSI_LUN_GIB=str(lun_gib))
+    with SiteLoad(lab.site) as site:
+        bigger.deploy()
+    assert boots(lab) == before
+    grown = sizes(lab)
+    for node in lab.nodes:
+        assert grown[node] > size[node] + 0.8 * _GIB, (size, grown)
+    assert len(set(grown.values())) == 1
+    assert site.failed == 0, site
+    assert diff(bigger).actions == {}
+    # A disk does not shrink: the lab that is left is the bigger one, for the tests that follow too.
+    lab.environment.update(HALAB_ISCSI_LUN_GIB=str(lun_gib))
+    lab.settings = replace(lab.settings, iscsi=replace(lab.settings.iscsi, lun_gib=lun_gib))
+
+
+def sizes(lab: Lab) -> dict[str, int]:
+    """Size of the mounted file system in bytes, as each node sees it."""
+    shown = {n: lab.ask(n, "stat", "--file-system", "--format", "%S %b", MOUNT_POINT).split() for n in lab.nodes}
+    return {node: int(block) * int(blocks) for node, (block, blocks) in shown.items()}
+
+
+def test_what_cannot_shrink_is_refused_at_plan(lab: Lab) -> None:
+    smaller = with_settings(lab, HALAB_ISCSI_LUN_GIB="2")
+    done: subprocess.CompletedProcess[str] = smaller.run("npx", "cdktf", "diff")
+    assert done.returncode != 0
+    assert "A disk cannot shrink" in done.stdout + done.stderr
+    assert (CHECKOUT / "cdktf.out").exists()
