@@ -48,12 +48,18 @@ def _of(config: Path, module: str) -> list[EndpointProcess]:
     return [process for process in power_process.processes(config) if process.module == module]
 
 
+def _supervisor(config: Path) -> EndpointProcess:
+    """The supervisor once it has settled: its forks look like it until they have exited or become the daemon."""
+    pid = config.parent / "supervisor.pid"
+    eventually(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    return next(found for found in _of(config, SUPERVISOR_MODULE) if found.pid == int(pid.read_text()))
+
+
 def test_the_supervisor_tries_again_and_ends_when_told(config: Path) -> None:
     power_process.start_supervisor(config)
     log = config.parent / "power.log"
     eventually(lambda: log.read_text().count("the daemon ended after") >= 2)
-    (supervisor,) = _of(config, SUPERVISOR_MODULE)
-    assert (config.parent / "supervisor.pid").read_text() == f"{supervisor.pid}\n"
+    assert (config.parent / "supervisor.pid").read_text() == f"{_supervisor(config).pid}\n"
     with pytest.raises(CommandFailed, match="another supervisor of this endpoint runs"):
         power_process.start_supervisor(config)
     power_process.end(config)
@@ -70,8 +76,7 @@ def test_the_supervisor_ends_with_its_configuration(config: Path) -> None:
 
 def test_it_detaches(config: Path) -> None:
     power_process.start_supervisor(config)
-    eventually(lambda: _of(config, SUPERVISOR_MODULE))
-    (supervisor,) = _of(config, SUPERVISOR_MODULE)
+    supervisor = _supervisor(config)
     assert os.getsid(supervisor.pid) != os.getsid(0)
     assert os.readlink(f"/proc/{supervisor.pid}/cwd") == "/"
     targets = {os.readlink(f"/proc/{supervisor.pid}/fd/{number}") for number in (0, 1, 2)}
@@ -81,8 +86,7 @@ def test_it_detaches(config: Path) -> None:
 def test_the_environment_is_not_inherited(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_VAR_password", "very-secret")
     power_process.start_supervisor(config)
-    eventually(lambda: _of(config, SUPERVISOR_MODULE))
-    (supervisor,) = _of(config, SUPERVISOR_MODULE)
+    supervisor = _supervisor(config)
     assert b"very-secret" not in Path(f"/proc/{supervisor.pid}/environ").read_bytes()
 
 
