@@ -58,7 +58,9 @@ def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None
     before = boots(lab)
     stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
     with SiteLoad(lab.site) as site:
-        done = lab.run("terraform", stack, "apply", "-auto-approve", f"-replace=halab_secret.{node}_chap", silent=True)
+        done = lab.run(
+            "bin/terraform-shield", stack, "apply", "-auto-approve", f"-replace=halab_secret.{node}_chap", silent=True
+        )
         assert done.returncode == 0, done.stderr
     new, same = lab.ask(node, "sh", "-euc", session).split()
     assert same == name, "the session was not made anew"
@@ -84,7 +86,7 @@ def test_hacluster_gets_another_password(lab: Lab) -> None:
     stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
     before = {node: lab.ask(node, "sh", "-euc", "grep ^hacluster: /etc/shadow") for node in lab.nodes}
     done = lab.run(
-        "terraform", stack, "apply", "-auto-approve", "-replace=halab_secret.hacluster_password", silent=True
+        "bin/terraform-shield", stack, "apply", "-auto-approve", "-replace=halab_secret.hacluster_password", silent=True
     )
     assert done.returncode == 0, done.stderr
     after = {node: lab.ask(node, "sh", "-euc", "grep ^hacluster: /etc/shadow") for node in lab.nodes}
@@ -92,27 +94,30 @@ def test_hacluster_gets_another_password(lab: Lab) -> None:
 
 
 @pytest.mark.long
-def test_more_memory_is_a_rolling_restart(lab: Lab) -> None:
+def test_more_memory_is_a_rolling_restart(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     before = boots(lab)
     bigger = with_settings(lab, HALAB_MEMORY_MIB=str(lab.settings.memory_mib + 128))
     planned = diff(bigger).actions
     assert planned == {f"halab_machine.{name}": ["update"] for name in [*lab.nodes, "target"]}
-    watched: list[set[str]] = []
     with SiteLoad(lab.site) as site:
         bigger.deploy()
     after = boots(lab)
     assert all(after[name] not in (None, before[name]) for name in before)
-    for record in (json.loads(line) for line in (STATE / "progress.jsonl").read_text().splitlines()):
-        if record.get("type") == "halab_machine" and "shutting down" in record.get("detail", ""):
-            watched.append({record["name"]})
-    assert len(watched) == len(before)
+    assert sorted(restarted()) == sorted(before), "each of them once"
     lab.until("GFS2 everywhere", lab.all_mounted)
     for node in lab.nodes:
         shown = lab.ask(node, "sh", "-euc", "awk '/^MemTotal/ { print $2 }' /proc/meminfo")
         assert int(shown) > (lab.settings.memory_mib - 64) * 1024
-    print(f"rolling restart of {len(before)} machines: {site}")
+    with capfd.disabled():
+        print(f"\nrolling restart of {len(before)} machines: {site}", flush=True)
     assert diff(bigger).actions == {}
     lab.deploy()
+
+
+def restarted() -> list[str]:
+    """The machines that the last deploy shut down, in order."""
+    records = [json.loads(line) for line in (STATE / "progress.jsonl").read_text().splitlines()]
+    return [record["machine"] for record in records if record["detail"] == "shutting down"]
 
 
 @pytest.mark.long
