@@ -20,6 +20,8 @@ FILES = (
     "terraform.pid",
     "kvm-verdict.json",
     ".kvm-verdict.json.new",
+    "questions.json",
+    ".questions.json.new",
 )
 
 

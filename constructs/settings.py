@@ -97,7 +97,7 @@ class Settings:
     """One lab. Nested settings are joined by a dot in messages and by _ in variables: HALAB_IMAGE_SUITE."""
 
     name: str = setting("summit", "name of the lab and of its cluster", limits.lab_name)
-    node_count: int = setting(3, "cluster nodes", limits.between(1, limits.MAX_NODES))
+    node_count: int = setting(3, "cluster nodes", limits.node_count)
     floating_ip: str | None = setting(None, "the site's address; .50 of the network when left out", limits.ipv4)
     memory_mib: int = setting(
         1536, "memory of each machine, MiB", limits.between(limits.MIN_GUEST_MEMORY_MIB, 1 << 20, "MiB")

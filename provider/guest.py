@@ -107,7 +107,7 @@ class GuestResource(Resource):
         ctx.private.pop(_UNSEEN, None)
         last = specs.decode(self._item.spec, state)
         try:
-            observed = self._item.observe(self._host(ctx, state), last)
+            observed = self._item.observe(self._host(ctx, state, reading=True), last)
         except Gone:
             return None
         except (Off, ClusterNotRunning):
@@ -170,12 +170,12 @@ class GuestResource(Resource):
         other.do(steps)
         return True
 
-    def _host(self, ctx: Ctx, state: State, name: str = "") -> Host:
+    def _host(self, ctx: Ctx, state: State, name: str = "", reading: bool = False) -> Host:
         hosts, report = self.provider.hosts, self._reporter(name)
         if self._item.scope == "cluster":
-            found: Host = hosts.cluster(state["cluster"], ctx.stop, report)
+            found: Host = hosts.cluster(state["cluster"], ctx.stop, report, reading=reading)
         else:
-            found = hosts.machine(state["machine"], ctx.stop, report)
+            found = hosts.machine(state["machine"], ctx.stop, report, reading=reading)
         return found
 
     def _reporter(self, name: str) -> Callable[[str], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,22 @@ from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabErro
 from halab.provisioners.host import Host, Pace, Shared, Transport
 from halab.provisioners.interrupted import end_of
 from halab.provisioners.platform import Platform
+from halab.provisioners.reading import Answers, ReadingHost
 from halab.provisioners.ssh import Address, SshTransport
 
 if TYPE_CHECKING:
+    from halab.provider.agenda import Agendas
     from halab.provider.hypervisor.inventory import Inventory, MachineView
 
 # `cibadmin`: 0 = answered, 102 = not connected (the cluster does not run here; 107, ENOTCONN, before pacemaker 2.0)
 _CIB = cmd("cibadmin", "--query", ok=(0, 102, 107))
+
+
+Report = Callable[[str], None]
+
+
+def _silent(_detail: str) -> None:
+    """Reports nothing."""
 
 
 class Gone(HalabError):
@@ -36,6 +46,14 @@ class _Station(NamedTuple):
     shared: Shared
     platform: list[Platform]  # empty until first asked for
     settled: set[str]  # crashed runs of which nothing runs here any more
+    answers: Answers
+
+
+class _Cluster(NamedTuple):
+    """What all resources of one cluster have in common, whichever member is asked."""
+
+    shared: Shared
+    answers: Answers
 
 
 class Hosts:
@@ -47,26 +65,46 @@ class Hosts:
         key_path: Path,
         time_scale: float,
         dial: Callable[[Address, Pace], Transport] = SshTransport,
+        agendas: Agendas | None = None,
     ) -> None:
         self._inventory, self._key_path, self._dial, self._time_scale = inventory, key_path, dial, time_scale
+        self._agendas = agendas
         self._guard = threading.Lock()
         self._stations: dict[tuple[str, str, str], _Station] = {}
-        self._clusters: dict[str, Shared] = {}
+        self._clusters: dict[str, _Cluster] = {}
         self.crashed: frozenset[str] = frozenset()
         """Runs that were killed in the middle of a change: what they began in a guest is waited for."""
 
-    def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None) -> Host:
-        """The host on this domain. Raises Gone or Off."""
+    def machine(self, uuid: str, stop: threading.Event, report: Report = _silent, reading: bool = False) -> Host:
+        """The host on this domain; `reading`: to be looked at only, in a refresh. Raises Gone or Off."""
         view = self._inventory.machine(uuid)
         _must_run(view)
-        return self._host(view, stop, report, None)
+        return self._host(view, stop, report, None, reading)
+
+    def expect(self, uuid: str, stop: threading.Event) -> None:
+        """A refresh comes to this machine: have it answer already, in the background, what it was asked the last time.
+
+        Terraform reads what is on a machine in the order of its dependencies: by then the answers are there.
+        """
+        threading.Thread(target=self._ask_ahead, args=(uuid, stop), name=f"ahead {uuid}", daemon=True).start()
+
+    def _ask_ahead(self, uuid: str, stop: threading.Event) -> None:
+        with contextlib.suppress(HalabError):  # whoever reads from it next meets the same, and reports it
+            view = self._inventory.machine(uuid)
+            _must_run(view)
+            self._host(view, stop, _silent, None, reading=True)
+            first = next((v for v in self._inventory.members(view.cluster) if v.presence.name == "RUNNING"), None)
+            if view.cluster and first == view:
+                host = self.cluster(view.cluster, stop, reading=True)
+                if isinstance(host, ReadingHost):
+                    host.ask_ahead()
 
     def cluster(
-        self, name: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None, besides: str = ""
+        self, name: str, stop: threading.Event, report: Report = _silent, besides: str = "", reading: bool = False
     ) -> Host:
         """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers.
 
-        `besides`: the UUID of a machine that is not to be asked.
+        `besides`: the UUID of a machine that is not to be asked. `reading`: to be looked at only, in a refresh.
         """
         members = [view for view in self._inventory.members(name) if view.uuid != besides]
         if not members:
@@ -74,13 +112,12 @@ class Hosts:
         running = [view for view in members if view.presence.name == "RUNNING"]
         if not running:
             raise Off(f"all machines of cluster {name} are off")
-        shared = self._cluster(name)
+        cluster = self._cluster(name)
         mute: ConnectError | None = None
         for view in running:
-            host = self._host(view, stop, report, shared)
             try:
-                if self._host(view, stop, report, None).ask(_CIB, cached=True).rc == 0:
-                    return host
+                if self._host(view, stop, report, None, reading).ask(_CIB, cached=True).rc == 0:
+                    return self._host(view, stop, report, cluster, reading)
             except ConnectError as error:
                 mute = error
         if mute is not None:
@@ -91,28 +128,46 @@ class Hosts:
             "`cdktf deploy` starts it; `pcs cluster start --all` on a node does too.",
         )
 
-    def _cluster(self, name: str) -> Shared:
+    def _cluster(self, name: str) -> _Cluster:
         with self._guard:
-            return self._clusters.setdefault(name, Shared())
+            if name not in self._clusters:
+                self._clusters[name] = _Cluster(Shared(), self._answers(f"cluster {name}"))
+            return self._clusters[name]
+
+    def _answers(self, name: str) -> Answers:
+        return Answers(self._agendas.of(name) if self._agendas else None)
 
     def _host(
-        self, view: MachineView, stop: threading.Event, report: Callable[[str], None], shared: Shared | None
+        self, view: MachineView, stop: threading.Event, report: Report, cluster: _Cluster | None, reading: bool
     ) -> Host:
         pace = Pace(time_scale=self._time_scale, stop=stop)
+        station = self._station(view, pace, report)
+        place = cluster or station
+        if reading:
+            host: Host = ReadingHost(
+                station.transport, pace=pace, shared=place.shared, report=report, answers=place.answers
+            )
+        else:
+            host = Host(station.transport, pace=pace, shared=place.shared, report=report)
+        if not station.platform:
+            if isinstance(host, ReadingHost):
+                host.ask_ahead()
+            station.platform.append(host.platform)
+        host.platform = station.platform[0]
+        return host
+
+    def _station(self, view: MachineView, pace: Pace, report: Report) -> _Station:
         # A machine that was given another address or key is another station.
         key = (view.uuid, view.address, view.host_key)
         with self._guard:
             if (station := self._stations.get(key)) is None:
                 address = Address(view.hostname, view.address, view.host_key, self._key_path)
-                station = self._stations[key] = _Station(self._dial(address, pace), Shared(), [], set())
+                station = _Station(self._dial(address, pace), Shared(), [], set(), self._answers(view.uuid))
+                self._stations[key] = station
         if self.crashed - station.settled:
             Host(station.transport, pace=pace, shared=station.shared, report=report).do(end_of(self.crashed))
             station.settled.update(self.crashed)
-        if not station.platform:
-            station.platform.append(Host(station.transport, pace=pace, shared=station.shared).platform)
-        return Host(
-            station.transport, pace=pace, shared=shared or station.shared, report=report, platform=station.platform[0]
-        )
+        return station
 
 
 def _must_run(view: MachineView) -> None:

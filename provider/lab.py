@@ -20,6 +20,7 @@ from halab.provisioners import limits
 from halab.provisioners.interrupted import RUN
 
 if TYPE_CHECKING:
+    from halab.provider.agenda import Agendas
     from halab.provider.hosts import Hosts
     from halab.provider.hypervisor.connection import Connection
     from halab.provider.hypervisor.inventory import Inventory
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "terraform.local/halab/halab"
 SSH_KEY_NAME = "id_ed25519"
+_QUESTIONS = "questions.json"
 
 
 class HalabProvider(Provider):
@@ -117,7 +119,23 @@ class HalabProvider(Provider):
     def _hosts(self) -> Hosts:
         from halab.provider.hosts import Hosts
 
-        return Hosts(self.inventory, self.directory / SSH_KEY_NAME, self.time_scale)
+        return Hosts(self.inventory, self.directory / SSH_KEY_NAME, self.time_scale, agendas=self.agendas)
+
+    @cached_property
+    def agendas(self) -> Agendas:
+        """What the guests will be asked in the next refresh."""
+        from halab.provider.agenda import Agendas
+
+        return Agendas(self.directory / _QUESTIONS)
+
+    def expect(self, machine: str, stop: threading.Event) -> None:
+        """A refresh has come to a machine that runs (its UUID): what is in it will be asked for next."""
+        if not self.destroying_all:
+            self.hosts.expect(machine, stop)
+
+    def close(self) -> None:
+        if "agendas" in self.__dict__:
+            self.agendas.save()
 
     @property
     def hosts(self) -> Hosts:

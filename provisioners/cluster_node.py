@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .command import Command, Result, cmd, script
@@ -12,13 +12,22 @@ from .item import Item, attr
 from .leaving import Stop
 from .limits import cluster_name, dns_label
 from .pacemaker import drain
-from .pacemaker.status import STATUS_COMMAND, ClusterStatus, parse_status
+from .pacemaker.drain import needed
+from .pacemaker.status import STATUS_COMMAND, ClusterStatus, ResourceStatus, parse_status
 from .platform import Platform
 from .steps import Await, Run, Step
 
 _CONF = cmd("cat", "/etc/corosync/corosync.conf")
 # How long a drained node may take to stop, in seconds: nothing of the cluster's runs on it any more.
 _STOP_S = 120
+# Arguments: the other nodes. Printed after crm_mon's XML: those that are being drained, as only we do it.
+_PROBE = """# ask crm_mon, and who else is leaving
+crm_mon --output-as=xml
+printf '\\036'
+for node; do
+  ! crm_attribute --node "$node" --name standby --lifetime reboot --query --quiet >/dev/null 2>&1 || echo "$node"
+done
+"""
 _NOT_RUNNING = 102  # crm_mon: the cluster does not run here
 # $1 node, $2 attribute. `pcs node standby` sets it for ever, a restart of ours until the node goes down.
 _CLEAR = """# take back an attribute of the node
@@ -54,7 +63,7 @@ class ClusterNodeItem(Item[ClusterNode]):
     timeout_s = 1800.0
 
     def observe(self, host: Host, wanted: ClusterNode) -> ClusterNode | None:
-        result = host.ask(STATUS_COMMAND, cached=True)
+        result = host.look(STATUS_COMMAND)
         node = None if result.rc == _NOT_RUNNING else parse_status(result.stdout).node(wanted.name)
         if node is None or not node.online:
             return wanted
@@ -118,7 +127,10 @@ def _quiet() -> Await:
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Step: have everything move away from this node, if others are there to take it and can do without the node."""
+    """Step: have everything move away from this node, if the cluster goes on and can do without the node.
+
+    When all nodes leave at once nobody is left to move anything to, nor to make a quorum by which it could be stopped.
+    """
 
     node: str
 
@@ -127,16 +139,65 @@ class Drain:
         if status is None or not _online(status, self.node) or len(status.nodes) == 1:
             return
         two_node = len(parse_corosync_conf(host.ask(_CONF).stdout).members) == 2
-        host.wait(drain.spare(self.node, two_node))
+        probe = script(_PROBE, *(n.name for n in status.nodes if n.name != self.node))
+        host.wait(
+            self._until(f"cluster that can do without {self.node}", probe, lambda s: needed(s, self.node, two_node))
+        )
+        if self._all_leave(host.ask(probe)):
+            return
         host.ask(drain.standby(self.node))
         try:
-            host.wait(drain.empty(self.node))
+            host.wait(self._until(f"node {self.node} without resources", probe, self._left, self._stuck))
         except BaseException:
             host.ask(drain.end_standby(self.node))
             raise
 
+    def _until(
+        self,
+        what: str,
+        probe: Command,
+        lacks: Callable[[ClusterStatus], str | None],
+        stuck: Callable[[ClusterStatus], str | None] = lambda _: None,
+    ) -> Await:
+        """Until nothing is lacking, or all other nodes leave, too."""
+
+        def seen(result: Result) -> str:
+            return (lacks(_parts(result)[0]) or "") if result.rc == 0 else result.stderr.strip()
+
+        return Await(
+            what,
+            probe,
+            lambda result: result.rc == 0 and (self._all_leave(result) or not lacks(_parts(result)[0])),
+            deadline_s=drain.REST_S,
+            interval_s=1.0,
+            failed=lambda result: stuck(_parts(result)[0]) if result.rc == 0 else None,
+            seen=seen,
+        )
+
+    def _all_leave(self, result: Result) -> bool:
+        status, leaving = _parts(result)
+        others = [n for n in status.nodes if n.name != self.node]
+        return all(n.name in leaving if n.online else not (n.unclean or n.pending) for n in others)
+
+    def _left(self, status: ClusterStatus) -> str | None:
+        return ", ".join(sorted({r.id for r in self._here(status)})) or None
+
+    def _stuck(self, status: ClusterStatus) -> str | None:
+        held = {r.id for r in self._here(status) if r.blocked or not r.managed}
+        said = [str(f) for f in status.failures if f.resource in held and f.task == "stop"]
+        return f"{', '.join(sorted(held))} cannot be stopped there. {' '.join(said)}".strip() if held else None
+
+    def _here(self, status: ClusterStatus) -> list[ResourceStatus]:
+        return [r for r in status.resources if r.active and self.node in r.nodes]
+
     def __str__(self) -> str:
         return f"drain {self.node}"
+
+
+def _parts(result: Result) -> tuple[ClusterStatus, set[str]]:
+    """What crm_mon shows, and the nodes that are being drained."""
+    xml, _, leaving = result.stdout.partition("\036")
+    return parse_status(xml), set(leaving.split())
 
 
 @dataclass(frozen=True, slots=True)

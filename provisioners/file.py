@@ -61,7 +61,7 @@ _READ = '# read a file\n[ -e "$1" ] || exit 3; [ -f "$1" ] || exit 4; stat -c "%
 
 def _read(host: Host, path: str) -> tuple[str, str, str] | None:
     """(mode such as "0644", owner, text) of a file; None when there is none."""
-    result = host.ask(script(_READ, path, ok=(0, 3, 4)))
+    result = host.look(script(_READ, path, ok=(0, 3, 4)))
     if result.rc == 4:
         raise Conflict(f"{host.name}: {path} is not a file", "Remove what is there, or choose another path.", "path")
     if result.rc == 3:
@@ -126,7 +126,7 @@ class ClusterFileItem(Item[ClusterFileSpec]):
 
     def observe(self, host: Host, wanted: ClusterFileSpec) -> ClusterFileSpec | None:
         # 1, 32: not a mount point (util-linux before and after 2.37)
-        if host.ask(cmd("mountpoint", "-q", "--", wanted.mount_point, ok=(0, 1, 32))).rc != 0:
+        if host.look(cmd("mountpoint", "-q", "--", wanted.mount_point, ok=(0, 1, 32))).rc != 0:
             raise ClusterNotRunning(
                 f"{host.name}: {wanted.mount_point} is not mounted",
                 f"Whether {wanted.path} exists can be seen only when the cluster has mounted the file system there.",

@@ -101,7 +101,7 @@ class Gfs2Item(Item[Gfs2]):
     identity = ("cluster", "name", "device")
 
     def observe(self, host: Host, wanted: Gfs2) -> Gfs2 | None:
-        return gfs2_seen(host.ask(script(_LOOK, wanted.device)).stdout, wanted, host.name)
+        return gfs2_seen(host.look(script(_LOOK, wanted.device)).stdout, wanted, host.name)
 
     def adopt(self, host: Host, named: Gfs2) -> Gfs2 | None:
         text = host.ask(script(_LOOK, named.device)).stdout

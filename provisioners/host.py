@@ -135,16 +135,27 @@ class Host:
             self._platform = detect(self.ask(cmd("cat", "/etc/os-release"), cached=True).stdout, self.name)
         return self._platform
 
+    @platform.setter
+    def platform(self, known: Platform) -> None:
+        self._platform = known
+
     def ask(self, command: Command, *, cached: bool = False) -> Result:
         """Run a command and check its exit code. `cached`: read-only, and may be answered from this process's memo."""
         return self.shared.memo.get(command, self._checked) if cached else self._checked(command)
+
+    def look(self, command: Command) -> Result:
+        """Run a read-only command and check its exit code. During a refresh it goes out together with others."""
+        return self.ask(command)
 
     def attempt(self, command: Command) -> Result:
         """Run a command and give back whatever it said: the caller judges its exit code."""
         return self._transport.run(command, command.timeout_s * self._pace.time_scale)
 
     def _checked(self, command: Command) -> Result:
-        result = self.attempt(command)
+        return self.accepted(self.attempt(command), command)
+
+    def accepted(self, result: Result, command: Command) -> Result:
+        """A result whose exit code `command` accepts."""
         if result.rc not in command.ok:
             said = (result.stderr or result.stdout)[-2000:].strip()
             raise CommandFailed(
@@ -155,7 +166,7 @@ class Host:
     def read(self, path: str) -> str | None:
         """A text file's content; None when there is no such file."""
         # 3: our own code for "no such file", so that any other failure stays an error
-        result = self.ask(cmd("sh", "-c", '[ -e "$1" ] || exit 3; exec cat -- "$1"', "halab", path, ok=(0, 3)))
+        result = self.look(cmd("sh", "-c", '[ -e "$1" ] || exit 3; exec cat -- "$1"', "halab", path, ok=(0, 3)))
         return None if result.rc == 3 else result.stdout
 
     def put(self, path: str, content: str | Secret, mode: int = 0o644, owner: str = "root:root") -> None:

@@ -151,7 +151,7 @@ class SessionItem(Item[Session]):
             yield "chap_user", "CHAP takes a user and a password: give both, or none."
 
     def observe(self, host: Host, wanted: Session) -> Session | None:
-        return session_seen(parse_look(host.ask(_look(host.platform, wanted)).stdout), wanted)
+        return session_seen(parse_look(host.look(_look(host.platform, wanted)).stdout), wanted)
 
     def adopt(self, host: Host, named: Session) -> Session | None:
         seen = parse_look(host.ask(_look(host.platform, named)).stdout)

@@ -114,6 +114,13 @@ def between(low: float, high: float, unit: str = "") -> Rule:
     return rule
 
 
+def node_count(value: object) -> str | None:
+    """Cluster nodes of a lab."""
+    if isinstance(value, int) and value < 1:
+        return f"{value} nodes are no lab. Go down to 1, deploying after each step, or remove the lab: make destroy."
+    return between(1, MAX_NODES)(value)
+
+
 def one_of(*choices: str) -> Rule:
     def rule(value: object) -> str | None:
         return None if value in choices else f"{value!r} is not known: use {' or '.join(choices)}."

@@ -73,7 +73,7 @@ class LogicalVolumeItem(Item[LogicalVolume]):
 
     def observe(self, host: Host, wanted: LogicalVolume) -> LogicalVolume | None:
         look = script(_LV_LOOK, wanted.vg, wanted.name, devices_file(host.platform))
-        seen, report = parts(host.ask(look).stdout)
+        seen, report = parts(host.look(look).stdout)
         return lv_seen(bool(seen), rows(report, "lv"), self.plan(None, wanted))
 
     def steps(self, platform: Platform, now: LogicalVolume | None, wanted: LogicalVolume | None) -> Iterator[Step]:

@@ -95,7 +95,7 @@ class LvmHostItem(Item[LvmHost]):
     identity = ("machine",)
 
     def observe(self, host: Host, wanted: LvmHost) -> LvmHost | None:
-        setting = host.ask(cmd("lvmconfig", "--typeconfig", "full", "global/use_lvmlockd")).stdout.strip()
+        setting = host.look(cmd("lvmconfig", "--typeconfig", "full", "global/use_lvmlockd")).stdout.strip()
         if setting not in ("use_lvmlockd=0", "use_lvmlockd=1"):
             raise UnexpectedOutput(f"{host.name}: lvmconfig does not tell whether lvmlockd is used", setting)
         return wanted if setting == "use_lvmlockd=1" else None
@@ -129,7 +129,7 @@ class SharedVgItem(Item[SharedVg]):
 
     def observe(self, host: Host, wanted: SharedVg) -> SharedVg | None:
         look = script(_VG_LOOK, wanted.name, wanted.device, devices_file(host.platform))
-        seen, report = parts(host.ask(look).stdout)
+        seen, report = parts(host.look(look).stdout)
         return vg_seen(bool(seen), rows(report, "vg"), wanted, host.name)
 
     def adopt(self, host: Host, named: SharedVg) -> SharedVg | None:
@@ -171,7 +171,7 @@ class LvmDeviceItem(Item[LvmDevice]):
 
     def observe(self, host: Host, wanted: LvmDevice) -> LvmDevice | None:
         args = (wanted.device, wanted.vg, devices_file(host.platform))
-        found = host.ask(script(_VG_USED, *args, ok=(0, 1, 2)))
+        found = host.look(script(_VG_USED, *args, ok=(0, 1, 2)))
         if found.rc == 0:
             uuid, *size = found.stdout.split()
             return with_fields(wanted, uuid=uuid, lun_bytes=grown(int(size[0]) if size else None, wanted.lun_bytes))

@@ -42,7 +42,7 @@ class PackagesItem(Item[Packages]):
             return wanted
         # 1: some of the names are unknown or were never installed
         query = cmd(*host.platform.package_query, *wanted.names, ok=(0, 1))
-        there = installed(host.ask(query).stdout)
+        there = installed(host.look(query).stdout)
         found = tuple(name for name in wanted.names if name in there)
         return replace(wanted, names=found) if found else None
 

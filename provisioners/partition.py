@@ -111,7 +111,7 @@ class _PartitionItem(Item[P]):
     def observe(self, host: Host, wanted: P) -> P | None:
         wanted = self.plan(None, wanted)
         look = script(_LOOK, wanted.device, str(wanted.path))
-        return partition_seen(host.ask(look).stdout, wanted, host.name)
+        return partition_seen(host.look(look).stdout, wanted, host.name)
 
     def adopt(self, host: Host, named: P) -> P | None:
         """Of a disk's only partition the name does not matter: the import asks which it is."""

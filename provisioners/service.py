@@ -41,7 +41,7 @@ class ServiceItem(Item[Service]):
     identity = ("machine", "name")
 
     def observe(self, host: Host, wanted: Service) -> Service | None:
-        (state,) = units.parse_show(host.ask(script("# look at a unit\n" + units.show('"$1"'), wanted.name)).stdout)
+        (state,) = units.parse_show(host.look(script("# look at a unit\n" + units.show('"$1"'), wanted.name)).stdout)
         if state.load == "not-found":
             return None
         if state.load == "masked" and (wanted.enabled or wanted.running):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import batch
 from .command import Command, Result, Secret
 from .errors import AuthError, ConnectError, HostKeyError, TimedOut
 from .host import Pace
@@ -58,6 +61,12 @@ class SshTransport:
     def run(self, command: Command, timeout_s: float) -> Result:
         stdin = command.stdin.reveal() if isinstance(command.stdin, Secret) else command.stdin or ""
         return self._exchange(command, stdin.encode(), timeout_s)
+
+    def run_all(self, commands: Sequence[Command], timeout_s: float) -> list[Result]:
+        """Several read-only commands, one after the other, in one exchange."""
+        mark = secrets.token_hex(16)
+        text = batch.compose(commands, mark)
+        return batch.split(commands, self._exchange(Command(("sh", "-s")), text.encode(), timeout_s), mark)
 
     def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
         command = Command(("sh", "-euc", _PUT, "halab", path, f"{mode:04o}", owner))

@@ -55,4 +55,4 @@ def answers(parts: tuple[Part, ...], stdout: str) -> list[str | None]:
 
 def survey(host: Host, *parts: Part) -> list[str | None]:
     """Ask all parts in one call."""
-    return answers(parts, host.ask(question(*parts)).stdout)
+    return answers(parts, host.look(question(*parts)).stdout)

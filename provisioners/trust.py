@@ -52,7 +52,7 @@ class CaCertificateItem(Item[CaCertificate]):
     identity = ("machine", "name")
 
     def observe(self, host: Host, wanted: CaCertificate) -> CaCertificate | None:
-        result = host.ask(script(_PROBE, _path(host.platform, wanted.name), ok=(0, 3, 4)))
+        result = host.look(script(_PROBE, _path(host.platform, wanted.name), ok=(0, 3, 4)))
         if result.rc == 3:
             return None
         return replace(wanted, pem=result.stdout if result.rc == 0 else "")

@@ -34,5 +34,8 @@ class HypervisorContext(Protocol):
     ) -> AbstractContextManager[None]:
         """While the block runs, this machine (its UUID) may be off: one at a time, drained before, back after."""
 
+    def expect(self, machine: str, stop: threading.Event) -> None:
+        """A refresh has come to a machine that runs (its UUID): what is in it will be asked for next."""
+
     def progress(self, event: Event, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         """Tell whoever follows the deploy. `machine` is the machine's short name, empty where none is concerned."""

@@ -79,6 +79,8 @@ class MachineResource(LibvirtResource):
             )
             return {**state, "running": bool(domain.isActive())}
         ctx.private[_RUNS_WITH] = _runs_with(domain)
+        if domain.isActive():
+            self.provider.expect(spec.uuid, ctx.stop)
         return _observed(state, spec, bool(domain.isActive()))
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:

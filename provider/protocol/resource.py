@@ -143,3 +143,6 @@ class Provider:
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
         """Take the provider's configuration, before any resource is touched. In a plan, values may be UNKNOWN."""
+
+    def close(self) -> None:
+        """Terraform needs this process no more. It may also be killed without a word."""

@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,8 +45,16 @@ def serve(provider: Provider, argv: Sequence[str] | None = None) -> NoReturn:
         _serve_debug(provider)
     else:
         _serve_plugin(provider)
+    _close(provider)
     sys.stderr.flush()
     os._exit(0)  # worker threads that still wait for something must not keep the process
+
+
+def _close(provider: Provider) -> None:
+    try:
+        provider.close()
+    except Exception:  # nobody is left who could be told: Terraform's log, shown with TF_LOG only
+        traceback.print_exc()
 
 
 @contextmanager

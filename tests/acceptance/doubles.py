@@ -53,8 +53,10 @@ class DoubledProvider(HalabProvider):
         return heir
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
+        self.close()
         super().configure(ctx, cfg)
-        self.__dict__.pop("_hosts", None)  # each of Terraform's runs would start a process of its own
+        for name in ("_hosts", "agendas"):  # each of Terraform's runs would start a process of its own
+            self.__dict__.pop(name, None)
 
     @cached_property
     def _connection(self) -> Connection:
@@ -62,7 +64,8 @@ class DoubledProvider(HalabProvider):
 
     @cached_property
     def _hosts(self) -> Hosts:
-        return Hosts(self.inventory, self.directory / SSH_KEY_NAME, self.time_scale, dial=self.guests.dial)
+        key = self.directory / SSH_KEY_NAME
+        return Hosts(self.inventory, key, self.time_scale, dial=self.guests.dial, agendas=self.agendas)
 
     def domain(self, hostname: str) -> Any:
         """libvirt's domain of a machine."""

@@ -10,7 +10,8 @@ import dataclasses
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,7 @@ class Guests:
         self.machines: dict[str, dict[Thing, str]] = {}  # by host key: a machine made anew starts empty
         self.clusters: dict[str, dict[Thing, str]] = {}
         self.done: list[tuple[str, str, str]] = []  # half, set or del, type, id
+        self.exchanges: Counter[str] = Counter()  # by machine: commands, or several at once, that were sent to it
         self.mute: set[str] = set()
         self.before: Callable[[str, str, str], None] = lambda *_: None
         self.after: Callable[[str, str, str], None] = lambda *_: None
@@ -105,6 +107,15 @@ class Guest:
         self.guests, self.name, self.key = guests, name, key
 
     def run(self, command: Command, timeout_s: float) -> Result:
+        self.guests.exchanges[self.name] += 1
+        return self._answer(command, timeout_s)
+
+    def run_all(self, commands: Sequence[Command], timeout_s: float) -> list[Result]:
+        """Several commands in one exchange."""
+        self.guests.exchanges[self.name] += 1
+        return [self._answer(command, timeout_s) for command in commands]
+
+    def _answer(self, command: Command, timeout_s: float) -> Result:
         del timeout_s
         if self.name in self.guests.mute:
             raise ConnectError(f"{self.name} runs but does not answer", "See its console, or reset it.")
@@ -184,7 +195,7 @@ class StoredItem(Item[Any]):
 
     def observe(self, host: Host, wanted: Any) -> Any:
         wanted = self.plan(None, wanted)
-        result = host.ask(cmd(_DOUBLE, "get", *self._words(wanted), ok=(0, _ABSENT)))
+        result = host.look(cmd(_DOUBLE, "get", *self._words(wanted), ok=(0, _ABSENT)))
         if result.rc == _ABSENT:
             return None
         seen = specs.decode(self.spec, json.loads(result.stdout))

@@ -47,7 +47,8 @@ class OneGuest(HalabProvider):
 
     @cached_property
     def _hosts(self) -> Hosts:
-        return Hosts(self.inventory, self.directory / "id_ed25519", self.time_scale, dial=Silent)
+        key = self.directory / "id_ed25519"
+        return Hosts(self.inventory, key, self.time_scale, dial=Silent, agendas=self.agendas)
 
 
 if __name__ == "__main__":

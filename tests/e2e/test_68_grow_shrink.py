@@ -164,7 +164,7 @@ def test_a_node_is_replaced_while_the_others_go_on(labs: dict[int, Lab], under_l
     place(three, "node1")
     before = boots(three)
     assert three.run("npx", "cdktf", "synth").returncode == 0
-    terraform = ("terraform", f"-chdir=cdktf.out/stacks/{three.settings.name}")
+    terraform = ("bin/terraform-shield", f"-chdir=cdktf.out/stacks/{three.settings.name}")
     assert three.run(*terraform, "init", "-input=false").returncode == 0
     with under_load(three, "a node made anew") as load:
         done = three.run(*terraform, "apply", "-auto-approve", "-input=false", "-replace=halab_machine.node2")

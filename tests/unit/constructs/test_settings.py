@@ -43,11 +43,11 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
     ("context", "environment", "said"),
     [
         ({"node_count": 17}, {}, ["node_count: 17 is out of range: 1 to 16"]),
-        ({"node_count": 0}, {}, ["node_count: 0 is out of range"]),
         ({"node_count": "three"}, {}, ["node_count: 'three' is not a number"]),
         ({"node_count": 2.5}, {}, ["node_count: 2.5 is not a whole number"]),
         ({"node_cout": 3}, {}, ["node_cout: unknown setting; did you mean node_count?"]),
         ({}, {"HALAB_NODE_COUT": "3"}, ["HALAB_NODE_COUT: unknown setting; did you mean HALAB_NODE_COUNT?"]),
+        ({"node_count": 0}, {}, ["node_count: 0 nodes are no lab", "make destroy"]),
         ({"gfs2": {"jurnals": 4}}, {}, ["gfs2.jurnals: unknown setting; did you mean gfs2.journals?"]),
         ({"gfs2": "gfs0"}, {}, ["gfs2: is a group of settings"]),
         ({"network": {"cidr": "192.168.77.0/29"}}, {}, ["network.cidr: 192.168.77.0/29 is too small"]),

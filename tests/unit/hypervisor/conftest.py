@@ -21,6 +21,9 @@ class Configured:
         self.hypervisor, self.time_scale, self.stop = "qemu", 1.0, threading.Event()
         self.events: list[tuple[str, str, str]] = []
 
+    def expect(self, machine: str, stop: threading.Event) -> None:
+        del machine, stop
+
     def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         del phase, machine, detail
         self.events.append((event, resource, name))

@@ -80,7 +80,7 @@ class Provider:
         self.guest, self.absent, self.events = guest, None, []  # type: ignore[var-annotated]
         self.hosts, self.destroying, self.destroying_all = self, False, False
 
-    def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None]) -> Host:
+    def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None], reading: bool) -> Host:
         assert uuid == "u1"
         if self.absent:
             raise self.absent

@@ -89,15 +89,16 @@ class Cluster:
     name = "node1"
 
     def __init__(self, mon: list[tuple[int, str]], nodes: int = 3) -> None:
-        self.mon, self.asked = mon, list[str]()
+        self.mon, self.asked, self.leaving = mon, list[str](), set[str]()
         members = [Member(name=f"node{n}", address=f"10.0.0.{n}", node_id=n) for n in range(1, nodes + 1)]
         self.conf = render_corosync_conf("summit", None, members)
 
     def run(self, command: Command, timeout_s: float) -> Result:
         del timeout_s
-        if command.argv[0] == "crm_mon":
+        probe = command.what == "ask crm_mon, and who else is leaving"
+        if command.argv[0] == "crm_mon" or probe:
             rc, xml = self.mon.pop(0) if len(self.mon) > 1 else self.mon[0]
-            return Result(command, rc, xml, "")
+            return Result(command, rc, f"{xml}\036{' '.join(self.leaving)}" if probe else xml, "")
         if command.argv[0] == "cat":
             return Result(command, 0, self.conf, "")
         self.asked.append(str(command))
@@ -142,6 +143,21 @@ def test_the_last_node_that_makes_the_quorum_stays() -> None:
     with pytest.raises(TimedOut, match="only node1 would be left, 2 nodes make a quorum"):
         host(cluster).do(Drain("node3"))
     assert cluster.asked == []
+
+
+def test_when_all_leave_at_once_nobody_waits_for_anybody() -> None:
+    """A new image for all machines, say: whatever ran there goes with them."""
+    cluster = Cluster([(0, with_resource(flagged("node1", online="false")))])
+    cluster.leaving = {"node2"}
+    host(cluster).do(Drain("node3"))
+    assert cluster.asked == []
+    # The others went while this one was being emptied: without quorum nothing can be stopped any more.
+    gone = flagged("node1", online="false")
+    assert gone.count('online="true"') == 2
+    both = gone.replace('name="node2" id="2" online="true"', 'name="node2" id="2" online="false"')
+    cluster = Cluster([*[(0, with_resource(CRM_MON))] * 4, (0, with_resource(both))])
+    host(cluster).do(Drain("node3"))
+    assert cluster.asked == [STANDBY]
 
 
 @pytest.mark.parametrize("answer", [(102, NOT_CONNECTED), (0, flagged("node3", online="false"))])

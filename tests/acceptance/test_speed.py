@@ -1,0 +1,43 @@
+"""What a plan without changes costs: exchanges with each guest, however many guests there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.doubles import DoubledProvider, stack, write_stack
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Terraform
+
+# What runs here, and the questions of a cluster, for which one member is asked: each in one exchange.
+MOST_FOR_A_GUEST, MOST_FOR_A_CLUSTER = 1, 1
+
+
+@pytest.fixture
+def provider(lab: DoubledProvider) -> DoubledProvider:
+    return lab
+
+
+@pytest.mark.parametrize("nodes", [3, 8])
+def test_a_refresh_asks_each_guest_once(terraform: Terraform, provider: DoubledProvider, nodes: int) -> None:
+    write_stack(terraform, stack(nodes, terraform.folder))
+    terraform.apply()
+    first = exchanges(terraform, provider)
+    again = exchanges(terraform, provider)
+    names = {*(f"node{number}" for number in range(1, nodes + 1)), "target"}
+    assert set(first) == set(again) == names
+    # The first refresh after a deploy learns what to ask; from then on it is known.
+    assert max(first.values()) > 3
+    assert {name: count for name, count in again.items() if name != "node1"} == dict.fromkeys(
+        names - {"node1"}, MOST_FOR_A_GUEST
+    )
+    assert again["node1"] <= MOST_FOR_A_GUEST + MOST_FOR_A_CLUSTER
+    print(f"{nodes} nodes: {sum(first.values())} exchanges in the first refresh, then {sum(again.values())}")
+
+
+def exchanges(terraform: Terraform, provider: DoubledProvider) -> dict[str, int]:
+    provider.guests.exchanges.clear()
+    assert terraform.plan().actions == {}
+    return dict(provider.guests.exchanges)
