@@ -1,4 +1,4 @@
-"""The whole lab, with one node, on an image that an installer has made: what `make deploy` makes of image.install."""
+"""The whole lab, with one node, on what an installer has made: one image for all machines, or each by itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from .stand_in import StandInTree, root_of
 pytestmark = pytest.mark.long
 
 
-@pytest.fixture(scope="module")
-def installed(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+@pytest.fixture(scope="module", params=["one image", "each machine"])
+def installed(
+    request: pytest.FixtureRequest, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
     directory = tmp_path_factory.mktemp("installed")
     assembled = default_cache_dir() / DebianRecipe().hash
     tree = StandInTree(directory / "tree", assembled)
@@ -30,6 +32,7 @@ def installed(environment: dict[str, str], tmp_path_factory: pytest.TempPathFact
         "HALAB_NETWORK_CIDR": "192.168.79.0/24",
         "HALAB_IMAGE_SUITE": "el9",
         "HALAB_IMAGE_TREE": str(tree.directory),
+        "HALAB_IMAGE_INSTALL_EACH_NODE": "true" if request.param == "each machine" else "false",
         "HALAB_CACHE": str(directory / "cache"),
     }
     lab = Lab(load({}, {**environment, **chosen}), {**environment, **chosen})
@@ -55,4 +58,5 @@ def test_the_machines_stand_on_what_was_installed(installed: Lab, name: str) -> 
 
 def test_it_is_deployed_as_it_is(installed: Lab) -> None:
     assert installed.run("npx", "cdktf", "diff").stdout.count("No changes") == 1
-    assert len([*Path(installed.environment["HALAB_CACHE"], "images").glob("*/image.json")]) == 1
+    made = [*Path(installed.environment["HALAB_CACHE"], "images").glob("*/image.json")]
+    assert len(made) == (2 if installed.settings.image.install_each_node else 1)
