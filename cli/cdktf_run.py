@@ -11,6 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from halab.provider.files import close_directory
+
 from .display import LiveDisplay, PlainDisplay
 from .progress import Follower, Timeline
 from .terraform_output import OutputFilter, without_colour
@@ -52,7 +54,11 @@ class CdktfRun:
         self._answered = 0
 
     def run(self, arguments: Sequence[str]) -> int:
-        """cdktf's exit code. The log holds all of its output; shown are diagnostics, summaries and the progress."""
+        """cdktf's exit code. The log holds all of its output; shown are diagnostics, summaries and the progress.
+
+        The lab's files become their owner's only. Conflict: they are another user's.
+        """
+        close_directory(self.log.parent)
         progress = Path(self.environment["HALAB_PROGRESS"])
         progress.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         progress.unlink(missing_ok=True)
@@ -70,9 +76,10 @@ class CdktfRun:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            umask=0o077,  # Terraform's states and cdktf's outputs hold secrets
             start_new_session=True,  # the terminal's Ctrl-C comes to this process only, which passes it on once
         )
-        with self.log.open("w") as log:
+        with _private(self.log) as log:
             lines = _lines_of(cdktf)
             while not self._show_output(lines, log):
                 self._show_progress(follower)
@@ -138,6 +145,11 @@ class CdktfRun:
             for line in self.log.read_text().splitlines()[-LAST_LINES:]:
                 self.display.line(line)
         self.display.line(f"cdktf failed; all of its output: {self.log.relative_to(self.checkout)}")
+
+
+def _private(path: Path) -> TextIO:
+    """A new, empty file for its owner only."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
 
 
 def _lines_of(process: "subprocess.Popen[str]") -> "queue.Queue[str | None]":

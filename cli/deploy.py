@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from halab.provider.files import private_directory
+from halab.provisioners.errors import Conflict
+
 from . import libvirt_daemons
 from .cdktf_run import CdktfRun
 from .progress import Timeline, table
@@ -48,9 +51,8 @@ def stack_outputs(file: Path) -> dict[str, Any]:
 
 
 def deploy() -> tuple[int, Timeline]:
-    """Makes libvirt answer and has cdktf deploy: its exit code, and the times. LibvirtUnavailable."""
-    LAB.mkdir(mode=0o700, exist_ok=True)
-    LAB.chmod(0o700)
+    """Makes libvirt answer and has cdktf deploy: its exit code, and the times. LibvirtUnavailable, Conflict."""
+    private_directory(LAB)
     libvirt_daemons.ensure(LAB / "libvirt.json")
     run = CdktfRun(CHECKOUT, LAB / "deploy.log", sys.stdout)
     code = run.run(["deploy", "--auto-approve", "--outputs-file", str(LAB / OUTPUTS)])
@@ -59,10 +61,10 @@ def deploy() -> tuple[int, Timeline]:
 
 
 def main() -> int:
-    """The exit code is cdktf's; 1 when libvirt does not answer."""
+    """The exit code is cdktf's; 1 when libvirt does not answer, or .halab is another user's."""
     try:
         code, _ = deploy()
-    except libvirt_daemons.LibvirtUnavailable as error:
+    except (libvirt_daemons.LibvirtUnavailable, Conflict) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if code == 0:

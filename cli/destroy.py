@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 from halab.constructs.settings import SettingsError
+from halab.provider.files import private_directory
+from halab.provisioners.errors import Conflict
 
 from . import clean, libvirt_daemons, sweep
 from .cdktf_run import CdktfRun
@@ -26,10 +28,10 @@ FILES = (
 
 
 def main() -> int:
-    """The exit code is cdktf's; 1 when libvirt does not answer or its daemons do not end."""
-    LAB.mkdir(mode=0o700, exist_ok=True)
+    """The exit code is cdktf's; 1 when libvirt does not answer, its daemons do not end, .halab is another user's."""
     record = LAB / "libvirt.json"
     try:
+        private_directory(LAB)
         libvirt_daemons.ensure(record)
         run = CdktfRun(CHECKOUT, LAB / "destroy.log", sys.stdout)
         code = run.run(["destroy", "--auto-approve"])
@@ -37,7 +39,7 @@ def main() -> int:
             _tell_leftovers()
             libvirt_daemons.stop(record, print)
             _remove_files()
-    except libvirt_daemons.LibvirtUnavailable as error:
+    except (libvirt_daemons.LibvirtUnavailable, Conflict) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return code

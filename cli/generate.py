@@ -141,6 +141,7 @@ def _rows(attrs: Any, prefix: str) -> Iterator[str]:
         kind = f"{attr.nesting} of objects" if attr.nested is not None else _wire_name(attr.value_type.wire)
         words = ["required"] if attr.required else []
         words += [f"default `{attr.default!r}`"] if attr.has_default else []
+        words += [f"`{value!r}` with `{other}`" for other, value in attr.default_with.items()]
         words += ["computed"] if attr.computed and not attr.has_default else []
         words += ["optional"] if attr.optional and not attr.has_default else []
         words += ["sensitive"] if attr.sensitive else []

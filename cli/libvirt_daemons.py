@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from halab.provider.files import write_private
+
 URI = "qemu:///system"
 ANSWER_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
@@ -54,8 +56,7 @@ def ensure(record: Path) -> None:
         _as_root([name, "--daemon"])
     _await_answer()
     daemons = tuple(_daemon(name) for name, pid in before.items() if pid is None)
-    record.parent.mkdir(mode=0o700, exist_ok=True)
-    record.write_text(json.dumps(asdict(Started(daemons, tuple(_active("net-list"))))))
+    write_private(record, json.dumps(asdict(Started(daemons, tuple(_active("net-list"))))))
 
 
 def stop(record: Path, tell: Callable[[str], None]) -> None:

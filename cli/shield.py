@@ -103,6 +103,7 @@ def without_missing_configuration(environment: Mapping[str, str]) -> dict[str, s
 
 def main() -> int:
     """Names its process in the file HALAB_SHIELD_PID (if set) while terraform runs."""
+    os.umask(0o077)  # terraform writes states and their backups for everybody to read
     pid_file = os.environ.get("HALAB_SHIELD_PID")
     if not pid_file:
         return run(sys.argv[1:], os.environ)

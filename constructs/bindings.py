@@ -289,6 +289,7 @@ class ClusterMember(HalabResource):
         pacemaker_authkey: str,
         enabled: bool | None = None,
         running: bool | None = None,
+        late_start: bool | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
@@ -304,6 +305,7 @@ class ClusterMember(HalabResource):
                 "pacemaker_authkey": pacemaker_authkey,
                 "enabled": enabled,
                 "running": running,
+                "late_start": late_start,
             },
             depends_on,
             lifecycle,

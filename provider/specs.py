@@ -82,6 +82,7 @@ def _attribute(hint: Any, field: dataclasses.Field[Any]) -> Attr:
         "stable": False,
         "check": None,
         "secret": False,
+        "default_with": {},
         **field.metadata,
     }
     default = _default(field)
@@ -96,6 +97,7 @@ def _attribute(hint: Any, field: dataclasses.Field[Any]) -> Attr:
         sensitive=meta["secret"] or hint is Secret,
         replace=meta["replace"],
         default=NOTHING if default is None else encode(default),
+        default_with=meta["default_with"],
         stable=meta["stable"],
         validators=(meta["check"],) if meta["check"] else (),
         doc=meta["doc"],

@@ -37,7 +37,7 @@ class FileSpec:
     path: str = attr("Absolute path.", replace=True, check=_path)
     content: str | None = attr("Text of the file (UTF-8).", default=None)
     sensitive_content: Secret | None = attr("Text that must not be shown; give it instead of `content`.", default=None)
-    mode: str = attr("Permissions in octal.", default="0644", check=_mode)
+    mode: str = attr("Permissions in octal.", default="0644", default_with={"sensitive_content": "0600"}, check=_mode)
     owner: str = attr("`user:group`.", default="root:root", check=_owner)
 
 

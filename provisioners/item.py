@@ -8,7 +8,7 @@ also `| None`. The schema, the bindings' contract test and docs/resources are de
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, field
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -27,12 +27,14 @@ def attr(
     computed: bool = False,
     stable: bool = False,
     default: Any = MISSING,
+    default_with: Mapping[str, Any] | None = None,
     check: Check | None = None,
     secret: bool = False,
 ) -> Any:
     """Declare a field of a spec.
 
     `doc`: one sentence for docs/resources, with unit. `default`: makes it optional (None: no default value).
+    `default_with`: {another field: the default where that one is given}.
     `computed`: known after apply; with `default=None` written out a user may also give it. `stable`: a computed value
     that survives updates. `replace`: a change makes a new object. `check`: value -> what is wrong with it and what
     would be right, or None; runs at plan. `secret`: sensitive although the field is no Secret.
@@ -45,6 +47,7 @@ def attr(
         "stable": stable,
         "check": check,
         "secret": secret,
+        "default_with": default_with or {},
         "optional": optional,
     }
     if isinstance(default, (dict, list)):

@@ -13,7 +13,7 @@ from .corosync import Member, parse_corosync_conf, refuse_fixed, same_meaning
 from .errors import Conflict, HalabError, UnexpectedOutput
 from .host import Host
 from .item import Item, attr
-from .late_start import START_LATE
+from .late_start import LATE_START, START_AT_ONCE, START_LATE, is_late
 from .leaving import Stop
 from .limits import cluster_name, dns_label
 from .platform import Platform
@@ -55,7 +55,7 @@ mv -f {CONF}.halab-new {CONF}
 cibadmin --empty | sed "s|<crm_config/>|$2|" > /var/lib/pacemaker/cib/cib.xml
 chown hacluster:haclient /var/lib/pacemaker/cib/cib.xml
 chmod 600 /var/lib/pacemaker/cib/cib.xml
-{START_LATE}"""
+"""
 
 # $1 corosync.conf, other arguments: nodes that it no longer has. -R makes all nodes read their own file again.
 _RELOAD = f"""# write corosync.conf and have it read
@@ -75,7 +75,7 @@ fi
 _FORGET = f"""\
 {units.disable("pacemaker", "corosync")}
 rm -rf {CONF} {COROSYNC_KEY} {PACEMAKER_KEY} /var/lib/corosync/* /var/lib/pacemaker/cib/*
-"""
+{START_AT_ONCE}"""
 
 # 90: a unit failed, its last words follow.
 _PROBE = """# ask crm_mon
@@ -100,6 +100,7 @@ class ClusterMember:
     pacemaker_authkey: Secret = attr("Pacemaker's key, in the same form.", replace=True)
     enabled: bool = attr("Whether the node joins the cluster when it boots.", default=True)
     running: bool = attr("Whether the node takes part in the cluster now.", default=True)
+    late_start: bool = attr("Whether a boot lets the others notice the node's loss before it joins.", default=True)
 
 
 class MemberItem(Item[ClusterMember]):
@@ -130,9 +131,8 @@ class MemberItem(Item[ClusterMember]):
         return wanted
 
     def observe(self, host: Host, wanted: ClusterMember) -> ClusterMember | None:
-        conf, state, corosync_key, pacemaker_key = survey(
-            host, Text(CONF), Says(units.show("pacemaker", "corosync")), shown(COROSYNC_KEY), shown(PACEMAKER_KEY)
-        )
+        asked = Says(units.show("pacemaker", "corosync")), shown(COROSYNC_KEY), shown(PACEMAKER_KEY), LATE_START
+        conf, state, corosync_key, pacemaker_key, late = survey(host, Text(CONF), *asked)
         states = units.parse_show(state or "")
         ours = bool(corosync_key) and any(unit.running or unit.file == "enabled" for unit in states)
         if not _belongs(host.name, conf, wanted.cluster, ours):
@@ -145,6 +145,7 @@ class MemberItem(Item[ClusterMember]):
             pacemaker_authkey=Secret(pacemaker_key or ""),
             enabled=all(unit.file == "enabled" for unit in states),
             running=all(unit.running for unit in states),
+            late_start=is_late(late),
         )
 
     def steps(self, platform: Platform, now: ClusterMember | None, wanted: ClusterMember | None) -> Iterator[Step]:
@@ -156,11 +157,13 @@ class MemberItem(Item[ClusterMember]):
         if now is None:
             yield put_key(COROSYNC_KEY, wanted.corosync_authkey, 0o400)
             yield put_key(PACEMAKER_KEY, wanted.pacemaker_authkey, 0o640, "root:haclient")
-            yield Run(_units(wanted, _FORM, wanted.corosync_conf, _SEED))
+            yield Run(_units(wanted, _FORM + _late(wanted), wanted.corosync_conf, _SEED))
         else:
             if now.corosync_conf != wanted.corosync_conf:
                 yield from (_reachable(node) for node in (new_nodes(now, wanted) if now.running else ()))
                 yield Run(script(_RELOAD, wanted.corosync_conf, *lost_nodes(now, wanted), timeout_s=120))
+            if now.late_start != wanted.late_start:
+                yield Run(script(f"# when corosync starts after a boot\n{_late(wanted)}"))
             if (now.enabled, now.running) != (wanted.enabled, wanted.running):
                 yield Run(_units(wanted, "# start or stop corosync and pacemaker"))
         if wanted.running:
@@ -201,6 +204,10 @@ def _belongs(name: str, conf: str | None, cluster: str, ours: bool) -> bool:
             "cluster",
         )
     return there.name == cluster
+
+
+def _late(wanted: ClusterMember) -> str:
+    return START_LATE if wanted.late_start else START_AT_ONCE
 
 
 def _units(wanted: ClusterMember, before: str, *args: str) -> Command:

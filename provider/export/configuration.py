@@ -153,15 +153,16 @@ def written(block: Block, values: State, derived: Iterable[str] = ()) -> dict[st
     return {
         name: _written(attr, values[name])
         for name, attr in block.attrs.items()
-        if name not in skipped and _is_told(attr, values.get(name))
+        if name not in skipped and _is_told(attr, name, values)
     }
 
 
-def _is_told(attr: Attr, value: Any) -> bool:
+def _is_told(attr: Attr, name: str, values: State) -> bool:
+    value = values.get(name)
     if value is None or (attr.computed and not attr.optional):
         return False
     if attr.has_default:
-        return bool(value != attr.default)
+        return bool(value != attr.default_beside(values))
     return attr.required or value not in ([], {})
 
 

@@ -14,8 +14,8 @@ from halab.provider.protocol.schema import Attr, Block
 from halab.provider.protocol.types import UNKNOWN, Path
 
 Object = dict[str, Any]
-# Gets the attribute and its configured, prior and planned value; returns the new planned value.
-_Decide = Callable[[Attr, Any, Any, Any], Any]
+# Gets the attribute, its name, its block's configuration, its prior and planned value; returns the new planned value.
+_Decide = Callable[[Attr, str, Object, Any, Any], Any]
 
 
 def plan_values(block: Block, config: Object, prior: Object | None, proposed: Object) -> Object:
@@ -75,14 +75,15 @@ def _known(value: Any) -> Any:
     return None if value is UNKNOWN else value
 
 
-def _with_default(attr: Attr, config: Any, _prior: Any, planned: Any) -> Any:
+def _with_default(attr: Attr, name: str, config: Object, _prior: Any, planned: Any) -> Any:
     if attr.write_only:
         return None
-    return copy.deepcopy(attr.default) if config is None and attr.has_default else planned
+    open_ = config.get(name) is None and attr.has_default
+    return copy.deepcopy(attr.default_beside(config)) if open_ else planned
 
 
-def _with_unknown(attr: Attr, config: Any, prior: Any, planned: Any) -> Any:
-    if config is not None or not attr.computed or attr.has_default:
+def _with_unknown(attr: Attr, name: str, config: Object, prior: Any, planned: Any) -> Any:
+    if config.get(name) is not None or not attr.computed or attr.has_default:
         return planned
     return prior if attr.stable and prior is not None else UNKNOWN
 
@@ -97,7 +98,7 @@ def _visit(block: Block, config: Any, prior: Any, planned: Object, decide: _Deci
     """Replace each attribute's planned value by what `decide` says, outer ones first, then inside what is nested."""
     config, prior = _object(config), _object(prior)
     for name, attr in block.attrs.items():
-        planned[name] = decide(attr, config.get(name), prior.get(name), planned.get(name))
+        planned[name] = decide(attr, name, config, prior.get(name), planned.get(name))
     for name, inner in block.parts():
         for configured, before, now in _elements(inner, *_three(name, config, prior, planned)):
             _visit(inner, configured, before, now, decide)

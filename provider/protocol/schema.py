@@ -37,6 +37,7 @@ class Attr:
     """One attribute. Either `type` or `nested` is given; one of required, optional, computed (or a default) too.
 
     default     used when the configuration leaves it null; implies optional and computed
+    default_with  {other attribute of the same block: the default where that one is given}
     computed    the provider may decide the value; unknown in a plan that changes something
     stable      a computed value that an update keeps (an id); unknown again only for a new object
     replace     a change of the value needs a new object
@@ -53,6 +54,7 @@ class Attr:
     write_only: bool = False
     replace: bool = False
     default: Any = NOTHING
+    default_with: Mapping[str, Any] = field(default_factory=dict)
     stable: bool = False
     validators: Sequence[Validator] = ()
     doc: str = ""
@@ -80,6 +82,10 @@ class Attr:
         """Whether null in the configuration means a fixed value."""
         return self.default is not NOTHING
 
+    def default_beside(self, config: Mapping[str, Any]) -> Any:
+        """The default in a block that is configured like this. What is unknown counts as given."""
+        return next((value for name, value in self.default_with.items() if config.get(name) is not None), self.default)
+
     @property
     def value_type(self) -> Type:
         """The type, of a nested attribute too."""
@@ -91,7 +97,8 @@ class Attr:
             raise SchemaError("a default makes no sense for a required or write-only attribute")
         if self.default is None or has_unknown(self.default):
             raise SchemaError("a default is a known value; leave it out for null")
-        self.value_type.encode(self.default)
+        for value in (self.default, *self.default_with.values()):
+            self.value_type.encode(value)
 
     def _check_flags(self) -> None:
         if self.required == (self.optional or self.computed):

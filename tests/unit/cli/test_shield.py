@@ -65,6 +65,7 @@ def test_ctrl_c_on_the_terminal(environment: dict[str, str]) -> None:
     os.write(controller, b"\x03\x03")
     assert shield.wait(timeout=20) == 3
     assert Path(environment["STATE"]).read_text() == "1"
+    assert Path(environment["STATE"]).stat().st_mode & 0o777 == 0o600
     os.close(controller)
 
 

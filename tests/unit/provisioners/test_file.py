@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from halab.provider import specs
+from halab.provider.protocol import UNKNOWN
+from halab.provider.protocol.planning import plan_values
 from halab.provisioners.command import Secret, cmd
 from halab.provisioners.errors import ClusterNotRunning, Conflict
 from halab.provisioners.file import ClusterFileItem, ClusterFileSpec, FileItem, FileSpec
@@ -31,6 +34,31 @@ PAGE = ClusterFileSpec(cluster="summit", mount_point="/srv/gfs0", path="/srv/gfs
 def test_observe(guest_host: Callable[..., Any], wanted: FileSpec, answer: Any, seen: FileSpec | None) -> None:
     host, _ = guest_host(answer)
     assert FILE.observe(host, wanted) == seen
+
+
+S3CRET = {"sensitive_content": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("given", "prior_mode", "mode"),
+    [
+        ({"content": "hello"}, None, "0644"),
+        (S3CRET, None, "0600"),
+        ({"sensitive_content": UNKNOWN}, None, "0600"),  # a password that is made by the same apply
+        (S3CRET | {"mode": "0640"}, None, "0640"),
+        (S3CRET, "0600", "0600"),
+        (S3CRET, "0644", "0600"),  # drift, or what an earlier version made
+        ({"content": "hello"}, "0600", "0644"),
+    ],
+)
+def test_a_secret_is_its_owners_only_unless_another_mode_is_given(
+    given: dict[str, Any], prior_mode: str | None, mode: str
+) -> None:
+    schema = specs.block(FileSpec)
+    config = dict.fromkeys(schema.attrs) | {"machine": "uuid", "path": "/etc/x"} | given
+    prior = config | {"mode": prior_mode, "owner": "root:root"} if prior_mode else None
+    planned = plan_values(schema, config, prior, config | {"mode": config["mode"] or prior_mode})
+    assert planned["mode"] == mode
 
 
 def test_a_directory_is_in_the_way(guest_host: Callable[..., Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from halab.provisioners.command import Result, Secret, cmd
 from halab.provisioners.corosync import Member, render_corosync_conf
 from halab.provisioners.errors import CommandFailed, Conflict
+from halab.provisioners.late_start import START_AT_ONCE, START_LATE, UNIT, WAIT
 from halab.provisioners.leaving import Stop
 from halab.provisioners.membership import ClusterMember, MemberItem, describe, is_online, online
 from halab.provisioners.platform import DEBIAN_13
@@ -56,6 +57,7 @@ def test_joining() -> None:
     order = [text.index(part) for part in ("systemctl stop", "rm -rf", "corosync.conf", "systemctl start --no-block")]
     assert order == sorted(order)
     assert "systemctl -q --no-reload enable corosync pacemaker" in text
+    assert START_LATE in text
     assert isinstance(ready, Await)
     assert shell(forget)[1] == '<cluster_property_set id="halab-first-start"/>'
 
@@ -76,6 +78,8 @@ def test_no_key_is_in_a_command() -> None:
         (replace(NODE, enabled=False), NODE, ["enable corosync pacemaker"], []),
         (NODE, replace(NODE, enabled=False), ["disable corosync pacemaker"], []),
         (NODE, replace(NODE, running=False), ["stop pacemaker corosync"], []),
+        (replace(NODE, late_start=False), NODE, ["cat > /etc/halab/corosync-wait"], []),
+        (NODE, replace(NODE, late_start=False), ["rm -f /etc/halab/corosync-wait"], []),
     ],
 )
 def test_changes(now: ClusterMember, wanted: ClusterMember, parts: list[str], args: list[str]) -> None:
@@ -105,6 +109,7 @@ def test_leaving() -> None:
     text = leave.after
     assert "/etc/corosync/corosync.conf" in text
     assert "disable pacemaker corosync" in text
+    assert START_AT_ONCE in text
     assert done(None, None) == []
 
 
@@ -131,6 +136,7 @@ def units(pacemaker: str, corosync: str) -> str:
     return "\n".join([shown, *(file for _, file in words), ""])
 
 
+LATE = WAIT + UNIT
 UP = units("active enabled", "active enabled")
 DOWN = units("inactive disabled", "inactive disabled")
 
@@ -155,7 +161,7 @@ def test_observe(
     state: str,
     seen: ClusterMember | None,
 ) -> None:
-    host, _ = guest_host(told(text, state, "COROSYNCKEY", "PACEMAKERKEY"))
+    host, _ = guest_host(told(text, state, "COROSYNCKEY", "PACEMAKERKEY", LATE))
     assert ITEM.observe(host, NODE) == seen
 
 
@@ -166,7 +172,7 @@ SPOILT = conf(3) + "nonsense\n"
 def test_a_corosync_conf_that_was_removed_or_spoilt_is_written_again_under_the_running_node(
     guest_host: Callable[..., Any], told: Callable[..., str], text: str | None, shown: str
 ) -> None:
-    host, _ = guest_host(told(text, UP, "COROSYNCKEY", "PACEMAKERKEY"))
+    host, _ = guest_host(told(text, UP, "COROSYNCKEY", "PACEMAKERKEY", LATE))
     seen = ITEM.observe(host, NODE)
     assert seen == replace(NODE, corosync_conf=shown)
     reload, _ = done(seen, NODE)
@@ -174,17 +180,26 @@ def test_a_corosync_conf_that_was_removed_or_spoilt_is_written_again_under_the_r
     assert "corosync-cfgtool -R" in words
     assert "stop" not in words
     assert args == [conf(3)]
-    host, _ = guest_host(told(text, DOWN, "COROSYNCKEY", "PACEMAKERKEY"))
+    host, _ = guest_host(told(text, DOWN, "COROSYNCKEY", "PACEMAKERKEY", LATE))
     assert ITEM.observe(host, NODE) is None  # as a killed run leaves it
 
 
 def test_a_lost_key_shows(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
-    host, _ = guest_host(told(conf(3), UP, None, "PACEMAKERKEY"))
+    host, _ = guest_host(told(conf(3), UP, None, "PACEMAKERKEY", LATE))
     assert ITEM.observe(host, NODE) == replace(NODE, corosync_authkey=Secret(""))
 
 
+@pytest.mark.parametrize("answer", ["", WAIT, LATE + "#\n", LATE.replace("650", "0")])
+def test_a_late_start_that_was_removed_or_changed_shows(
+    guest_host: Callable[..., Any], told: Callable[..., str], answer: str
+) -> None:
+    host, guest = guest_host(told(conf(3), UP, "COROSYNCKEY", "PACEMAKERKEY", answer))
+    assert ITEM.observe(host, NODE) == replace(NODE, late_start=False)
+    assert len(guest.asked) == 1
+
+
 def test_a_foreign_cluster_is_a_conflict(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
-    host, _ = guest_host(told(conf(3, name="prod"), UP, "k", "k"))
+    host, _ = guest_host(told(conf(3, name="prod"), UP, "k", "k", ""))
     with pytest.raises(Conflict, match="'prod'"):
         ITEM.observe(host, NODE)
 
