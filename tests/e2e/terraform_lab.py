@@ -103,5 +103,6 @@ class TerraformLab:
 
 
 def unwrapped(output: str) -> str:
-    """Terraform's diagnostics without its frames and line breaks."""
-    return re.sub(r"\s+", " ", re.sub(r"^[│╷╵] ?", "", output, flags=re.MULTILINE))
+    """Terraform's diagnostics, as it or cdktf prints them, without colours, frames and line breaks."""
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", output)
+    return re.sub(r"\s+", " ", re.sub(r"[│╷╵] ?", "", plain))

@@ -14,6 +14,7 @@ from halab.constructs.settings import load
 
 from .lab import CHECKOUT, Lab, hypervisor
 from .planned import diff
+from .terraform_lab import unwrapped
 
 pytestmark = pytest.mark.long
 
@@ -156,7 +157,7 @@ def test_a_node_that_serves_the_site_hands_it_over_before_it_goes(labs: dict[int
 def test_too_few_are_refused_with_the_way_to_do_it(labs: dict[int, Lab]) -> None:
     done = labs[1].run("npx", "cdktf", "diff")
     assert done.returncode != 0
-    assert "node_count 3 -> 2 -> 1" in " ".join((done.stdout + done.stderr).replace("│", " ").split())
+    assert "node_count 3 -> 2 -> 1" in unwrapped(done.stdout + done.stderr)
 
 
 def test_a_node_is_replaced_while_the_others_go_on(labs: dict[int, Lab], under_load: UnderLoad) -> None:
