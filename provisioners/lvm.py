@@ -44,9 +44,13 @@ vgremove $any "$2" </dev/null
 }}
 pvremove $any "$1" </dev/null
 """
-# The table was changed by whichever node grew the partition; this one takes over its size.
+# The table was changed by whichever node grew the partition; this one takes over its size. A disk of which a partition is
+# in use keeps what it has read: the old table would be read again.
 _SEE_GROWN = """# see that the physical volume has grown
-case $1 in *-part*) partx --update --nr "${1##*-part}" "${1%-part*}";; esac
+case $1 in *-part*)
+  blockdev --flushbufs "${1%-part*}"
+  partx --update --nr "${1##*-part}" "${1%-part*}";;
+esac
 """
 # For import. $1: a device by the kernel's name; prints a name of it that is the same on all nodes.
 _SAME_EVERYWHERE = """# find the device's name on all nodes

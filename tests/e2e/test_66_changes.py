@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -27,6 +28,18 @@ def nobody_is_fenced(lab: Lab) -> Iterator[None]:
     assert [e.attrib for e in lab.status().iterfind("fence_history/fence_event")] == before
 
 
+@contextmanager
+def deployed(lab: Lab, **variables: str) -> Iterator[Lab]:
+    """The lab with other settings, deployed while the block runs."""
+    changed = with_settings(lab, **variables)
+    try:
+        changed.deploy()
+        yield changed
+    finally:
+        changed.reconnect()
+        lab.deploy()
+
+
 def with_settings(lab: Lab, **variables: str) -> Lab:
     """The same lab with other settings."""
     environment = {**lab.environment, **variables}
@@ -40,15 +53,13 @@ def boots(lab: Lab) -> dict[str, str | None]:
 def test_the_token_is_reloaded(lab: Lab) -> None:
     before = boots(lab)
     started = {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes}
-    changed = with_settings(lab, HALAB_TOKEN_MS="17000")
-    changed.deploy()
-    for node in lab.nodes:
-        assert "= 17000" in lab.ask(node, "corosync-cmapctl", "totem.token")
-        shown = lab.ask(node, "corosync-cmapctl", "runtime.config.totem.token")
-        assert int(shown.rpartition("=")[2]) >= 17000
-    assert {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes} == started
-    assert boots(lab) == before
-    lab.deploy()
+    with deployed(lab, HALAB_TOKEN_MS="17000"):
+        for node in lab.nodes:
+            assert "= 17000" in lab.ask(node, "corosync-cmapctl", "-g", "totem.token")
+            shown = lab.ask(node, "corosync-cmapctl", "-g", "runtime.config.totem.token")
+            assert int(shown.rpartition("=")[2]) >= 17000
+        assert {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes} == started
+        assert boots(lab) == before
     assert diff(lab).actions == {}
 
 
@@ -75,12 +86,10 @@ def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None
 
 
 def test_the_fencing_delay_is_set_in_place(lab: Lab) -> None:
-    changed = with_settings(lab, HALAB_FENCING_DELAY_S="7")
-    assert diff(changed).actions == {"halab_stonith.fence_node1": ["update"]}
-    changed.deploy()
-    device = lab.ask("node1", "cibadmin", "--query", "--xpath", "//primitive[@id='fence-node1']")
-    assert 'name="pcmk_delay_base" value="7s"' in device
-    lab.deploy()
+    assert diff(with_settings(lab, HALAB_FENCING_DELAY_S="7")).actions == {"halab_stonith.fence_node1": ["update"]}
+    with deployed(lab, HALAB_FENCING_DELAY_S="7"):
+        device = lab.ask("node1", "cibadmin", "--query", "--xpath", "//primitive[@id='fence-node1']")
+        assert 'name="pcmk_delay_base" value="7s"' in device
 
 
 def test_hacluster_gets_another_password(lab: Lab) -> None:
@@ -97,22 +106,21 @@ def test_hacluster_gets_another_password(lab: Lab) -> None:
 @pytest.mark.long
 def test_more_memory_is_a_rolling_restart(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     before = boots(lab)
-    bigger = with_settings(lab, HALAB_MEMORY_MIB=str(lab.settings.memory_mib + 128))
-    planned = diff(bigger).actions
+    more = {"HALAB_MEMORY_MIB": str(lab.settings.memory_mib + 128)}
+    planned = diff(with_settings(lab, **more)).actions
     assert planned == {f"halab_machine.{name}": ["update"] for name in [*lab.nodes, "target"]}
-    with SiteLoad(lab.site) as site:
-        bigger.deploy()
-    after = boots(lab)
-    assert all(after[name] not in (None, before[name]) for name in before)
-    assert sorted(restarted()) == sorted(before), "each of them once"
-    lab.until("GFS2 everywhere", lab.all_mounted)
-    for node in lab.nodes:
-        shown = lab.ask(node, "sh", "-euc", "awk '/^MemTotal/ { print $2 }' /proc/meminfo")
-        assert int(shown) > (lab.settings.memory_mib - 64) * 1024
+    with SiteLoad(lab.site) as load, deployed(lab, **more) as bigger:
+        after = boots(bigger)
+        assert all(after[name] not in (None, before[name]) for name in before)
+        assert sorted(restarted()) == sorted(before), "each of them once"
+        bigger.until("GFS2 everywhere", bigger.all_mounted)
+        for node in lab.nodes:
+            shown = bigger.ask(node, "sh", "-euc", "awk '/^MemTotal/ { print $2 }' /proc/meminfo")
+            assert int(shown) > (lab.settings.memory_mib - 64) * 1024
+        assert diff(bigger).actions == {}
     with capfd.disabled():
-        print(f"\nrolling restart of {len(before)} machines: {site}", flush=True)
-    assert diff(bigger).actions == {}
-    lab.deploy()
+        print(f"\n{len(before)} machines restarted one after the other, twice: {load}", flush=True)
+    assert diff(lab).actions == {}
 
 
 def restarted() -> list[str]:
