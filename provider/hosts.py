@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from halab.provisioners.command import cmd
-from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabError
+from halab.provisioners.command import Command, Result, cmd
+from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.host import Host, Pace, Shared, Transport
 from halab.provisioners.interrupted import end_of
 from halab.provisioners.platform import Platform
@@ -56,7 +57,7 @@ class Hosts:
         """Runs that were killed in the middle of a change: what they began in a guest is waited for."""
 
     def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None] = lambda _: None) -> Host:
-        """The host on this domain. Raises Gone or Off."""
+        """The host on this domain. Raises Gone, Off or Paused."""
         view = self._inventory.machine(uuid)
         _must_run(view)
         return self._host(view, stop, report, None)
@@ -77,6 +78,9 @@ class Hosts:
         shared = self._cluster(name)
         mute: ConnectError | None = None
         for view in running:
+            if view.pause:
+                mute = view.pause.error(view.hostname)
+                continue
             host = self._host(view, stop, report, shared)
             try:
                 if self._host(view, stop, report, None).ask(_CIB, cached=True).rc == 0:
@@ -104,7 +108,8 @@ class Hosts:
         with self._guard:
             if (station := self._stations.get(key)) is None:
                 address = Address(view.hostname, view.address, view.host_key, self._key_path)
-                station = self._stations[key] = _Station(self._dial(address, pace), Shared(), [], set())
+                transport = _Explained(self._dial(address, pace), self._inventory, view.uuid)
+                station = self._stations[key] = _Station(transport, Shared(), [], set())
         if self.crashed - station.settled:
             Host(station.transport, pace=pace, shared=station.shared, report=report).do(end_of(self.crashed))
             station.settled.update(self.crashed)
@@ -120,3 +125,33 @@ def _must_run(view: MachineView) -> None:
         raise Gone(f"machine {view.uuid} does not exist any more")
     if view.presence.name == "OFF":
         raise Off(f"machine {view.hostname} is powered off")
+    if view.pause:
+        raise view.pause.error(view.hostname)
+
+
+class _Explained:
+    """A machine's transport that says so when it does not answer because it is paused."""
+
+    def __init__(self, transport: Transport, inventory: Inventory, uuid: str) -> None:
+        self.name, self._transport, self._inventory, self._uuid = transport.name, transport, inventory, uuid
+
+    def run(self, command: Command, timeout_s: float) -> Result:
+        with self._explaining():
+            return self._transport.run(command, timeout_s)
+
+    def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+        with self._explaining():
+            self._transport.put(path, content, mode, owner)
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (ConnectError, TimedOut) as error:
+            try:
+                view = self._inventory.machine(self._uuid)
+            except HalabError:
+                raise error from None  # libvirt cannot tell why either: what the machine did is what counts
+            if view.pause:
+                raise view.pause.error(view.hostname) from error
+            raise

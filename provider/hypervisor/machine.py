@@ -18,6 +18,7 @@ from .hypervisor_choice import HypervisorChoice
 from .inventory import read_mark, write_mark
 from .machine_schema import SCHEMA
 from .mark import Mark
+from .paused import pause_of
 from .removal import remove_domain
 from .resource import LibvirtResource, kept
 from .storage_xml import parse_volume
@@ -78,6 +79,9 @@ class MachineResource(LibvirtResource):
                 "Make it anew: terraform apply -replace=ADDRESS.",
             )
             return {**state, "running": bool(domain.isActive())}
+        if pause := pause_of(domain):
+            problem = pause.error(spec.mark.hostname)
+            ctx.warn(problem.summary, problem.detail)
         ctx.private[_RUNS_WITH] = _runs_with(domain)
         return _observed(state, spec, bool(domain.isActive()))
 
@@ -192,7 +196,7 @@ class MachineResource(LibvirtResource):
         state = {**state, "host_key": host_key}
         ctx.save(state)
         self.waiting(state, "waiting for SSH")
-        boot.await_ssh(state["address"], wait, name, console)
+        boot.await_ssh(domain, state["address"], wait, name, console)
         return state
 
     def _wait(self, ctx: Ctx) -> Wait:
