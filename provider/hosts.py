@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from halab.provisioners.command import cmd
-from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabError
+from halab.provisioners.command import Command, Result, cmd
+from halab.provisioners.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.host import Host, Pace, Shared, Transport
 from halab.provisioners.interrupted import end_of
 from halab.provisioners.platform import Platform
-from halab.provisioners.reading import Answers, ReadingHost
+from halab.provisioners.reading import Answers, Batching, ReadingHost
 from halab.provisioners.ssh import Address, SshTransport
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Hosts:
         """Runs that were killed in the middle of a change: what they began in a guest is waited for."""
 
     def machine(self, uuid: str, stop: threading.Event, report: Report = _silent, reading: bool = False) -> Host:
-        """The host on this domain; `reading`: to be looked at only, in a refresh. Raises Gone or Off."""
+        """The host on this domain; `reading`: to be looked at only, in a refresh. Raises Gone, Off or Paused."""
         view = self._inventory.machine(uuid)
         _must_run(view)
         return self._host(view, stop, report, None, reading)
@@ -115,6 +115,9 @@ class Hosts:
         cluster = self._cluster(name)
         mute: ConnectError | None = None
         for view in running:
+            if view.pause:
+                mute = view.pause.error(view.hostname)
+                continue
             try:
                 if self._host(view, stop, report, None, reading).ask(_CIB, cached=True).rc == 0:
                     return self._host(view, stop, report, cluster, reading)
@@ -162,7 +165,8 @@ class Hosts:
         with self._guard:
             if (station := self._stations.get(key)) is None:
                 address = Address(view.hostname, view.address, view.host_key, self._key_path)
-                station = _Station(self._dial(address, pace), Shared(), [], set(), self._answers(view.uuid))
+                transport = _Explained(self._dial(address, pace), self._inventory, view.uuid)
+                station = _Station(transport, Shared(), [], set(), self._answers(view.uuid))
                 self._stations[key] = station
         if self.crashed - station.settled:
             Host(station.transport, pace=pace, shared=station.shared, report=report).do(end_of(self.crashed))
@@ -175,3 +179,39 @@ def _must_run(view: MachineView) -> None:
         raise Gone(f"machine {view.uuid} does not exist any more")
     if view.presence.name == "OFF":
         raise Off(f"machine {view.hostname} is powered off")
+    if view.pause:
+        raise view.pause.error(view.hostname)
+
+
+class _Explained:
+    """A machine's transport that says so when it does not answer because it is paused."""
+
+    def __init__(self, transport: Transport, inventory: Inventory, uuid: str) -> None:
+        self.name, self._transport, self._inventory, self._uuid = transport.name, transport, inventory, uuid
+
+    def run(self, command: Command, timeout_s: float) -> Result:
+        with self._explaining():
+            return self._transport.run(command, timeout_s)
+
+    def run_all(self, commands: Sequence[Command], timeout_s: float) -> list[Result]:
+        with self._explaining():
+            if isinstance(self._transport, Batching):
+                return self._transport.run_all(commands, timeout_s)
+            return [self._transport.run(command, timeout_s) for command in commands]
+
+    def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+        with self._explaining():
+            self._transport.put(path, content, mode, owner)
+
+    @contextlib.contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except (ConnectError, TimedOut) as error:
+            try:
+                view = self._inventory.machine(self._uuid)
+            except HalabError:
+                raise error from None  # libvirt cannot tell why either: what the machine did is what counts
+            if view.pause:
+                raise view.pause.error(view.hostname) from error
+            raise

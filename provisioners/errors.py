@@ -30,6 +30,10 @@ class HostKeyError(ConnectError):
     """The machine shows another host key than the one that was pinned."""
 
 
+class Paused(ConnectError):
+    """The machine's hypervisor, or a person, has it stand still: it answers when it was resumed."""
+
+
 class CommandFailed(HalabError):
     """A command ran and gave an exit status that its caller does not accept."""
 

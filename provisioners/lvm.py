@@ -44,8 +44,8 @@ vgremove $any "$2" </dev/null
 }}
 pvremove $any "$1" </dev/null
 """
-# The table was changed by whichever node grew the partition; this one takes over its size. A disk of which a partition is
-# in use keeps what it has read: the old table would be read again.
+# The table was changed by whichever node grew the partition; this one takes over its size. A disk with a partition in
+# use keeps what was read of it: without the flush, the old table.
 _SEE_GROWN = """# see that the physical volume has grown
 case $1 in *-part*)
   blockdev --flushbufs "${1%-part*}"

@@ -10,6 +10,7 @@ from halab.provisioners.errors import HalabError, HostKeyError
 
 from .connection import is_code
 from .console import Console, ConsoleReport, last_lines, parse_console
+from .paused import refuse_paused
 from .waiting import Wait
 
 BOOT_DEADLINE_S = 300.0
@@ -26,7 +27,8 @@ class BootFailed(HalabError):
 def await_boot(domain: Any, console: Console, wait: Wait, name: str, pinned: str = "") -> str:
     """Wait until the console printed host key and readiness; the host key.
 
-    Raises BootFailed when the machine stops or panics, HostKeyError when it shows another key than `pinned`, TimedOut.
+    Raises BootFailed when the machine stops or panics, Paused when it stands still, HostKeyError when it shows another
+    key than `pinned`, TimedOut.
     """
 
     def probe() -> ConsoleReport | None:
@@ -35,7 +37,10 @@ def await_boot(domain: Any, console: Console, wait: Wait, name: str, pinned: str
         if report.fatal or not alive:
             what = report.fatal or "It switched itself off, or something else did."
             raise BootFailed(f"{name} failed to boot", f"{what}\n{_shown(console)}")
-        return report if report.host_key and report.ready else None
+        if report.host_key and report.ready:
+            return report
+        refuse_paused(domain, name)
+        return None
 
     report = wait.until(
         f"sign of life on the console of {name}",
@@ -52,13 +57,16 @@ def await_boot(domain: Any, console: Console, wait: Wait, name: str, pinned: str
     return report.host_key
 
 
-def await_ssh(address: str, wait: Wait, name: str, console: Console) -> None:
-    """Wait until an SSH server answers at port 22 of `address`."""
+def await_ssh(domain: Any, address: str, wait: Wait, name: str, console: Console) -> None:
+    """Wait until an SSH server answers at port 22 of `address`. Raises Paused when the machine stands still."""
     seen = ["it was not asked"]
 
     def probe() -> bool | None:
         seen[0] = ssh_problem(address)
-        return None if seen[0] else True
+        if not seen[0]:
+            return True
+        refuse_paused(domain, name)
+        return None
 
     def explain() -> str:
         return (
@@ -82,7 +90,7 @@ def ssh_problem(address: str, port: int = 22, timeout_s: float = 3.0) -> str:
 
 
 def shut_down(domain: Any, wait: Wait, name: str) -> None:
-    """Ask a running machine to shut down, and wait until it is off."""
+    """Ask a running machine to shut down, and wait until it is off. Raises Paused when it stands still."""
     if not domain.isActive():
         return
     looks = itertools.count()
@@ -91,7 +99,10 @@ def shut_down(domain: Any, wait: Wait, name: str) -> None:
         # A press of the power button is lost on a system that does not listen yet: press again now and then.
         if next(looks) % _PRESS_EVERY == 0:
             _press_power_button(domain)
-        return None if domain.isActive() else True
+        if not domain.isActive():
+            return True
+        refuse_paused(domain, name)  # it does not feel its power button
+        return None
 
     wait.until(
         f"shutdown of {name}",

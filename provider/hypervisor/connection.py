@@ -26,6 +26,10 @@ class LibvirtFailed(HalabError):
         self.code, self.errno = code, errno
 
 
+class LibvirtAway(LibvirtFailed):
+    """Its daemon does not run, for the moment at least."""
+
+
 class Connection:
     """libvirt at one address; opened when first needed, again after the daemon was restarted. Safe for threads."""
 
@@ -111,7 +115,7 @@ def _connect(uri: str) -> Any:
             or "Permission denied" in text
             or "denied by policy" in text
         )
-        raise LibvirtFailed(
+        raise (LibvirtFailed if denied else LibvirtAway)(
             f"libvirt does not answer at {uri}",
             f"{text}. {_RIGHTS if denied else _START}",
             code=error.get_error_code() or 0,
@@ -129,9 +133,18 @@ def _found(absent: str, look_up: Callable[[], Any]) -> Any | None:
             if error.get_error_code() == getattr(libvirt, absent):
                 return None
             # The daemon was restarted: a dead socket shows at one call, and the next opens another.
-            if not again or error.get_error_domain() != libvirt.VIR_FROM_RPC:
+            if not again or not is_away(error):
                 raise
     raise AssertionError("unreachable")
+
+
+def is_away(error: Exception) -> bool:
+    """Whether a call failed because libvirt's daemon was gone, or went meanwhile."""
+    import libvirt
+
+    if isinstance(error, libvirt.libvirtError):
+        return bool(error.get_error_domain() == libvirt.VIR_FROM_RPC)
+    return isinstance(error, LibvirtAway)
 
 
 def is_code(error: Exception, *names: str) -> bool:

@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 
 from .connection import Connection
+from .steady import steadily
 from .storage_xml import VolumeSpec, volume_xml
 from .transfer import download
+from .waiting import Wait
 
 # The guest ends each of its lines; a line that is still being printed, or that a kernel message cut, does not match.
 _HOST_KEY = re.compile(r"^HALAB-HOST-KEY (\S+) (\S+)[ \t]*\r*\n", re.MULTILINE)
@@ -55,10 +57,10 @@ def console_volume(connection: Connection, machine: str, beside: str) -> str:
 
 
 class Console:
-    """The log of one machine, as it grows."""
+    """The log of one machine, as it grows. With a `wait` it is read on when libvirt's daemon was restarted."""
 
-    def __init__(self, connection: Connection, path: str) -> None:
-        self._connection, self._path = connection, path
+    def __init__(self, connection: Connection, path: str, wait: Wait | None = None) -> None:
+        self._connection, self._path, self._wait = connection, path, wait
         self._offset = 0
 
     def skip(self) -> None:
@@ -73,6 +75,9 @@ class Console:
         return whole[start:].decode(errors="replace")
 
     def _read(self, offset: int) -> bytes:
+        return self._look(offset) if self._wait is None else steadily(self._wait, lambda: self._look(offset))
+
+    def _look(self, offset: int) -> bytes:
         volume = self._connection.volume(self._path)
         return b"" if volume is None else download(self._connection.libvirt, volume, offset)
 

@@ -10,6 +10,7 @@ from halab.provisioners.errors import Conflict
 
 from .connection import Connection, doing, is_code
 from .mark import MARK_URI, Mark, parse_mark
+from .paused import Pause, pause_of
 
 
 class Presence(enum.Enum):
@@ -32,6 +33,8 @@ class MachineView:
     host_key: str
     cluster: str
     presence: Presence
+    pause: Pause | None = None
+    """Why it stands still, although it runs."""
 
 
 class Inventory:
@@ -73,6 +76,7 @@ class Inventory:
         try:
             mark = read_mark(domain)
             running = bool(domain.isActive())
+            pause = pause_of(domain) if running else None
         except libvirt.libvirtError as error:
             if is_code(error, "VIR_ERR_NO_DOMAIN"):
                 return None
@@ -88,6 +92,7 @@ class Inventory:
             host_key=mark.host_key,
             cluster=mark.cluster,
             presence=Presence.RUNNING if running else Presence.OFF,
+            pause=pause,
         )
 
 

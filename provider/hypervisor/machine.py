@@ -18,8 +18,10 @@ from .hypervisor_choice import HypervisorChoice
 from .inventory import read_mark, write_mark
 from .machine_schema import SCHEMA
 from .mark import Mark
+from .paused import pause_of
 from .removal import remove_domain
 from .resource import LibvirtResource, kept
+from .steady import SteadyDomain
 from .storage_xml import parse_volume
 from .waiting import Wait
 
@@ -78,6 +80,9 @@ class MachineResource(LibvirtResource):
                 "Make it anew: terraform apply -replace=ADDRESS.",
             )
             return {**state, "running": bool(domain.isActive())}
+        if pause := pause_of(domain):
+            problem = pause.error(spec.mark.hostname)
+            ctx.warn(problem.summary, problem.detail)
         ctx.private[_RUNS_WITH] = _runs_with(domain)
         if domain.isActive():
             self.provider.expect(spec.uuid, ctx.stop)
@@ -98,7 +103,8 @@ class MachineResource(LibvirtResource):
         """Give a machine another definition, switched off before if it is to be; switch it on if it is to run."""
         if off:
             self.waiting(state, "shutting down")
-            boot.shut_down(domain, self._wait(ctx), state["hostname"])
+            wait = self._wait(ctx)
+            boot.shut_down(SteadyDomain(self.connection, domain, wait), wait, state["hostname"])
         domain = self.connection.libvirt.defineXML(domain_xml(spec))
         write_mark(domain, spec.mark)
         if not state["running"] or domain.isActive():
@@ -182,9 +188,10 @@ class MachineResource(LibvirtResource):
         return Disk(path, overlay=bool(now.backing), format=now.format)
 
     def _bring_up(self, ctx: Ctx, domain: Any, state: State, mark: Mark) -> State:
-        """Switch it on if it is off, and wait until it answers."""
+        """Switch it on if it is off, and wait until it answers, through restarts of libvirt's daemon."""
         name, wait = state["hostname"], self._wait(ctx)
-        console = Console(self.connection, state["console_log"])
+        domain = SteadyDomain(self.connection, domain, wait)
+        console = Console(self.connection, state["console_log"], wait)
         if not domain.isActive():
             console.skip()
             boot.start(domain)
@@ -194,7 +201,7 @@ class MachineResource(LibvirtResource):
         state = {**state, "host_key": host_key}
         ctx.save(state)
         self.waiting(state, "waiting for SSH")
-        boot.await_ssh(state["address"], wait, name, console)
+        boot.await_ssh(domain, state["address"], wait, name, console)
         return state
 
     def _wait(self, ctx: Ctx) -> Wait:

@@ -9,7 +9,7 @@ import pytest
 
 from halab.provider.registry import ITEMS
 from halab.provisioners.command import Command, Result
-from halab.provisioners.errors import HostKeyError
+from halab.provisioners.errors import ConnectError, HostKeyError
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, one_machine
 from tests.acceptance.guests import Guest
 
@@ -91,6 +91,31 @@ def test_mute_fails_the_plan_and_names_it(small: Deployed) -> None:
     assert (error.summary, error.address) == ("one runs but does not answer", "halab_file.motd")
     assert "reset it" in error.detail
     provider.guests.mute = set()
+    assert terraform.plan().actions == {}
+
+
+def test_a_paused_machine_is_called_so(small: Deployed) -> None:
+    terraform, provider = small
+    provider.domain("one").suspend()
+    error = terraform.fails("plan").error
+    assert (error.summary, error.address) == ("one is paused by hand", "halab_file.motd")
+    assert "virsh resume" in error.detail
+    assert provider.guests.mute == set()  # it was not asked
+    provider.domain("one").resume()
+    assert terraform.plan().actions == {}
+
+
+def test_a_machine_that_is_paused_meanwhile_is_called_so(small: Deployed) -> None:
+    terraform, provider = small
+
+    def answer(_guest: Guest, _command: Command) -> Result | None:
+        provider.domain("one").suspend()
+        raise ConnectError("one: the connection broke")
+
+    provider.guests.answer = answer
+    assert terraform.fails("plan").error.summary == "one is paused by hand"
+    provider.guests.answer = lambda *_: None
+    provider.domain("one").resume()
     assert terraform.plan().actions == {}
 
 

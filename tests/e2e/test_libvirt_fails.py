@@ -5,15 +5,21 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from halab.provider.hypervisor.console import Console
 from halab.provider.hypervisor.image import ImageResource
 from halab.provider.hypervisor.network import NetworkResource
 from halab.provider.hypervisor.pool import PoolResource
+from halab.provider.hypervisor.steady import SteadyDomain
+from halab.provider.hypervisor.storage_xml import VolumeSpec, volume_xml
+from halab.provider.hypervisor.waiting import Wait
 from halab.provider.protocol import Ctx
 from halab.provisioners.errors import HalabError
 
@@ -21,6 +27,8 @@ from .test_hypervisor import LAB, Configured, Steps
 
 POOL = Path("/var/lib/libvirt/halab-full-e2e")
 MIB = 1 << 20
+DOMAIN = f"""<domain type='qemu'><name>{LAB}-watched</name><memory unit='MiB'>64</memory>
+<os><type arch='x86_64'>hvm</type></os></domain>"""
 
 
 @pytest.fixture
@@ -48,6 +56,29 @@ def test_a_restart_of_libvirtd_is_not_noticed_by_the_next_look(provider: Configu
     restart_libvirtd()
     assert steps.create(config) == state  # adopted
     steps.delete(state)
+
+
+def test_a_machine_is_watched_on_while_libvirtd_is_restarted(provider: Configured) -> None:
+    """As a boot is: by its domain's state and its console, which is being read at any moment."""
+    pools = Steps(PoolResource(provider))
+    pool = pools.create({"name": LAB, "path": str(POOL)})
+    connection, wait = provider.connection, Wait(1.0, threading.Event())
+    spec = VolumeSpec(name="one.console.log", size_bytes=0, format="raw")
+    log = connection.libvirt.storagePoolLookupByName(LAB).createXML(volume_xml(spec), 0)
+    printed = "x" * 4 * MIB
+    Path(log.path()).write_text(printed)
+    domain = connection.libvirt.defineXML(DOMAIN)
+    watched, console = SteadyDomain(connection, domain, wait), Console(connection, log.path(), wait)
+    with ThreadPoolExecutor(1) as other:
+        for _ in range(3):
+            restart, over = other.submit(restart_libvirtd), False
+            while not over:
+                over = restart.done()  # one more look then
+                assert len(console.text()) == len(printed)
+                assert watched.isActive() == 0
+            restart.result()
+    connection.libvirt.lookupByName(f"{LAB}-watched").undefine()
+    pools.delete(pool)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from halab.provider.hypervisor import boot
 from halab.provider.hypervisor.console import Console
 from halab.provider.hypervisor.waiting import Wait
-from halab.provisioners.errors import HostKeyError, Interrupted, TimedOut
+from halab.provisioners.errors import HostKeyError, Interrupted, Paused, TimedOut
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGDB38Ev1e0yl30/A1BXqhSUpZBNFSndmFd2i+UG6mW9"
 UP = f"HALAB-HOST-KEY {KEY}\r\nHALAB-READY\r\n"
@@ -24,6 +24,7 @@ class Domain:
 
     def __init__(self, off_after: int = 1000, error: int | None = None) -> None:
         self.asked, self.off_after, self.error = 0, off_after, error
+        self.states = [[libvirt.VIR_DOMAIN_RUNNING, 1]]
 
     def isActive(self) -> bool:
         self.asked += 1
@@ -32,6 +33,12 @@ class Domain:
             error.err = (self.error, 10, "gone", 2, None, None, None, -1, -1)
             raise error
         return self.asked <= self.off_after
+
+    def state(self) -> list[int]:
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+    def XMLDesc(self) -> str:
+        return "<domain><devices><disk><source file='/pool/node1.qcow2'/></disk></devices></domain>"
 
     def shutdown(self) -> None:
         self.off_after = self.asked + 1
@@ -84,6 +91,28 @@ def test_a_domain_that_was_removed_failed() -> None:
 def test_a_libvirt_that_does_not_answer_is_an_error() -> None:
     with pytest.raises(libvirt.libvirtError):
         up(Domain(error=libvirt.VIR_ERR_RPC), Said(""))
+
+
+def full_disk() -> Domain:
+    """A machine that has just filled its host's disk."""
+    domain = Domain()
+    domain.states.append([libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR])
+    return domain
+
+
+def test_a_machine_that_is_paused_is_not_waited_for() -> None:
+    with pytest.raises(Paused, match=r"node1 is paused because of an I/O error.*/pool.*virsh resume summit-node1"):
+        up(full_disk(), Said("halfway"))
+    domain = full_disk()
+    domain.shutdown = lambda: None  # type: ignore[method-assign]
+    with pytest.raises(Paused, match="node1 is paused"):
+        boot.shut_down(domain, wait(), "node1")
+
+
+def test_a_machine_that_is_paused_before_ssh_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boot, "ssh_problem", lambda _address: "timed out")
+    with pytest.raises(Paused, match="node1 is paused"):
+        boot.await_ssh(full_disk(), "192.0.2.1", wait(), "node1", cast(Console, Said("")))
 
 
 def test_another_host_key_is_refused() -> None:

@@ -92,6 +92,7 @@ class View:
     """A machine that runs."""
 
     uuid, name, hostname, address, host_key = "u1", "summit-node1", "node1", "10.0.0.1", "ssh-ed25519 AAAA"
+    pause = None
 
     class presence:
         name = "RUNNING"
