@@ -85,6 +85,7 @@ def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None
     assert diff(lab).actions == {}
 
 
+@pytest.mark.long
 def test_the_fencing_delay_is_set_in_place(lab: Lab) -> None:
     assert diff(with_settings(lab, HALAB_FENCING_DELAY_S="7")).actions == {"halab_stonith.fence_node1": ["update"]}
     with deployed(lab, HALAB_FENCING_DELAY_S="7"):
@@ -92,6 +93,7 @@ def test_the_fencing_delay_is_set_in_place(lab: Lab) -> None:
         assert 'name="pcmk_delay_base" value="7s"' in device
 
 
+@pytest.mark.long
 def test_hacluster_gets_another_password(lab: Lab) -> None:
     stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
     before = {node: lab.ask(node, "sh", "-euc", "grep ^hacluster: /etc/shadow") for node in lab.nodes}
