@@ -58,7 +58,8 @@ def answer(_guest: Guest, command: Command) -> Result | None:
 def _said(script: str, arguments: tuple[str, ...]) -> str | None:
     title = script.splitlines()[0]
     if title == "# look at its state" and any("corosync.conf" in word for word in arguments):
-        parts = [corosync_conf(), *([_UNITS] if "systemctl show" in script else []), *[_key()] * 2]
+        member = "systemctl show" in script  # asked are its units, too, and what delays its start: nothing does
+        parts = [corosync_conf(), *([_UNITS] if member else []), *[_key()] * 2, *([""] if member else [])]
         return "".join(f"+{part}\0" for part in parts)
     return {
         "# look for iSCSI targets": "",

@@ -70,6 +70,7 @@ def test_the_plan_after_an_export_is_empty(terraform: Terraform, provider: Doubl
     assert runner.run("plan", "-detailed-exitcode").status == 0
     state = runner.state()
     assert state["halab_cluster_member.node1"]["values"]["enabled"] is False
+    assert state["halab_cluster_member.node1"]["values"]["late_start"] is False  # nobody is given it unasked
     assert state["halab_cluster_member.node1"]["values"]["corosync_conf"] == handmade.corosync_conf()
     assert [op["name"] for op in state["halab_primitive.dummy"]["values"]["operations"]][:3] == [
         "migrate_from",

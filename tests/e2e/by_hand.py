@@ -85,7 +85,11 @@ def drifts(lab: Lab, r: Roles) -> list[Drift]:
             {"corosync_conf"},
             at(r.other, f"sed -i 's/to_syslog: yes/to_syslog: no/' {CONF}"),
         ),
-        Drift(f"halab_cluster_member.{r.idle}_member", {"enabled"}, at(r.idle, "systemctl disable corosync pacemaker")),
+        Drift(
+            f"halab_cluster_member.{r.idle}_member",
+            {"enabled", "late_start"},
+            at(r.idle, "systemctl disable corosync pacemaker; chmod -x /etc/halab/corosync-wait"),
+        ),
         Drift(
             f"halab_site.{r.idle}_site",
             {"condition"},
