@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -47,7 +48,7 @@ def write(terraform: Terraform, files: int, attribute: str = "content") -> None:
     terraform.write(
         f'provider "halab" {{\n  lab = "small"\n  directory = "{terraform.folder}/.halab"\n}}\n'
         f'resource "halab_file" "f" {{\n  count = {files}\n  machine = "{UUID}"\n'
-        f'  path = "/file-${{count.index}}"\n  {attribute} = "text of /file-${{count.index}}"\n  mode = "0644"\n}}\n'
+        f'  path = "/file-${{count.index}}"\n  mode = "0644"\n  {attribute} = "text of /file-${{count.index}}"\n}}\n'
     )
 
 
@@ -101,3 +102,13 @@ def test_no_secret_in_the_log_of_a_process(start: Callable[..., Terraform]) -> N
     said += terraform.fails("plan").text + log.read_text()
     assert "Traceback" in said  # it is the provider's log as well
     assert "text of /file-0" not in said
+
+
+def test_what_was_asked_in_a_refresh_is_known_to_the_next_process(start: Callable[..., Terraform]) -> None:
+    terraform = start(sys.executable, PROGRAM)
+    write(terraform, 2)
+    terraform.init()
+    terraform.apply()
+    terraform.plan()
+    kept = json.loads((terraform.folder / ".halab/questions.json").read_text())
+    assert {argv[-1] for argv in kept[UUID]} == {"/etc/os-release", "/file-0", "/file-1"}
