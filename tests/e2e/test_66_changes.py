@@ -10,7 +10,6 @@ from dataclasses import replace
 import pytest
 
 from halab.cli.site_watch import SiteLoad
-from halab.constructs.settings import load
 
 from .lab import CHECKOUT, STATE, Lab
 from .planned import diff
@@ -29,8 +28,7 @@ def nobody_is_fenced(lab: Lab) -> Iterator[None]:
 
 def with_settings(lab: Lab, **variables: str) -> Lab:
     """The same lab with other settings."""
-    environment = {**lab.environment, **variables}
-    return Lab(load({}, environment), environment)
+    return Lab({**lab.environment, **variables})
 
 
 def boots(lab: Lab) -> dict[str, str | None]:
