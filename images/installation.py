@@ -31,6 +31,8 @@ EXPORT_SERIAL = "halab-export"  # /dev/disk/by-id/virtio-halab-export in the ins
 EXPORT_SIZE_BYTES = 512 * 1024**2
 # Kernel and initramfs to boot the system with, `name<TAB>version` lines of its packages, and the kernel's version.
 EXPORT_MEMBERS = ("vmlinuz", "initrd", "packages", "kernel")
+# The kernel gave up, or the part of ours that runs in the installed system did.
+_ANY_FAILURE = (r"Kernel panic - not syncing[^\r\n]*", r"HALAB-STAGE FAILED[^\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ class Stage:
 
     name: str
     pattern: re.Pattern[str]
+
+
+def stages(*names_and_patterns: tuple[str, str]) -> tuple[Stage, ...]:
+    """Stages in the order in which an installer reaches them."""
+    return tuple(Stage(name, re.compile(pattern)) for name, pattern in names_and_patterns)
+
+
+def failures(*patterns: str) -> tuple[re.Pattern[str], ...]:
+    """What a console may say, anywhere in its lines, when an installer has given up: any installer, or this one."""
+    return tuple(re.compile(pattern, re.MULTILINE) for pattern in (*_ANY_FAILURE, *patterns))
 
 
 @dataclass(frozen=True, slots=True)

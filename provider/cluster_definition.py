@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 
 from halab.provider import specs
-from halab.provider.protocol import MAP, NUM, STR, Attr, Block, Ctx, Failure, Resource, State, has_unknown
+from halab.provider.protocol import MAP, NUM, STR, Attr, Block, Ctx, Failure, State, StateOnly, has_unknown
 from halab.provisioners.command import cmd
 from halab.provisioners.corosync import (
     Member,
@@ -44,7 +44,7 @@ class Cluster:
         return render_corosync_conf(self.name, token_ms, self.members, self.options)
 
 
-class ClusterResource(Resource):
+class ClusterResource(StateOnly):
     """The definition of a cluster. Its corosync.conf is rendered at plan, so that a change is shown as a diff."""
 
     type = "halab_cluster"
@@ -99,13 +99,6 @@ class ClusterResource(Resource):
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
         del ctx, cfg
         return {**planned, "corosync_conf": _conf(planned, prior)}
-
-    def read(self, ctx: Ctx, state: State) -> State | None:
-        del ctx
-        return state
-
-    def delete(self, ctx: Ctx, state: State) -> None:
-        del ctx, state
 
     def import_(self, ctx: Ctx, id: str) -> State:
         """By the cluster's name, from any of its machines."""

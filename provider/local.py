@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from halab.provider.files import close_file, private_directory, read_or_none, remove_private, write_private
-from halab.provider.protocol import BOOL, NUM, STR, Attr, Block, Ctx, Failure, Resource, State
+from halab.provider.protocol import BOOL, NUM, STR, Attr, Block, Ctx, Failure, Resource, State, StateOnly
 
 # Letters and digits only: such a password needs no quoting in any file or tool that it passes through.
 _ALPHABET = string.ascii_letters + string.digits
 
 
-class SecretResource(Resource):
+class SecretResource(StateOnly):
     """A random value, made once and kept in the state only."""
 
     type = "halab_secret"
@@ -36,13 +36,6 @@ class SecretResource(Resource):
         del ctx, cfg
         value = "".join(secrets.choice(_ALPHABET) for _ in range(planned["length"]))
         return {**planned, "id": planned["name"], "value": value}
-
-    def read(self, ctx: Ctx, state: State) -> State | None:
-        del ctx
-        return state
-
-    def delete(self, ctx: Ctx, state: State) -> None:
-        del ctx, state
 
     def import_(self, ctx: Ctx, id: str) -> State:
         """By name; the value comes from a file, since Terraform shows ids and so does the list of processes."""

@@ -11,7 +11,7 @@ from .errors import ConfigError
 from .growth import grown, lun_bytes
 from .host import Host
 from .item import Item, attr, with_fields
-from .lvm_report import ANY_DEVICE, ON_OTHERS, REPORT, devices_file, parts, rows
+from .lvm_report import ANY_DEVICE, ON_OTHERS, REPORT, devices_file, seen_and_rows
 from .platform import Platform
 from .steps import Run, Step
 
@@ -73,8 +73,8 @@ class LogicalVolumeItem(Item[LogicalVolume]):
 
     def observe(self, host: Host, wanted: LogicalVolume) -> LogicalVolume | None:
         look = script(_LV_LOOK, wanted.vg, wanted.name, devices_file(host.platform))
-        seen, report = parts(host.look(look).stdout)
-        return lv_seen(bool(seen), rows(report, "lv"), self.plan(None, wanted))
+        vg_visible, rows = seen_and_rows(host.look(look).stdout, "lv")
+        return lv_seen(vg_visible, rows, self.plan(None, wanted))
 
     def steps(self, platform: Platform, now: LogicalVolume | None, wanted: LogicalVolume | None) -> Iterator[Step]:
         if wanted is None and now is not None:
@@ -95,9 +95,10 @@ class Extend:
     devices_file: str
 
     def run(self, host: Host) -> None:
-        _, report = parts(host.ask(script(_LV_LOOK, self.vg, self.name, self.devices_file)).stdout)
+        look = script(_LV_LOOK, self.vg, self.name, self.devices_file)
+        _, rows = seen_and_rows(host.ask(look).stdout, "lv")
         option, size = _size_option(self.size)
-        for row in rows(report, "lv"):
+        for row in rows:
             wanted_bytes = target_bytes(row, self.size)
             if wanted_bytes is None:
                 if row["vg_free_count"] == "0":

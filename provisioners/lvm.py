@@ -11,7 +11,7 @@ from .errors import Conflict, UnexpectedOutput
 from .growth import grown, lun_bytes
 from .host import Host
 from .item import Item, attr, with_fields
-from .lvm_report import ANY_DEVICE, ON_OTHERS, REPORT, devices_file, parts, rows
+from .lvm_report import ANY_DEVICE, ON_OTHERS, REPORT, devices_file, seen_and_rows
 from .platform import Platform
 from .steps import Await, Run, Step
 
@@ -133,15 +133,15 @@ class SharedVgItem(Item[SharedVg]):
 
     def observe(self, host: Host, wanted: SharedVg) -> SharedVg | None:
         look = script(_VG_LOOK, wanted.name, wanted.device, devices_file(host.platform))
-        seen, report = parts(host.look(look).stdout)
-        return vg_seen(bool(seen), rows(report, "vg"), wanted, host.name)
+        device_seen, rows = seen_and_rows(host.look(look).stdout, "vg")
+        return vg_seen(device_seen, rows, wanted, host.name)
 
     def adopt(self, host: Host, named: SharedVg) -> SharedVg | None:
         """With the physical volume that it stands on; one that stands on several is described by the first."""
-        _, report = parts(host.ask(script(_VG_LOOK, named.name, "", devices_file(host.platform))).stdout)
-        found = rows(report, "vg")
-        devices = [host.ask(script(_SAME_EVERYWHERE, row["pv_name"])).stdout.strip() for row in found[:1]]
-        return vg_seen(False, found, with_fields(named, device="".join(devices)), host.name)
+        look = script(_VG_LOOK, named.name, "", devices_file(host.platform))
+        _, rows = seen_and_rows(host.ask(look).stdout, "vg")
+        devices = [host.ask(script(_SAME_EVERYWHERE, row["pv_name"])).stdout.strip() for row in rows[:1]]
+        return vg_seen(False, rows, with_fields(named, device="".join(devices)), host.name)
 
     def steps(self, platform: Platform, now: SharedVg | None, wanted: SharedVg | None) -> Iterator[Step]:
         if wanted is None and now is not None:

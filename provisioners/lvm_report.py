@@ -25,10 +25,10 @@ def devices_file(platform: Platform) -> str:
     return "yes" if platform.lvm_uses_devices_file else "no"
 
 
-def parts(text: str) -> tuple[str, str]:
-    """What a look says first, and the report after it."""
+def seen_and_rows(text: str, kind: str) -> tuple[bool, list[dict[str, str]]]:
+    """What a look says: whether there was anything to look at, and the rows of the report after it."""
     seen, _, report = text.partition("\036")
-    return seen.strip(), report
+    return bool(seen.strip()), rows(report, kind)
 
 
 def rows(text: str, kind: str) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from halab.provisioners.errors import ConfigError
 
 from ..debian import EMULATED_CMDLINE
-from ..installation import ArchiveFile, Installation, SecretFile, Stage, read_secret
+from ..installation import ArchiveFile, Installation, SecretFile, failures, read_secret, stages
 from ..tree import read_tree
 from .check import check, ends_by_itself
 from .distributions import distribution_of, sources_of
@@ -34,43 +34,35 @@ _ARGUMENTS = (
     "ip=dhcp",
 )
 # What Anaconda prints in text mode (pyanaconda: installation.py, payload, kickstart.py), and what %post prints.
-STAGES = tuple(
-    Stage(name, re.compile(pattern))
-    for name, pattern in (
-        ("the installer's first stage looks for its second", r"dracut-cmdline|Starting dracut"),
-        ("the installer starts", r"Starting installer, one moment|anaconda .* started"),
-        ("it checks the storage", r"Checking storage configuration|Starting automated install"),
-        ("it makes the file systems", r"Creating (disklabel|[a-z0-9]+) on|Configuring storage"),
-        ("it chooses packages", r"Starting package installation process|Installing the software"),
-        ("it fetches packages", r"Downloading (packages|\d+ RPMs)"),
-        ("it installs packages", r"Preparing transaction from installation source|Installing \S+ \(\d+/\d+\)"),
-        ("it installs the boot loader", r"Installing boot loader"),
-        ("it sets up the system", r"Performing post-installation setup tasks|Configuring installed system"),
-        ("it runs %post", r"Running post-installation scripts"),
-        ("it applies the host profile", r"HALAB-STAGE host profile"),
-        ("it installs the add-ons' packages", r"HALAB-STAGE add-on packages"),
-        ("it sets up units and kernel", r"HALAB-STAGE units and kernel"),
-        ("it exports kernel and initramfs", r"HALAB-STAGE export"),
-        ("it seals the system", r"HALAB-STAGE seal"),
-        ("it has finished and powers off", r"HALAB-STAGE done"),
-    )
+STAGES = stages(
+    ("the installer's first stage looks for its second", r"dracut-cmdline|Starting dracut"),
+    ("the installer starts", r"Starting installer, one moment|anaconda .* started"),
+    ("it checks the storage", r"Checking storage configuration|Starting automated install"),
+    ("it makes the file systems", r"Creating (disklabel|[a-z0-9]+) on|Configuring storage"),
+    ("it chooses packages", r"Starting package installation process|Installing the software"),
+    ("it fetches packages", r"Downloading (packages|\d+ RPMs)"),
+    ("it installs packages", r"Preparing transaction from installation source|Installing \S+ \(\d+/\d+\)"),
+    ("it installs the boot loader", r"Installing boot loader"),
+    ("it sets up the system", r"Performing post-installation setup tasks|Configuring installed system"),
+    ("it runs %post", r"Running post-installation scripts"),
+    ("it applies the host profile", r"HALAB-STAGE host profile"),
+    ("it installs the add-ons' packages", r"HALAB-STAGE add-on packages"),
+    ("it sets up units and kernel", r"HALAB-STAGE units and kernel"),
+    ("it exports kernel and initramfs", r"HALAB-STAGE export"),
+    ("it seals the system", r"HALAB-STAGE seal"),
+    ("it has finished and powers off", r"HALAB-STAGE done"),
 )
-FAILURES = tuple(
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        r"Kernel panic - not syncing[^\r\n]*",
-        r"HALAB-STAGE FAILED[^\r\n]*",
-        r"dracut-initqueue[^\r\n]*timeout - starting timeout scripts",
-        r"^[^\r\n]*Entering emergency mode[^\r\n]*",
-        r"anaconda: failed to fetch stage2[^\r\n]*",
-        r"The following problem occurred on line[^\r\n]*",
-        r"An unknown error has occurr?ed[^\r\n]*",
-        r"There was an error running the kickstart script[^\r\n]*",
-        r"Installation failed[^\r\n]*|Error in POSTIN scriptlet[^\r\n]*",
-        r"Please make a selection from the above[^\r\n]*",
-        r"The following mandatory spokes are not completed:[^\r\n]*",
-        r"The installation (?:was stopped|cannot continue)[^\r\n]*",
-    )
+FAILURES = failures(
+    r"dracut-initqueue[^\r\n]*timeout - starting timeout scripts",
+    r"^[^\r\n]*Entering emergency mode[^\r\n]*",
+    r"anaconda: failed to fetch stage2[^\r\n]*",
+    r"The following problem occurred on line[^\r\n]*",
+    r"An unknown error has occurr?ed[^\r\n]*",
+    r"There was an error running the kickstart script[^\r\n]*",
+    r"Installation failed[^\r\n]*|Error in POSTIN scriptlet[^\r\n]*",
+    r"Please make a selection from the above[^\r\n]*",
+    r"The following mandatory spokes are not completed:[^\r\n]*",
+    r"The installation (?:was stopped|cannot continue)[^\r\n]*",
 )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from halab.provisioners.errors import ConfigError
 
 from ..debian import EMULATED_CMDLINE, DebianRecipe, command_line
-from ..installation import ArchiveFile, Installation, Stage
+from ..installation import ArchiveFile, Installation, failures, stages
 from ..kickstart.render import roles_of
 from .render import LATE_SCRIPT, OVERLAY, ROOT_DEVICE, late_script, render
 from .tree import read_debian_tree
@@ -26,34 +25,26 @@ _ARGUMENTS = (
     "console=ttyS0",
     "net.ifnames=0",
 )
-STAGES = tuple(
-    Stage(name, re.compile(pattern))
-    for name, pattern in (
-        ("the installer starts", r"Loading additional components|Starting system log daemon"),
-        ("it sets up the network", r"Configuring the network|Detecting network hardware"),
-        ("it looks for the archive", r"Choose a mirror of the Debian archive|Checking the Debian archive mirror"),
-        ("it partitions the disk", r"Partition(ing)? disks|Starting up the partitioner|Partitions formatting"),
-        ("it installs the base system", r"Install(ing)? the base system"),
-        ("it configures apt", r"Configur(e|ing) (the package manager|apt)"),
-        ("it installs packages", r"Select and install software|Retrieving file \d+ of \d+"),
-        ("it installs the boot loader", r"Install(ing)? (the )?GRUB boot loader"),
-        ("it finishes", r"Finish(ing)? the installation"),
-        ("it applies the host profile", r"HALAB-STAGE host profile"),
-        ("it exports kernel and initramfs", r"HALAB-STAGE export"),
-        ("it has finished and powers off", r"HALAB-STAGE done"),
-    )
+STAGES = stages(
+    ("the installer starts", r"Loading additional components|Starting system log daemon"),
+    ("it sets up the network", r"Configuring the network|Detecting network hardware"),
+    ("it looks for the archive", r"Choose a mirror of the Debian archive|Checking the Debian archive mirror"),
+    ("it partitions the disk", r"Partition(ing)? disks|Starting up the partitioner|Partitions formatting"),
+    ("it installs the base system", r"Install(ing)? the base system"),
+    ("it configures apt", r"Configur(e|ing) (the package manager|apt)"),
+    ("it installs packages", r"Select and install software|Retrieving file \d+ of \d+"),
+    ("it installs the boot loader", r"Install(ing)? (the )?GRUB boot loader"),
+    ("it finishes", r"Finish(ing)? the installation"),
+    ("it applies the host profile", r"HALAB-STAGE host profile"),
+    ("it exports kernel and initramfs", r"HALAB-STAGE export"),
+    ("it has finished and powers off", r"HALAB-STAGE done"),
 )
-FAILURES = tuple(
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        r"Kernel panic - not syncing[^\r\n]*",
-        r"HALAB-STAGE FAILED[^\r\n]*",
-        r"An installation step failed[^\r\n]*",
-        r"Installation step failed[^\r\n]*",
-        r"Bad archive mirror[^\r\n]*",
-        r"Failed to (?:process the preconfiguration|retrieve the preconfiguration|partition)[^\r\n]*",
-        r"No kernel modules were found[^\r\n]*",
-    )
+FAILURES = failures(
+    r"An installation step failed[^\r\n]*",
+    r"Installation step failed[^\r\n]*",
+    r"Bad archive mirror[^\r\n]*",
+    r"Failed to (?:process the preconfiguration|retrieve the preconfiguration|partition)[^\r\n]*",
+    r"No kernel modules were found[^\r\n]*",
 )
 
 

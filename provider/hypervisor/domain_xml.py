@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import Literal
 
+from . import domain_parts as parts
 from .mark import Mark, mark_in
 
 _CREDENTIAL = "io.systemd.credential.binary:tmpfiles.extra="
@@ -57,20 +58,21 @@ def split_command_line(line: str, hostname: str) -> tuple[str, str]:
 
 def domain_xml(spec: DomainSpec) -> str:
     """libvirt's XML for a machine."""
-    root = ET.Element("domain", type=spec.hypervisor)
-    _text(root, "name", spec.name)
-    _text(root, "uuid", spec.uuid)
-    ET.SubElement(root, "metadata").append(spec.mark.element())
-    _text(root, "memory", str(spec.memory_mib), unit="MiB")
-    _text(root, "vcpu", str(spec.vcpus))
+    root = parts.domain(spec.hypervisor, spec.name, spec.mark, spec.memory_mib, spec.vcpus)
+    parts.text(root, "uuid", spec.uuid)
     _sysinfo(root, spec)
-    _boot(root, spec)
-    processor(root, spec.hypervisor)
-    for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "restart")):
-        _text(root, f"on_{event}", action)
-    _devices(ET.SubElement(root, "devices"), spec)
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode")
+    ET.SubElement(parts.boot(root, spec.kernel, spec.initrd, spec.cmdline), "smbios", mode="sysinfo")
+    parts.processor(root, spec.hypervisor)
+    parts.ends(root, poweroff="destroy", reboot="restart", crash="restart")
+    devices = ET.SubElement(root, "devices")
+    for index, disk in enumerate(spec.disks):
+        _disk(devices, index, disk)
+    parts.network_card(devices, spec.network, spec.mac)
+    parts.console(devices, spec.console_log)
+    parts.random_numbers(devices)
+    ET.SubElement(devices, "watchdog", model="i6300esb", action="reset")
+    parts.nothing_needless(devices)
+    return parts.written(root)
 
 
 def identity_files(hostname: str, authorized_key: str) -> str:
@@ -85,50 +87,7 @@ def identity_files(hostname: str, authorized_key: str) -> str:
 
 def _sysinfo(root: ET.Element, spec: DomainSpec) -> None:
     strings = ET.SubElement(ET.SubElement(root, "sysinfo", type="smbios"), "oemStrings")
-    _text(strings, "entry", _CREDENTIAL + _base64(identity_files(spec.mark.hostname, spec.authorized_key)))
-
-
-def _boot(root: ET.Element, spec: DomainSpec) -> None:
-    os = ET.SubElement(root, "os")
-    _text(os, "type", "hvm", arch="x86_64", machine="q35")
-    _text(os, "kernel", spec.kernel)
-    _text(os, "initrd", spec.initrd)
-    _text(os, "cmdline", spec.cmdline)
-    ET.SubElement(os, "smbios", mode="sysinfo")
-
-
-def processor(root: ET.Element, hypervisor: str) -> None:
-    """Add the elements of processor, firmware tables and clock."""
-    features = ET.SubElement(root, "features")
-    ET.SubElement(features, "acpi")
-    ET.SubElement(features, "apic")
-    if hypervisor == "kvm":
-        ET.SubElement(root, "cpu", mode="host-passthrough", check="none")
-    else:
-        # A model without AVX: emulating those instructions costs a guest a quarter of its speed.
-        cpu = ET.SubElement(root, "cpu", mode="custom", match="exact", check="none")
-        _text(cpu, "model", "Nehalem", fallback="forbid")
-    ET.SubElement(root, "clock", offset="utc")
-
-
-def _devices(devices: ET.Element, spec: DomainSpec) -> None:
-    for index, disk in enumerate(spec.disks):
-        _disk(devices, index, disk)
-    interface = ET.SubElement(devices, "interface", type="network")
-    ET.SubElement(interface, "mac", address=spec.mac.lower())
-    ET.SubElement(interface, "source", network=spec.network)
-    ET.SubElement(interface, "model", type="virtio")
-    # A terminal for `virsh console`, and all output in a file besides.
-    serial = ET.SubElement(devices, "serial", type="pty")
-    ET.SubElement(serial, "log", file=spec.console_log, append="on")
-    ET.SubElement(serial, "target", type="isa-serial", port="0")
-    rng = ET.SubElement(devices, "rng", model="virtio")
-    _text(rng, "backend", "/dev/urandom", model="random")
-    ET.SubElement(devices, "watchdog", model="i6300esb", action="reset")
-    # Devices that nobody needs cost boot time: drivers are loaded for them.
-    ET.SubElement(devices, "controller", type="usb", model="none")
-    ET.SubElement(devices, "memballoon", model="none")
-    ET.SubElement(ET.SubElement(devices, "video"), "model", type="none")
+    parts.text(strings, "entry", _CREDENTIAL + _base64(identity_files(spec.mark.hostname, spec.authorized_key)))
 
 
 def _disk(devices: ET.Element, index: int, disk: Disk) -> None:
@@ -139,7 +98,7 @@ def _disk(devices: ET.Element, index: int, disk: Disk) -> None:
     ET.SubElement(element, "driver", name="qemu", type=disk.format, cache=cache, discard="unmap")
     ET.SubElement(element, "source", file=disk.path)
     ET.SubElement(element, "target", dev=f"vd{chr(ord('a') + index)}", bus="virtio")
-    _text(element, "serial", f"disk{index}")  # /dev/disk/by-id/virtio-disk1
+    parts.text(element, "serial", f"disk{index}")  # /dev/disk/by-id/virtio-disk1
 
 
 def parse_domain(xml: str) -> DomainSpec | None:
@@ -204,7 +163,3 @@ def _attribute(root: ET.Element, path: str, name: str) -> str:
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
-def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
-    ET.SubElement(parent, tag, attributes).text = text

@@ -10,10 +10,11 @@ from typing import Any, Literal
 from halab.images.installation import EXPORT_SERIAL
 from halab.provisioners.errors import ConfigError
 
+from . import domain_parts as parts
 from .connection import Connection, is_code, refuse_foreign
-from .domain_xml import processor
 from .inventory import read_mark
 from .mark import Mark
+from .removal import end_domain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,37 +39,21 @@ class InstallerSpec:
 
 def installer_xml(spec: InstallerSpec) -> str:
     """libvirt's XML. Whatever ends the guest ends the domain: it never boots what it has installed."""
-    root = ET.Element("domain", type=spec.hypervisor)
-    _text(root, "name", spec.name)
-    ET.SubElement(root, "metadata").append(spec.mark.element())
-    _text(root, "memory", str(spec.memory_mib), unit="MiB")
-    _text(root, "vcpu", str(spec.vcpus))
-    os = ET.SubElement(root, "os")
-    _text(os, "type", "hvm", arch="x86_64", machine="q35")
-    for tag, text in (("kernel", spec.kernel), ("initrd", spec.initrd), ("cmdline", spec.cmdline)):
-        _text(os, tag, text)
-    processor(root, spec.hypervisor)
-    for event in ("poweroff", "reboot", "crash"):
-        _text(root, f"on_{event}", "destroy")
+    root = parts.domain(spec.hypervisor, spec.name, spec.mark, spec.memory_mib, spec.vcpus)
+    parts.boot(root, spec.kernel, spec.initrd, spec.cmdline)
+    parts.processor(root, spec.hypervisor)
+    parts.ends(root, poweroff="destroy", reboot="destroy", crash="destroy")
     devices = ET.SubElement(root, "devices")
     # The files are new: should the host crash, they are made again.
     _disk(devices, "vda", "qcow2", spec.disk, "disk0")
     _disk(devices, "vdb", "raw", spec.export, EXPORT_SERIAL)
     if spec.cdrom:
         _cdrom(devices, spec.cdrom)
-    interface = ET.SubElement(devices, "interface", type="network")
-    ET.SubElement(interface, "mac", address=spec.mac.lower())
-    ET.SubElement(interface, "source", network=spec.network)
-    ET.SubElement(interface, "model", type="virtio")
-    serial = ET.SubElement(devices, "serial", type="pty")
-    ET.SubElement(serial, "log", file=spec.console_log, append="on")
-    ET.SubElement(serial, "target", type="isa-serial", port="0")
-    _text(ET.SubElement(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
-    ET.SubElement(devices, "controller", type="usb", model="none")
-    ET.SubElement(devices, "memballoon", model="none")
-    ET.SubElement(ET.SubElement(devices, "video"), "model", type="none")
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode")
+    parts.network_card(devices, spec.network, spec.mac)
+    parts.console(devices, spec.console_log)
+    parts.random_numbers(devices)
+    parts.nothing_needless(devices)
+    return parts.written(root)
 
 
 class InstallerMachine:
@@ -105,7 +90,7 @@ class InstallerMachine:
 
     def end(self) -> None:
         """Switch it off; that it has gone is fine."""
-        destroy(self._domain)
+        end_domain(self._domain)
 
 
 def remove_left_machine(connection: Connection, lab: str, name: str) -> None:
@@ -115,18 +100,7 @@ def remove_left_machine(connection: Connection, lab: str, name: str) -> None:
         return
     remedy = f"Choose another name, or remove it: virsh destroy {name}; virsh undefine {name}."
     refuse_foreign("domain", name, read_mark(domain), lab, remedy)
-    destroy(domain)
-
-
-def destroy(domain: Any) -> None:
-    """Switch a transient domain off, with which it is gone."""
-    import libvirt
-
-    try:
-        domain.destroy()
-    except libvirt.libvirtError as error:
-        if not is_code(error, "VIR_ERR_NO_DOMAIN", "VIR_ERR_OPERATION_INVALID"):  # it went by itself
-            raise
+    end_domain(domain)
 
 
 def _started(connection: Connection, spec: InstallerSpec) -> Any:
@@ -150,7 +124,7 @@ def _disk(devices: ET.Element, target: str, format_: str, path: str, serial: str
     ET.SubElement(element, "driver", name="qemu", type=format_, cache="unsafe", discard="unmap")
     ET.SubElement(element, "source", file=path)
     ET.SubElement(element, "target", dev=target, bus="virtio")
-    _text(element, "serial", serial)
+    parts.text(element, "serial", serial)
 
 
 def _cdrom(devices: ET.Element, path: str) -> None:
@@ -160,7 +134,3 @@ def _cdrom(devices: ET.Element, path: str) -> None:
     ET.SubElement(source, "seclabel", model="dac", relabel="no")  # it is the user's file, and stays theirs
     ET.SubElement(element, "target", dev="sda", bus="sata")
     ET.SubElement(element, "readonly")
-
-
-def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
-    ET.SubElement(parent, tag, attributes).text = text

@@ -13,10 +13,11 @@ from typing import Any
 from halab.provider.files import write_private
 from halab.provisioners.errors import TimedOut
 
+from . import domain_parts as parts
 from .connection import Connection, is_code
 from .console import Console, console_volume, last_lines
 from .mark import Mark
-from .removal import remove_volume
+from .removal import end_domain, remove_volume
 from .waiting import Wait
 
 _FILE = "kvm-verdict.json"
@@ -81,7 +82,7 @@ class KvmProbe:
             try:
                 return _watch(Console(self._connection, log), wait)
             finally:
-                _stop(domain)
+                end_domain(domain)
         except libvirt.libvirtError as error:
             return False, _refusal(error)
         finally:
@@ -99,29 +100,14 @@ class KvmProbe:
 
 def probe_xml(name: str, kernel: str, initrd: str, log: str, mark: Mark) -> str:
     """A domain under KVM that only boots a kernel: no disk, no network. It goes when its kernel gives up."""
-    root = ET.Element("domain", type="kvm")
-    ET.SubElement(root, "name").text = name
-    ET.SubElement(root, "metadata").append(mark.element())
-    ET.SubElement(root, "memory", unit="MiB").text = "512"
-    ET.SubElement(root, "vcpu").text = "1"
-    os = ET.SubElement(root, "os")
-    ET.SubElement(os, "type", arch="x86_64", machine="q35").text = "hvm"
-    for tag, text in (("kernel", kernel), ("initrd", initrd), ("cmdline", _CMDLINE)):
-        ET.SubElement(os, tag).text = text
-    features = ET.SubElement(root, "features")
-    ET.SubElement(features, "acpi")
-    ET.SubElement(features, "apic")
-    ET.SubElement(root, "cpu", mode="host-passthrough", check="none")
-    for event in ("poweroff", "reboot", "crash"):
-        ET.SubElement(root, f"on_{event}").text = "destroy"
+    root = parts.domain("kvm", name, mark, memory_mib=512, vcpus=1)
+    parts.boot(root, kernel, initrd, _CMDLINE)
+    parts.processor(root, "kvm")
+    parts.ends(root, poweroff="destroy", reboot="destroy", crash="destroy")
     devices = ET.SubElement(root, "devices")
-    serial = ET.SubElement(devices, "serial", type="pty")
-    ET.SubElement(serial, "log", file=log, append="on")
-    ET.SubElement(devices, "controller", type="usb", model="none")
-    ET.SubElement(devices, "memballoon", model="none")
-    ET.SubElement(ET.SubElement(devices, "video"), "model", type="none")
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode")
+    parts.console(devices, log)
+    parts.nothing_needless(devices)
+    return parts.written(root)
 
 
 def _refusal(error: Any) -> str:
@@ -147,16 +133,6 @@ def _watch(console: Console, wait: Wait) -> tuple[bool, str]:
     except TimedOut as error:
         return False, f"/dev/kvm is there, but a kernel hangs in it: {error.detail}"
     return True, f"a kernel came up: {line.group(0)}"
-
-
-def _stop(domain: Any) -> None:
-    import libvirt
-
-    try:
-        domain.destroy()
-    except libvirt.libvirtError as error:
-        if not is_code(error, "VIR_ERR_NO_DOMAIN", "VIR_ERR_OPERATION_INVALID"):  # it went by itself
-            raise
 
 
 def _boot_id() -> str:

@@ -30,6 +30,11 @@ def remove_domain(connection: Connection, domain: Any) -> None:
     if persistent and not active:
         _unless_gone(lambda: domain.undefineFlags(_with_all_that_belongs_to_it()), "VIR_ERR_NO_DOMAIN")
     # An inactive domain is gone with its definition.
+    end_domain(domain)
+
+
+def end_domain(domain: Any) -> None:
+    """Switch it off, unless it went by itself; a transient domain is gone with that."""
     _unless_gone(domain.destroy, "VIR_ERR_NO_DOMAIN", "VIR_ERR_OPERATION_INVALID")
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from halab.provider.protocol.resource import Provider as Provider
     from halab.provider.protocol.resource import Resource as Resource
     from halab.provider.protocol.resource import State as State
+    from halab.provider.protocol.resource import StateOnly as StateOnly
     from halab.provider.protocol.resource import imported as imported
     from halab.provider.protocol.schema import Attr as Attr
     from halab.provider.protocol.schema import Block as Block
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "diagnostics": ("Diagnostic", "Failure", "Stopped"),
-    "resource": ("Ctx", "Provider", "Resource", "State", "imported"),
+    "resource": ("Ctx", "Provider", "Resource", "State", "StateOnly", "imported"),
     "schema": ("Attr", "Block", "SchemaError"),
     "server": ("reattachable", "serve"),
     "types": ("BOOL", "LIST", "MAP", "NUM", "OBJ", "SET", "STR", "UNKNOWN", "Path", "Type", "has_unknown"),

@@ -109,6 +109,17 @@ class Resource:
         raise Failure(f"{self.type} cannot be imported", f"{id!r} stays as it is; nothing was changed.")
 
 
+class StateOnly(Resource):
+    """A resource that stands nowhere but in the state: nothing can change it behind Terraform's back."""
+
+    def read(self, ctx: Ctx, state: State) -> State | None:
+        del ctx
+        return state
+
+    def delete(self, ctx: Ctx, state: State) -> None:
+        del ctx, state
+
+
 Factory = Callable[[Any], Resource]
 """Gets the provider, returns the resource type's one instance: a Resource subclass is one."""
 

@@ -31,34 +31,26 @@ class Expected:
 def await_started(expected: Expected, deadline_s: float) -> Await:
     """Until all of it runs where it should; what is to be stopped (target-role) is waited for as stopped."""
 
-    def ready(result: Result) -> bool:
-        return result.rc == 0 and not list(missing(parse_status(result.stdout), expected))
+    def lacks(status: ClusterStatus) -> str:
+        return _reasons(status, expected) if any(missing(status, expected)) else ""
 
-    def failed(result: Result) -> str | None:
-        return hopeless(parse_status(result.stdout), expected) if result.rc == 0 else None
+    def failed(status: ClusterStatus) -> str | None:
+        return hopeless(status, expected)
 
-    def seen(result: Result) -> str:
-        return _reasons(parse_status(result.stdout), expected) if result.rc == 0 else result.stderr.strip()
-
-    return Await(f"start of {expected.name}", STATUS_COMMAND, ready, deadline_s, 0.5, failed, seen)
+    return await_status(f"start of {expected.name}", lacks, deadline_s, 0.5, failed)
 
 
 def await_stopped(name: str, primitives: tuple[str, ...], deadline_s: float) -> Await:
     """Until none of it is active. Not waited for: what cannot be stopped now (unmanaged, or no quorum to do it)."""
 
-    def ready(result: Result) -> bool:
-        return result.rc == 0 and not _still_active(parse_status(result.stdout), primitives)
-
-    def failed(result: Result) -> str | None:
-        return _stop_failed(parse_status(result.stdout), primitives) if result.rc == 0 else None
-
-    def seen(result: Result) -> str:
-        if result.rc != 0:
-            return result.stderr.strip()
-        active = _still_active(parse_status(result.stdout), primitives)
+    def lacks(status: ClusterStatus) -> str:
+        active = _still_active(status, primitives)
         return ", ".join(f"{r.id} is {r.pending or r.role} on {' '.join(r.nodes)}" for r in active)
 
-    return Await(f"stop of {name}", STATUS_COMMAND, ready, deadline_s, 0.5, failed, seen)
+    def failed(status: ClusterStatus) -> str | None:
+        return _stop_failed(status, primitives)
+
+    return await_status(f"stop of {name}", lacks, deadline_s, 0.5, failed)
 
 
 def await_applied(name: str, primitives: tuple[str, ...], deadline_s: float) -> Await:
@@ -68,6 +60,27 @@ def await_applied(name: str, primitives: tuple[str, ...], deadline_s: float) -> 
         return result.rc == 0 and not (next_actions(result.stdout) & set(primitives))
 
     return Await(f"{name} with its changes", NEXT_ACTIONS, ready, deadline_s)
+
+
+def await_status(
+    what: str,
+    lacks: Callable[[ClusterStatus], str | None],
+    deadline_s: float,
+    interval_s: float,
+    failed: Callable[[ClusterStatus], str | None] = lambda _: None,
+) -> Await:
+    """Until the status lacks nothing, or has failed for good, both in words. A cluster that is down may yet answer."""
+
+    def ready(result: Result) -> bool:
+        return result.rc == 0 and not lacks(parse_status(result.stdout))
+
+    def failed_for_good(result: Result) -> str | None:
+        return failed(parse_status(result.stdout)) if result.rc == 0 else None
+
+    def seen(result: Result) -> str:
+        return lacks(parse_status(result.stdout)) or "" if result.rc == 0 else result.stderr.strip()
+
+    return Await(what, STATUS_COMMAND, ready, deadline_s, interval_s, failed_for_good, seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from ..command import Command, Result, cmd
 from ..errors import Conflict
 from ..host import Host
 from ..steps import Await, Run, Step
-from .await_state import NEXT_ACTIONS, next_actions
+from .await_state import NEXT_ACTIONS, await_status, next_actions
 from .status import STATUS_COMMAND, ClusterStatus, ResourceStatus, parse_status
 
 # How long to wait, in seconds before time scaling: for a cluster that is busy, for resources to move, for a node.
@@ -39,13 +39,10 @@ def at_rest(why: str) -> Await:
 def spare(node: str, two_node: bool) -> Await:
     """Until the cluster can do without a node."""
 
-    def ready(result: Result) -> bool:
-        return result.rc == 0 and needed(parse_status(result.stdout), node, two_node) is None
+    def lacks(status: ClusterStatus) -> str | None:
+        return needed(status, node, two_node)
 
-    def seen(result: Result) -> str:
-        return (needed(parse_status(result.stdout), node, two_node) or "") if result.rc == 0 else result.stderr.strip()
-
-    return Await(f"cluster that can do without {node}", STATUS_COMMAND, ready, REST_S, 1.0, seen=seen)
+    return await_status(f"cluster that can do without {node}", lacks, REST_S, 1.0)
 
 
 def needed(status: ClusterStatus, node: str, two_node: bool) -> str | None:
@@ -102,23 +99,16 @@ def _standby(node: str, *change: str) -> Command:
 def empty(node: str) -> Await:
     """Until nothing runs on a node."""
 
-    def ready(result: Result) -> bool:
-        return result.rc == 0 and not _on(parse_status(result.stdout), node)
+    def lacks(status: ClusterStatus) -> str:
+        there = ", ".join(sorted(r.id for r in _on(status, node)))
+        return f"{there} still there" if there else ""
 
-    def failed(result: Result) -> str | None:
-        if result.rc != 0:
-            return None
-        status = parse_status(result.stdout)
+    def failed(status: ClusterStatus) -> str | None:
         stuck = {r.id for r in _on(status, node) if r.blocked or not r.managed}
         said = [str(f) for f in status.failures if f.resource in stuck and f.task == "stop"]
         return f"{', '.join(sorted(stuck))} cannot be stopped there. {' '.join(said)}".strip() if stuck else None
 
-    def seen(result: Result) -> str:
-        if result.rc != 0:
-            return result.stderr.strip()
-        return ", ".join(sorted(r.id for r in _on(parse_status(result.stdout), node))) + " still there"
-
-    return Await(f"node {node} without resources", STATUS_COMMAND, ready, EMPTY_S, 1.0, failed, seen)
+    return await_status(f"node {node} without resources", lacks, EMPTY_S, 1.0, failed)
 
 
 def _on(status: ClusterStatus, node: str) -> list[ResourceStatus]:
@@ -128,23 +118,17 @@ def _on(status: ClusterStatus, node: str) -> list[ResourceStatus]:
 def back(before: Served) -> Await:
     """Until a node is a full member again, with all that must run on it."""
 
-    def ready(result: Result) -> bool:
-        return result.rc == 0 and not lacking(parse_status(result.stdout), before)
+    def lacks(status: ClusterStatus) -> str:
+        return lacking(status, before)
 
-    def failed(result: Result) -> str | None:
-        if result.rc != 0:
-            return None
-        status = parse_status(result.stdout)
+    def failed(status: ClusterStatus) -> str | None:
         spent = {c.resource for c in status.fail_counts if c.node == before.node and c.infinite}
         if not (spent := spent & set(before.primitives)):
             return None
         said = [str(f) for f in status.failures if f.resource in spent and f.node == before.node]
         return f"{', '.join(sorted(spent))} failed there. {' '.join(said)} Correct it, then apply again."
 
-    def seen(result: Result) -> str:
-        return lacking(parse_status(result.stdout), before) if result.rc == 0 else result.stderr.strip()
-
-    return Await(f"node {before.node} back in service", STATUS_COMMAND, ready, BACK_S, 1.0, failed, seen)
+    return await_status(f"node {before.node} back in service", lacks, BACK_S, 1.0, failed)
 
 
 def lacking(status: ClusterStatus, before: Served) -> str:

@@ -130,6 +130,20 @@ def write_stack(
     (terraform.folder / "cdk.tf.json").write_text(json.dumps({**document, "resource": resources}))
 
 
+def secrets_of(terraform: Terraform) -> set[str]:
+    """Lines of all that nobody may see: what the state marks as sensitive, and the lab's private key."""
+    lines = {
+        line
+        for entry in terraform.state().values()
+        for name, sensitive in entry["sensitive_values"].items()
+        if sensitive is True and isinstance(entry["values"][name], str)
+        for line in entry["values"][name].splitlines()
+        if len(line) >= 12
+    }
+    key = terraform.folder / "lab/.halab" / SSH_KEY_NAME
+    return lines | {line for line in key.read_text().splitlines() if not line.startswith("-----")}
+
+
 def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
     """A resource of each type that the lab itself does not use. `machine` refers to one of its nodes."""
     after = ["halab_group.site", "halab_cluster_property.stonith_enabled"]

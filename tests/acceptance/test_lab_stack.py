@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from halab.provider.registry import ITEMS, RESOURCES
-from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, stack, uncovered, write_stack
+from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, secrets_of, stack, uncovered, write_stack
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Outcome, Terraform
@@ -32,18 +31,6 @@ def ended(outcome: Outcome) -> list[str]:
     return [line["hook"]["resource"]["addr"] for line in lines if line["type"] == "apply_complete"]
 
 
-def secrets_in(state: dict[str, dict[str, Any]]) -> set[str]:
-    """Values of everything that the state marks as sensitive."""
-    return {
-        text
-        for entry in state.values()
-        for name, sensitive in entry["sensitive_values"].items()
-        if sensitive is True and isinstance(entry["values"][name], str)
-        for text in entry["values"][name].splitlines()
-        if len(text) >= 12
-    }
-
-
 def test_the_lab_grows_shrinks_and_goes(terraform: Terraform, provider: DoubledProvider) -> None:
     write(terraform, 3)
     log = terraform.folder / "trace.log"
@@ -57,7 +44,7 @@ def test_the_lab_grows_shrinks_and_goes(terraform: Terraform, provider: DoubledP
     nothing = terraform.plan()
     assert nothing.actions == {}
 
-    secrets = secrets_in(state) | private_key_lines(terraform.folder / "lab/.halab/id_ed25519")
+    secrets = secrets_of(terraform)
     assert len(secrets) > 8
     for text in (log.read_text(errors="replace"), made.text, nothing.text, nothing.outcome.text):
         assert not [secret for secret in secrets if secret in text]
@@ -72,10 +59,6 @@ def test_the_lab_grows_shrinks_and_goes(terraform: Terraform, provider: DoubledP
     assert terraform.state() == {}
     assert provider.hypervisor_holds() == EMPTY_HYPERVISOR
     assert [kind for kind, _ in provider.guests.left()] == []
-
-
-def private_key_lines(path: Path) -> set[str]:
-    return {line for line in path.read_text().splitlines() if not line.startswith("-----")}
 
 
 def members(verb: str) -> dict[str, list[str]]:

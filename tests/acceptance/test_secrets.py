@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from halab.provisioners.command import Command, Result
-from tests.acceptance.doubles import DoubledProvider, stack, uncovered, write_stack
+from tests.acceptance.doubles import DoubledProvider, secrets_of, stack, uncovered, write_stack
 from tests.acceptance.guests import Guest
 
 if TYPE_CHECKING:
@@ -20,18 +20,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def provider(lab: DoubledProvider) -> DoubledProvider:
     return lab
-
-
-def secrets_in(state: dict[str, dict[str, Any]]) -> set[str]:
-    """Values of everything that the state marks as sensitive."""
-    return {
-        line
-        for entry in state.values()
-        for name, sensitive in entry["sensitive_values"].items()
-        if sensitive is True and isinstance(entry["values"][name], str)
-        for line in entry["values"][name].splitlines()
-        if len(line) >= 12
-    }
 
 
 def open_to_others(directory: Path) -> list[Path]:
@@ -54,9 +42,7 @@ def test_a_deploy_with_its_state_in_the_labs_directory(terraform: Terraform, pro
     terraform.environment |= {"TF_LOG": "TRACE", "TF_LOG_PATH": str(log)}
     terraform.init()
     said = terraform.apply().text
-    secrets = secrets_in(terraform.state())
-    key = (directory / "id_ed25519").read_text().splitlines()
-    secrets |= {line for line in key if not line.startswith("-----")}
+    secrets = secrets_of(terraform)
     assert len(secrets) > 8
     for name in ("TF_LOG", "TF_LOG_PATH"):
         del terraform.environment[name]
@@ -66,7 +52,7 @@ def test_a_deploy_with_its_state_in_the_labs_directory(terraform: Terraform, pro
     plan = terraform.plan()
     assert plan.actions
     said += plan.text + plan.outcome.text + terraform.apply().text
-    secrets |= secrets_in(terraform.state())
+    secrets |= secrets_of(terraform)
     texts = {"printed": said, "logged": log.read_text(errors="replace"), "asked": "\n".join(asked)}
     texts |= {file.name: file.read_text() for file in directory.glob("progress.jsonl")}
     assert {where for where, text in texts.items() for secret in secrets if secret in text} == set()

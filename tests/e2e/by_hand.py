@@ -185,14 +185,7 @@ def add(lab: Lab, r: Roles) -> None:
             "--parameter-value", "5")  # fmt: skip
     lab.ask(r.other, "sh", "-euc", "nft add table inet person; echo 192.0.2.7 printer >> /etc/hosts")
     lab.ask("target", "mkdir", f"{r.tpg}/acls/iqn.2026-01.test.person:printer")
-    with hypervisor() as connection:
-        connection.networkLookupByName(lab.settings.name).update(
-            libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST,
-            libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST,
-            -1,
-            f"<host mac='52:54:00:00:00:77' name='printer' ip='{lab.settings.net[77]}'/>",
-            libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG | libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE,
-        )
+    _update_network(lab, libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST)
 
 
 def added(lab: Lab, r: Roles) -> set[str]:
@@ -225,9 +218,14 @@ def take_back(lab: Lab, r: Roles) -> None:
     lab.ask(r.active, "crm_resource", "--resource", site, "--meta", "--delete-parameter", "migration-threshold")
     lab.ask(r.other, "sh", "-euc", "nft delete table inet person; sed -i '/printer/d' /etc/hosts")
     lab.ask("target", "rmdir", f"{r.tpg}/acls/iqn.2026-01.test.person:printer")
+    _update_network(lab, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE)
+
+
+def _update_network(lab: Lab, command: int) -> None:
+    """Add the person's host to the addresses that the network hands out, or delete it."""
     with hypervisor() as connection:
         connection.networkLookupByName(lab.settings.name).update(
-            libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE,
+            command,
             libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST,
             -1,
             f"<host mac='52:54:00:00:00:77' name='printer' ip='{lab.settings.net[77]}'/>",

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from halab.constructs.settings import load
-
 from .lab import CHECKOUT, STATE, Lab, hypervisor
 
 ARTIFACTS = CHECKOUT / "artifacts"
@@ -46,7 +44,7 @@ def environment() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def lab(environment: dict[str, str]) -> Lab:
     """The default lab: three nodes and a target."""
-    lab = Lab(load({}, environment), environment)
+    lab = Lab(environment)
     lab.deploy()
     return lab
 

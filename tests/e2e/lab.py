@@ -14,7 +14,7 @@ from typing import Any
 import libvirt
 import requests
 
-from halab.constructs.settings import Settings
+from halab.constructs.settings import load
 from halab.provisioners.command import Command, Result, cmd
 from halab.provisioners.errors import ConnectError
 from halab.provisioners.host import Host, Pace
@@ -29,10 +29,11 @@ NOT_CONNECTED = 102  # Pacemaker's exit code of a tool that finds no running clu
 class Lab:
     """The lab that this checkout's `make deploy` made. Only usable inside tests/e2e/sandbox."""
 
-    def __init__(self, settings: Settings, environment: dict[str, str]) -> None:
-        self.settings, self.environment = settings, environment
-        self.nodes = [f"node{number}" for number in range(1, settings.node_count + 1)]
-        self.site = f"http://{settings.site_address}/"
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self.settings = load({}, environment)
+        self.nodes = [f"node{number}" for number in range(1, self.settings.node_count + 1)]
+        self.site = f"http://{self.settings.site_address}/"
         self._transports: dict[str, SshTransport] = {}
 
     # --- what a user types ---
@@ -137,6 +138,19 @@ class Lab:
                 return seen
             assert time.monotonic() < end, f"no {what} within {deadline_s} s; last: {last}"
             time.sleep(0.5)
+
+
+@contextmanager
+def deployed(environment: dict[str, str]) -> Iterator[Lab]:
+    """A lab for one module of tests: there is no machine after it, however far its deploy came."""
+    lab = Lab(environment)
+    try:
+        lab.deploy()
+        yield lab
+    finally:
+        lab.destroy()
+        with hypervisor() as connection:
+            assert connection.listAllDomains() == []
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 
 from halab.cli.site_watch import SiteLoad
-from halab.constructs.settings import load
 
 from .lab import CHECKOUT, STATE, Lab
 from .planned import diff
@@ -42,8 +41,7 @@ def deployed(lab: Lab, **variables: str) -> Iterator[Lab]:
 
 def with_settings(lab: Lab, **variables: str) -> Lab:
     """The same lab with other settings."""
-    environment = {**lab.environment, **variables}
-    return Lab(load({}, environment), environment)
+    return Lab({**lab.environment, **variables})
 
 
 def boots(lab: Lab) -> dict[str, str | None]:

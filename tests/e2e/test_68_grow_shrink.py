@@ -10,7 +10,6 @@ from functools import partial
 import pytest
 
 from halab.cli.site_watch import Load, SiteLoad
-from halab.constructs.settings import load
 
 from .lab import CHECKOUT, Lab, hypervisor
 from .planned import diff
@@ -24,8 +23,7 @@ ARTIFACTS = CHECKOUT / "artifacts"
 @pytest.fixture(scope="module")
 def labs(lab: Lab, environment: dict[str, str]) -> dict[int, Lab]:
     """The same lab with other node counts; what is deployed at the end is the one of three nodes."""
-    variables = {count: {**environment, "HALAB_NODE_COUNT": str(count)} for count in (1, 2, 4)}
-    return {3: lab} | {count: Lab(load({}, chosen), chosen) for count, chosen in variables.items()}
+    return {3: lab} | {count: Lab({**environment, "HALAB_NODE_COUNT": str(count)}) for count in (1, 2, 4)}
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from halab.constructs.settings import load
 from halab.provider.hypervisor.boot import ssh_problem
 
 from .chaos import breaks, broken, is_provider, is_terraform, pids
@@ -129,8 +128,7 @@ def share(part: float) -> int:
 def test_update(lab: Lab, environment: dict[str, str], chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
     tell(f"interruptions: seed {SEED} (HALAB_SEED), {MOMENTS} moments (HALAB_MOMENTS)")
     before = volumes()
-    chosen = {**environment, **CHANGED}
-    changed = Lab(load({}, chosen), chosen)
+    changed = Lab({**environment, **CHANGED})
     interrupted(changed, "deploy", share(0.25), 3, kinds, chance, tell)
     changed.deploy()
     converged(changed)

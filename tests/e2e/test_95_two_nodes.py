@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from halab.constructs.settings import load
-
-from .lab import STATE, Lab, hypervisor
+from .lab import STATE, Lab, deployed
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +20,8 @@ def duo(environment: dict[str, str]) -> Iterator[Lab]:
         "HALAB_FIREWALL": "disabled",
         "HALAB_NETWORK_CIDR": "192.168.78.0/24",
     }
-    lab = Lab(load({}, {**environment, **chosen}), {**environment, **chosen})
-    try:
-        lab.deploy()
+    with deployed({**environment, **chosen}) as lab:
         yield lab
-    finally:
-        lab.destroy()
-        with hypervisor() as connection:
-            assert connection.listAllDomains() == []
 
 
 def test_two_node_mode_and_delay(duo: Lab) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from halab.constructs.settings import load
 from halab.images import DebianRecipe, default_cache_dir
 
-from .lab import Lab, hypervisor
+from .lab import Lab, deployed
 from .stand_in import StandInTree, root_of
 
 pytestmark = pytest.mark.long
@@ -35,14 +34,8 @@ def installed(
         "HALAB_IMAGE_INSTALL_EACH_NODE": "true" if request.param == "each machine" else "false",
         "HALAB_CACHE": str(directory / "cache"),
     }
-    lab = Lab(load({}, {**environment, **chosen}), {**environment, **chosen})
-    try:
-        lab.deploy()
+    with deployed({**environment, **chosen}) as lab:
         yield lab
-    finally:
-        lab.destroy()
-        with hypervisor() as connection:
-            assert connection.listAllDomains() == []
 
 
 def test_the_site_is_served_from_the_shared_file_system(installed: Lab) -> None:
