@@ -42,17 +42,20 @@ class Verdict:
         return (self.boot_id, self.qemu_version, self.kernel) == (other.boot_id, other.qemu_version, other.kernel)
 
 
+# Machines and installers probe by themselves, in machines of one name: one at a time.
+_TURN = threading.Lock()
+
+
 class KvmProbe:
     """Tries once for each boot of the host, however many machines ask at once."""
 
     def __init__(self, connection: Connection, lab: str, directory: Path) -> None:
         self._connection, self._lab, self._file = connection, lab, directory / _FILE
-        self._lock = threading.Lock()
         self._known: dict[str, Verdict] = {}
 
     def verdict(self, kernel: str, initrd: str, wait: Wait) -> Verdict:
         """The verdict, from the file if that still holds. `kernel` and `initrd` are paths of volumes."""
-        with self._lock:
+        with _TURN:
             if kernel not in self._known:
                 self._known[kernel] = self._look_up(kernel, initrd, wait)
             return self._known[kernel]
