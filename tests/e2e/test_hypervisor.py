@@ -46,6 +46,9 @@ class Configured:
         """It is in no cluster: nobody has to do without it."""
         return nullcontext()
 
+    def expect(self, *_machine: object) -> None:
+        """Nothing in it will be asked for."""
+
     def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         print(event, phase, resource, name, machine, detail)
 
