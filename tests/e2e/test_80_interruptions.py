@@ -1,6 +1,6 @@
 """Update, destroy and deploy of the real lab, broken at moments by chance; the next run converges, nothing is left.
 
-HALAB_SEED repeats a run's choices (the moments themselves depend on the machine), HALAB_MOMENTS is how many at least.
+PYTEST_SEED repeats a run's choices (the moments themselves depend on the machine), PYTEST_MOMENTS is how many at least.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .planned import diff
 
 pytestmark = pytest.mark.long
 
-SEED = int(os.environ.get("HALAB_SEED") or random.randrange(1 << 32))
-MOMENTS = int(os.environ.get("HALAB_MOMENTS") or 12)
+SEED = int(os.environ.get("PYTEST_SEED") or random.randrange(1 << 32))
+MOMENTS = int(os.environ.get("PYTEST_MOMENTS") or 12)
 CHANGED = {"HALAB_TOKEN_MS": "15000", "HALAB_FENCING_DELAY_S": "3"}
 
 
@@ -126,7 +126,7 @@ def share(part: float) -> int:
 
 
 def test_update(lab: Lab, environment: dict[str, str], chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
-    tell(f"interruptions: seed {SEED} (HALAB_SEED), {MOMENTS} moments (HALAB_MOMENTS)")
+    tell(f"interruptions: seed {SEED} (PYTEST_SEED), {MOMENTS} moments (PYTEST_MOMENTS)")
     before = volumes()
     changed = Lab({**environment, **CHANGED})
     interrupted(changed, "deploy", share(0.25), 3, kinds, chance, tell)
