@@ -211,7 +211,7 @@ def test_the_state_is_lost(tmp_path: Path) -> None:
 
 # --- some of the same with the real terraform, ten resources at a time ---
 
-SEED = int(os.environ.get("HALAB_SEED") or random.randrange(1 << 32))
+SEED = int(os.environ.get("PYTEST_SEED") or random.randrange(1 << 32))
 MOMENTS = 8
 
 
@@ -248,7 +248,7 @@ def test_terraform_deploys_after_a_kill(number: int, tmp_path: Path, mortal: tup
     world, terraform = mortal
     chance = random.Random(SEED + number)
     at, gone_at = chance.randrange(200), chance.randrange(50)
-    print(f"seed {SEED} (HALAB_SEED), case {number}: the deploy dies before effect {at}, the destroy before {gone_at}")
+    print(f"seed {SEED} (PYTEST_SEED), case {number}: the deploy dies before effect {at}, the destroy before {gone_at}")
     expected = undisturbed(tmp_path / "undisturbed", lab)
     write_stack(terraform, lab(tmp_path))
     with attached(world, terraform, at) as fate:
