@@ -13,7 +13,7 @@ from .leaving import Stop
 from .limits import cluster_name, dns_label
 from .pacemaker import drain
 from .pacemaker.drain import needed
-from .pacemaker.status import STATUS_COMMAND, ClusterStatus, ResourceStatus, parse_status
+from .pacemaker.status import STATUS_COMMAND, ClusterStatus, parse_status
 from .platform import Platform
 from .steps import Await, Run, Step
 
@@ -180,15 +180,10 @@ class Drain:
         return all(n.name in leaving if n.online else not (n.unclean or n.pending) for n in others)
 
     def _left(self, status: ClusterStatus) -> str | None:
-        return ", ".join(sorted({r.id for r in self._here(status)})) or None
+        return ", ".join(sorted({r.id for r in drain.active_on(status, self.node)})) or None
 
     def _stuck(self, status: ClusterStatus) -> str | None:
-        held = {r.id for r in self._here(status) if r.blocked or not r.managed}
-        said = [str(f) for f in status.failures if f.resource in held and f.task == "stop"]
-        return f"{', '.join(sorted(held))} cannot be stopped there. {' '.join(said)}".strip() if held else None
-
-    def _here(self, status: ClusterStatus) -> list[ResourceStatus]:
-        return [r for r in status.resources if r.active and self.node in r.nodes]
+        return drain.stuck(status, self.node)
 
     def __str__(self) -> str:
         return f"drain {self.node}"

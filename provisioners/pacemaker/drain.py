@@ -100,18 +100,20 @@ def empty(node: str) -> Await:
     """Until nothing runs on a node."""
 
     def lacks(status: ClusterStatus) -> str:
-        there = ", ".join(sorted(r.id for r in _on(status, node)))
+        there = ", ".join(sorted(r.id for r in active_on(status, node)))
         return f"{there} still there" if there else ""
 
-    def failed(status: ClusterStatus) -> str | None:
-        stuck = {r.id for r in _on(status, node) if r.blocked or not r.managed}
-        said = [str(f) for f in status.failures if f.resource in stuck and f.task == "stop"]
-        return f"{', '.join(sorted(stuck))} cannot be stopped there. {' '.join(said)}".strip() if stuck else None
-
-    return await_status(f"node {node} without resources", lacks, EMPTY_S, 1.0, failed)
+    return await_status(f"node {node} without resources", lacks, EMPTY_S, 1.0, lambda status: stuck(status, node))
 
 
-def _on(status: ClusterStatus, node: str) -> list[ResourceStatus]:
+def stuck(status: ClusterStatus, node: str) -> str | None:
+    """What cannot be stopped on a node, and what its stop said; None if there is nothing."""
+    held = {r.id for r in active_on(status, node) if r.blocked or not r.managed}
+    said = [str(f) for f in status.failures if f.resource in held and f.task == "stop"]
+    return f"{', '.join(sorted(held))} cannot be stopped there. {' '.join(said)}".strip() if held else None
+
+
+def active_on(status: ClusterStatus, node: str) -> list[ResourceStatus]:
     return [r for r in status.resources if r.active and node in r.nodes]
 
 
