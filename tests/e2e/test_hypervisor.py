@@ -6,28 +6,26 @@ One machine is booted, changed, broken and adopted; at the end nothing of the la
 from __future__ import annotations
 
 import base64
-import copy
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import paramiko
 import pytest
 
 from halab.images import DebianRecipe, ImageCache, default_cache_dir
-from halab.provider.hypervisor.connection import Connection
+from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.hypervisor.image import ImageResource
 from halab.provider.hypervisor.inventory import Inventory, Presence
 from halab.provider.hypervisor.machine import MachineResource
 from halab.provider.hypervisor.network import NetworkResource
 from halab.provider.hypervisor.pool import PoolResource
 from halab.provider.hypervisor.volume import VolumeResource
-from halab.provider.protocol import UNKNOWN, Ctx, Resource, State
-from halab.provider.protocol.planning import plan_values, replacements
+from halab.provider.protocol import Ctx, State
 from halab.provisioners.errors import Conflict, HalabError, Interrupted
+
+from .resource_steps import Configured, Steps
 
 POOL = Path("/var/lib/libvirt/halab-hypervisor-e2e")
 LAB = "hypervisor-e2e"
@@ -35,84 +33,13 @@ HOST = {"name": "node1", "mac": "52:54:00:AA:00:01", "address": "10.177.0.11"}
 GUEST = {"name": "node9", "mac": "52:54:00:aa:00:09", "address": "10.177.0.19"}
 
 
-class Configured:
-    """The provider as its resources see it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.lab, self.connection, self.directory = LAB, Connection(), directory
-        self.hypervisor, self.time_scale, self.stop = "auto", 3.0, threading.Event()
-
-    def out_of_service(self, *_machine: object) -> AbstractContextManager[None]:
-        """It is in no cluster: nobody has to do without it."""
-        return nullcontext()
-
-    def expect(self, *_machine: object) -> None:
-        """Nothing in it will be asked for."""
-
-    def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
-        print(event, phase, resource, name, machine, detail)
-
-
-class Steps:
-    """Does with one resource type what Terraform does, and checks what Terraform checks."""
-
-    def __init__(self, resource: Resource) -> None:
-        self.resource = resource
-
-    def plan(self, config: State, prior: State | None = None) -> tuple[State, State, Ctx]:
-        resource, ctx = self.resource, Ctx()
-        full = {**dict.fromkeys(resource.schema.attrs), **config}
-        resource.validate(ctx, full)
-        proposed = {
-            name: (prior or {}).get(name) if attr.computed and full[name] is None else full[name]
-            for name, attr in resource.schema.attrs.items()
-        }
-        planned = plan_values(resource.schema, full, prior, proposed)
-        resource.plan(ctx, full, prior, planned)
-        if prior is not None:
-            ctx.replace += replacements(resource.schema, full, prior, planned)
-        assert not ctx.failed, ctx.diagnostics
-        return planned, full, ctx
-
-    def create(self, config: State, ctx: Ctx | None = None) -> State:
-        planned, full, _ctx = self.plan(config)
-        return self._checked(planned, self.resource.create(ctx or Ctx(), copy.deepcopy(planned), full))
-
-    def update(self, prior: State, **changes: Any) -> State:
-        config = {name: value for name, value in prior.items() if not self._only_computed(name)} | changes
-        planned, full, ctx = self.plan(config, prior)
-        assert ctx.replace == []
-        return self._checked(planned, self.resource.update(Ctx(), copy.deepcopy(prior), copy.deepcopy(planned), full))
-
-    def read(self, state: State) -> State | None:
-        return self.resource.read(Ctx(), copy.deepcopy(state))
-
-    def delete(self, state: State) -> None:
-        self.resource.delete(Ctx(), state)
-        self.resource.delete(Ctx(), state)
-        assert self.read(state) is None
-
-    def _only_computed(self, name: str) -> bool:
-        attr = self.resource.schema.attrs[name]
-        return attr.computed and not attr.optional
-
-    def _checked(self, planned: State, state: State) -> State:
-        assert not [name for name, value in state.items() if value is UNKNOWN]
-        assert {name: state[name] for name, value in planned.items() if value is not UNKNOWN} == {
-            name: value for name, value in planned.items() if value is not UNKNOWN
-        }
-        assert self.read(state) == state  # no drift right after it was made
-        assert self.plan({n: v for n, v in state.items() if not self._only_computed(n)}, state)[0] == state
-        return state
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> HypervisorContext:
+    return Configured(LAB, tmp_path_factory.mktemp("directory"))
 
 
 @pytest.fixture(scope="module")
-def provider(tmp_path_factory: pytest.TempPathFactory) -> Configured:
-    return Configured(tmp_path_factory.mktemp("directory"))
-
-
-@pytest.fixture(scope="module")
-def network(provider: Configured) -> Iterator[State]:
+def network(provider: HypervisorContext) -> Iterator[State]:
     steps = Steps(NetworkResource(provider))
     state = steps.create(
         {"name": LAB, "cidr": "10.177.0.0/24", "domain": "e2e.test", "bridge": "hvbr0", "hosts": [HOST]}
@@ -124,7 +51,7 @@ def network(provider: Configured) -> Iterator[State]:
 
 
 @pytest.fixture(scope="module")
-def pool(provider: Configured) -> Iterator[State]:
+def pool(provider: HypervisorContext) -> Iterator[State]:
     steps = Steps(PoolResource(provider))
     state = steps.create({"name": LAB, "path": str(POOL)})
     yield state
@@ -133,7 +60,7 @@ def pool(provider: Configured) -> Iterator[State]:
 
 
 @pytest.fixture(scope="module")
-def image(provider: Configured, pool: State) -> Iterator[State]:
+def image(provider: HypervisorContext, pool: State) -> Iterator[State]:
     cached = ImageCache(default_cache_dir()).find(DebianRecipe())
     found = cached.directory if cached else newest_image()
     steps = Steps(ImageResource(provider))
@@ -156,7 +83,7 @@ def key() -> paramiko.PKey:
 
 
 @pytest.fixture(scope="module")
-def lun(provider: Configured, pool: State) -> Iterator[State]:
+def lun(provider: HypervisorContext, pool: State) -> Iterator[State]:
     steps = Steps(VolumeResource(provider))
     state = steps.create({"name": "lun.qcow2", "pool": pool["name"], "size_bytes": 1 << 30})
     yield state
@@ -165,7 +92,7 @@ def lun(provider: Configured, pool: State) -> Iterator[State]:
 
 @pytest.fixture(scope="module")
 def machine(
-    provider: Configured, network: State, pool: State, image: State, lun: State, key: paramiko.PKey
+    provider: HypervisorContext, network: State, pool: State, image: State, lun: State, key: paramiko.PKey
 ) -> Iterator[list[State]]:
     """The machine's state, in a list whose one element the tests replace as they change it."""
     volumes, machines = Steps(VolumeResource(provider)), Steps(MachineResource(provider))
@@ -218,7 +145,7 @@ def test_a_machine_is_who_it_should_be(machine: list[State], key: paramiko.PKey)
     assert ask(machine[0], key, "getent hosts node1.e2e.test").split()[0] == HOST["address"]
 
 
-def test_the_inventory_knows_it(provider: Configured, machine: list[State]) -> None:
+def test_the_inventory_knows_it(provider: HypervisorContext, machine: list[State]) -> None:
     inventory = Inventory(provider.connection, LAB)
     view = inventory.machine(machine[0]["id"])
     assert (view.hostname, view.address, view.presence) == ("node1", HOST["address"], Presence.RUNNING)
@@ -230,13 +157,13 @@ def test_the_inventory_knows_it(provider: Configured, machine: list[State]) -> N
         Inventory(provider.connection, "other").machine(machine[0]["id"])
 
 
-def test_creating_it_again_adopts_it(provider: Configured, machine: list[State]) -> None:
+def test_creating_it_again_adopts_it(provider: HypervisorContext, machine: list[State]) -> None:
     steps = Steps(MachineResource(provider))
     config = {name: value for name, value in machine[0].items() if not steps._only_computed(name)}
     assert steps.create(config) == machine[0]
 
 
-def test_import_finds_everything(provider: Configured, machine: list[State], network: State, lun: State) -> None:
+def test_import_finds_everything(provider: HypervisorContext, machine: list[State], network: State, lun: State) -> None:
     found = MachineResource(provider).import_(Ctx(), machine[0]["name"])
     assert found == {**machine[0], "mac": HOST["mac"].lower()}
     assert VolumeResource(provider).import_(Ctx(), f"{LAB}/lun.qcow2") == lun
@@ -244,7 +171,7 @@ def test_import_finds_everything(provider: Configured, machine: list[State], net
 
 
 def test_reservations_change_in_the_running_network(
-    provider: Configured, network: State, machine: list[State], key: paramiko.PKey
+    provider: HypervisorContext, network: State, machine: list[State], key: paramiko.PKey
 ) -> None:
     steps = Steps(NetworkResource(provider))
     changed = steps.update(network, hosts=[HOST, GUEST], dhcp_start="10.177.0.100", dhcp_end="10.177.0.120")
@@ -256,13 +183,15 @@ def test_reservations_change_in_the_running_network(
 
 
 def test_a_disk_grows_under_the_running_machine(
-    provider: Configured, lun: State, machine: list[State], key: paramiko.PKey
+    provider: HypervisorContext, lun: State, machine: list[State], key: paramiko.PKey
 ) -> None:
     Steps(VolumeResource(provider)).update(lun, size_bytes=2 << 30)
     assert ask(machine[0], key, "blockdev --getsize64 /dev/vdb").strip() == str(2 << 30)
 
 
-def test_membership_changes_without_a_restart(provider: Configured, machine: list[State], key: paramiko.PKey) -> None:
+def test_membership_changes_without_a_restart(
+    provider: HypervisorContext, machine: list[State], key: paramiko.PKey
+) -> None:
     up = ask(machine[0], key, "cat /proc/sys/kernel/random/boot_id")
     machine[0] = Steps(MachineResource(provider)).update(machine[0], cluster=None)
     assert Inventory(provider.connection, LAB).members("summit") == []
@@ -270,7 +199,7 @@ def test_membership_changes_without_a_restart(provider: Configured, machine: lis
 
 
 def test_more_memory_is_there_after_a_graceful_restart(
-    provider: Configured, machine: list[State], key: paramiko.PKey
+    provider: HypervisorContext, machine: list[State], key: paramiko.PKey
 ) -> None:
     before, host_key = ask(machine[0], key, "cat /proc/meminfo | head -1"), machine[0]["host_key"]
     machine[0] = Steps(MachineResource(provider)).update(machine[0], memory_mib=1280, vcpus=2)
@@ -279,7 +208,7 @@ def test_more_memory_is_there_after_a_graceful_restart(
     assert machine[0]["host_key"] == host_key
 
 
-def test_a_machine_that_was_switched_off_is_only_switched_on(provider: Configured, machine: list[State]) -> None:
+def test_a_machine_that_was_switched_off_is_only_switched_on(provider: HypervisorContext, machine: list[State]) -> None:
     steps = Steps(MachineResource(provider))
     provider.connection.libvirt.lookupByUUIDString(machine[0]["id"]).destroy()
     assert steps.read(machine[0]) == {**machine[0], "running": False}
@@ -287,7 +216,7 @@ def test_a_machine_that_was_switched_off_is_only_switched_on(provider: Configure
     assert steps.update({**machine[0], "running": False}, running=True) == machine[0]
 
 
-def test_an_interrupted_create_is_taken_up_again(provider: Configured, machine: list[State]) -> None:
+def test_an_interrupted_create_is_taken_up_again(provider: HypervisorContext, machine: list[State]) -> None:
     steps = Steps(MachineResource(provider))
     config = {name: value for name, value in machine[0].items() if not steps._only_computed(name)}
     steps.delete(machine[0])
@@ -301,7 +230,7 @@ def test_an_interrupted_create_is_taken_up_again(provider: Configured, machine: 
 
 
 def test_a_machine_that_cannot_boot_fails_early_and_shows_its_console(
-    provider: Configured, machine: list[State]
+    provider: HypervisorContext, machine: list[State]
 ) -> None:
     steps = Steps(MachineResource(provider))
     config = {name: value for name, value in machine[0].items() if not steps._only_computed(name)}
@@ -319,7 +248,7 @@ def test_a_machine_that_cannot_boot_fails_early_and_shows_its_console(
 
 
 def test_what_a_killed_run_left_goes_with_the_network(
-    provider: Configured, machine: list[State], network: State
+    provider: HypervisorContext, machine: list[State], network: State
 ) -> None:
     """Nothing in the state knows of the machine, yet it is in the way."""
     resource = NetworkResource(provider)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from halab.provider.hypervisor.console import Console
+from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.hypervisor.image import ImageResource
 from halab.provider.hypervisor.network import NetworkResource
 from halab.provider.hypervisor.pool import PoolResource
@@ -23,8 +24,9 @@ from halab.provider.hypervisor.waiting import Wait
 from halab.provider.protocol import Ctx
 from halab.provisioners.errors import HalabError
 
-from .test_hypervisor import LAB, Configured, Steps
+from .resource_steps import Configured, Steps
 
+LAB = "hypervisor-fails-e2e"
 POOL = Path("/var/lib/libvirt/halab-full-e2e")
 MIB = 1 << 20
 DOMAIN = f"""<domain type='qemu'><name>{LAB}-watched</name><memory unit='MiB'>64</memory>
@@ -32,8 +34,8 @@ DOMAIN = f"""<domain type='qemu'><name>{LAB}-watched</name><memory unit='MiB'>64
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Configured:
-    return Configured(tmp_path)
+def provider(tmp_path: Path) -> HypervisorContext:
+    return Configured(LAB, tmp_path)
 
 
 def restart_libvirtd() -> None:
@@ -46,7 +48,7 @@ def restart_libvirtd() -> None:
     subprocess.run(["libvirtd", "--daemon"], check=True)
 
 
-def test_a_restart_of_libvirtd_is_not_noticed_by_the_next_look(provider: Configured) -> None:
+def test_a_restart_of_libvirtd_is_not_noticed_by_the_next_look(provider: HypervisorContext) -> None:
     steps = Steps(NetworkResource(provider))
     config = {"name": LAB, "cidr": "10.176.0.0/24", "mode": "isolated", "bridge": "hvfail0"}
     state = steps.create(config)
@@ -58,7 +60,7 @@ def test_a_restart_of_libvirtd_is_not_noticed_by_the_next_look(provider: Configu
     steps.delete(state)
 
 
-def test_a_machine_is_watched_on_while_libvirtd_is_restarted(provider: Configured) -> None:
+def test_a_machine_is_watched_on_while_libvirtd_is_restarted(provider: HypervisorContext) -> None:
     """As a boot is: by its domain's state and its console, which is being read at any moment."""
     pools = Steps(PoolResource(provider))
     pool = pools.create({"name": LAB, "path": str(POOL)})
@@ -103,7 +105,7 @@ def big_image(directory: Path) -> Path:
 
 
 def test_a_full_disk_is_an_error_that_says_so_and_the_next_run_goes_on(
-    provider: Configured, small_disk: Path, tmp_path: Path
+    provider: HypervisorContext, small_disk: Path, tmp_path: Path
 ) -> None:
     pools, images = Steps(PoolResource(provider)), Steps(ImageResource(provider))
     pool = pools.create({"name": LAB, "path": str(small_disk)})

@@ -1,0 +1,73 @@
+"""The fencing endpoint as Terraform drives it, and as a fence agent asks it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import requests
+
+from halab.provider.hypervisor import power_process
+from halab.provider.hypervisor.fencing_endpoint import FencingEndpoint
+from halab.provider.hypervisor.power_supervisor import SERVER_MODULE
+from halab.provider.protocol import UNKNOWN, Ctx, State
+
+ADDRESS = "192.168.217.1"
+PASSWORD = "correct-horse-1"
+
+
+def eventually(what: str, probe: Callable[[], Any], deadline_s: float = 30.0) -> Any:
+    """The first true value of `probe`."""
+    end = time.monotonic() + deadline_s
+    while not (value := probe()):
+        assert time.monotonic() < end, f"no {what} within {deadline_s} s"
+        threading.Event().wait(0.05)
+    return value
+
+
+def running_id(domain: Any) -> int:
+    """libvirt's number for this run of the domain. (A domain object keeps the one that it was looked up with.)"""
+    return int(domain.connect().lookupByUUIDString(domain.UUIDString()).ID())
+
+
+class Endpoint:
+    """The resource as Terraform drives it, and clients of the endpoint."""
+
+    def __init__(self, directory: Path, machines: list[str]) -> None:
+        context = SimpleNamespace(lab="e2e", directory=directory, time_scale=1.0, stop=threading.Event())
+        self.resource, self.ctx = FencingEndpoint(context), Ctx()
+        self.files = self.resource._service("e2e").files
+        wanted = {"name": "e2e", "address": ADDRESS, "port": 8000, "username": "fence", "password": PASSWORD}
+        computed = dict.fromkeys(("id", "url", "ca_certificate", "systems"), UNKNOWN)
+        self.state: State = {**wanted, **computed, "machines": machines, "running": True}
+        self.state = self.resource.create(self.ctx, self.state, self.state)
+
+    def update(self, **changes: Any) -> None:
+        self.state = self.resource.update(self.ctx, self.state, {**self.state, **changes}, {})
+
+    def read(self) -> State:
+        seen = self.resource.read(self.ctx, self.state)
+        assert seen is not None
+        return seen
+
+    def ask(self, path: str, password: str = PASSWORD, **more: Any) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = False
+            session.verify = str(self.files.authority)
+            method = "POST" if "json" in more else "GET"
+            return session.request(
+                method, self.state["url"] + path, auth=("fence", password), timeout=10, allow_redirects=False, **more
+            )
+
+    def power(self, domain: Any, reset_type: str | None = None, **more: Any) -> requests.Response:
+        path = f"/redfish/v1/Systems/{domain.UUIDString()}"
+        if reset_type is None:
+            return self.ask(path, **more)
+        return self.ask(f"{path}/Actions/ComputerSystem.Reset", json={"ResetType": reset_type}, **more)
+
+    def pid(self, module: str = SERVER_MODULE) -> int | None:
+        return next((p.pid for p in power_process.processes(self.files.config) if p.module == module), None)
