@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -26,49 +27,46 @@ MOMENTS = int(os.environ.get("PYTEST_MOMENTS") or 12)
 CHANGED = {"HALAB_TOKEN_MS": "15000", "HALAB_FENCING_DELAY_S": "3"}
 
 
-@pytest.fixture(scope="module")
-def chance() -> random.Random:
-    return random.Random(SEED)
+@dataclass
+class Chaos:
+    """Breaks commands at moments by chance; each is told at once, and kept in artifacts/."""
+
+    chance: random.Random
+    tell: Callable[[str], None]
+    kinds: Iterator[str] = field(init=False)
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.kinds = breaks(self.chance)
+
+    def interrupted(self, lab: Lab, command: str, moments: int, most: int) -> None:
+        """Run a command, broken so many times; the runs after each go on from where the last one stood."""
+        for _ in range(moments):
+            what, after = next(self.kinds), self.chance.randint(1, most)
+            code = broken(lab, command, what, after, self.chance)
+            if code is not None:
+                # It was through before the moment came: nothing to break any more.
+                assert code == 0, f"{command} ended with {code}: artifacts/chaos.log"
+                self.tell(f"{command}: was done before {what}")
+                return
+            self.done += 1
+            self.tell(f"{self.done}. {command}: {what} after {after} resources")
+            settled(lab)
 
 
 @pytest.fixture(scope="module")
-def kinds(chance: random.Random) -> Iterator[str]:
-    return breaks(chance)
+def chaos(request: pytest.FixtureRequest) -> Chaos:
+    capture = request.config.pluginmanager.getplugin("capturemanager")
 
-
-@pytest.fixture
-def tell(capfd: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Told at once, and kept in artifacts/."""
-
-    def say(text: str) -> None:
+    def tell(text: str) -> None:
         (CHECKOUT / "artifacts").mkdir(exist_ok=True)
         with (CHECKOUT / "artifacts/interruptions.txt").open("a") as file:
             file.write(text + "\n")
-        with capfd.disabled():
+        with capture.global_and_fixture_disabled():
             print(f"\n{text}", flush=True)
 
-    return say
-
-
-Tell = Callable[[str], None]
-
-
-def interrupted(
-    lab: Lab, command: str, moments: int, most: int, kinds: Iterator[str], chance: random.Random, tell: Tell
-) -> None:
-    """Run a command, broken so many times; the runs after each go on from where the last one stood."""
-    done = 0
-    while done < moments:
-        what, after = next(kinds), chance.randint(1, most)
-        code = broken(lab, command, what, after, chance)
-        if code is not None:
-            # It was through before the moment came: nothing to break any more.
-            assert code == 0, f"{command} ended with {code}: artifacts/chaos.log"
-            tell(f"{command}: was done before {what}")
-            return
-        done += 1
-        tell(f"{command}: {what} after {after} resources")
-        settled(lab)
+    tell(f"interruptions: seed {SEED} (PYTEST_SEED), {MOMENTS} moments (PYTEST_MOMENTS)")
+    return Chaos(random.Random(SEED), tell)
 
 
 def settled(lab: Lab) -> None:
@@ -120,20 +118,15 @@ def nothing_left() -> None:
     assert pids(lambda words: any("power_s" in word or "qemu-system" in word for word in words)) == []
 
 
-def share(part: float) -> int:
-    """Of all moments, those of one command."""
-    return max(1, round(MOMENTS * part))
-
-
-def test_update(lab: Lab, environment: dict[str, str], chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
-    tell(f"interruptions: seed {SEED} (PYTEST_SEED), {MOMENTS} moments (PYTEST_MOMENTS)")
+def test_update(lab: Lab, environment: dict[str, str], chaos: Chaos) -> None:
     before = volumes()
     changed = Lab({**environment, **CHANGED})
-    interrupted(changed, "deploy", share(0.25), 3, kinds, chance, tell)
+    chaos.interrupted(changed, "deploy", 3, 3)
     changed.deploy()
     converged(changed)
     assert "runtime.config.totem.token (u32) = 15" in changed.ask("node1", "corosync-cmapctl", "-g", _TOKEN)
     changed.reconnect()
+    chaos.interrupted(lab, "deploy", 2, 3)
     lab.deploy()
     converged(lab)
     assert volumes() == before
@@ -142,15 +135,16 @@ def test_update(lab: Lab, environment: dict[str, str], chance: random.Random, ki
 _TOKEN = "runtime.config.totem.token"
 
 
-def test_destroy(lab: Lab, chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
-    lab.reconnect()
-    interrupted(lab, "destroy", share(0.25), 4, kinds, chance, tell)
-    lab.destroy()
-    nothing_left()
-
-
-def test_deploy(lab: Lab, chance: random.Random, kinds: Iterator[str], tell: Tell) -> None:
-    interrupted(lab, "deploy", MOMENTS - 2 * share(0.25), 15, kinds, chance, tell)
-    lab.deploy()
-    lab.reconnect()
-    converged(lab)
+def test_destroy_and_deploy_until_there_were_enough(lab: Lab, chaos: Chaos) -> None:
+    """A command may end before its moment comes: then there is another round."""
+    while chaos.done < MOMENTS:
+        before = chaos.done
+        lab.reconnect()
+        chaos.interrupted(lab, "destroy", 2, 3)
+        lab.destroy()
+        nothing_left()
+        chaos.interrupted(lab, "deploy", 6, 10)
+        lab.deploy()
+        lab.reconnect()
+        converged(lab)
+        assert chaos.done > before, "no moment in a whole round"
