@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -11,7 +13,7 @@ import pytest
 
 from halab.cli.site_watch import Load, SiteLoad
 
-from .lab import CHECKOUT, Lab, hypervisor
+from .lab import CHECKOUT, STATE, Lab, hypervisor
 from .planned import diff
 from .terraform_lab import unwrapped
 
@@ -34,12 +36,27 @@ def fresh(labs: dict[int, Lab]) -> Iterator[None]:
         lab.reconnect()
 
 
+Tell = Callable[[str], None]
 UnderLoad = Callable[[Lab, str], AbstractContextManager[Load]]
 
 
 @pytest.fixture
-def under_load(capfd: pytest.CaptureFixture[str]) -> UnderLoad:
-    """under_load(lab, what): while the block runs, a client asks; told is what it took, also in artifacts/."""
+def tell(capfd: pytest.CaptureFixture[str]) -> Tell:
+    """Told at once, and kept in artifacts/."""
+
+    def say(text: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        with (ARTIFACTS / "node-count.txt").open("a") as file:
+            file.write(text + "\n")
+        with capfd.disabled():
+            print(f"\n{text}", flush=True)
+
+    return say
+
+
+@pytest.fixture
+def under_load(tell: Tell) -> UnderLoad:
+    """under_load(lab, what): while the block runs, a client asks; told is what it took."""
 
     @contextmanager
     def measured(lab: Lab, what: str) -> Iterator[Load]:
@@ -47,12 +64,7 @@ def under_load(capfd: pytest.CaptureFixture[str]) -> UnderLoad:
         began = time.monotonic()
         with SiteLoad(lab.site) as load:
             yield load
-        said = f"{what}: {time.monotonic() - began:.0f} s, {load}"
-        ARTIFACTS.mkdir(exist_ok=True)
-        with (ARTIFACTS / "node-count.txt").open("a") as file:
-            file.write(said + "\n")
-        with capfd.disabled():
-            print(f"\n{said}", flush=True)
+        tell(f"{what}: {time.monotonic() - began:.0f} s, {load}")
 
     return measured
 
@@ -91,13 +103,31 @@ def boots(lab: Lab) -> dict[str, str]:
     return {name: lab.until(f"an answer of {name}", partial(lab.boot_id, name)) for name in names}
 
 
-def test_a_fourth_node_comes_and_goes_without_a_failed_request(labs: dict[int, Lab], under_load: UnderLoad) -> None:
+def cost_of_growth(lab: Lab, node: str, took_s: float) -> str:
+    """What a deploy that made one node took, beside the boot of its machine and what its agents took to start there."""
+    records = [json.loads(line) for line in (STATE / "progress.jsonl").read_text().splitlines()]
+    boot = {r["event"]: r["t"] for r in records if r["resource"] == "halab_machine" and r["name"].endswith(node)}
+    boot_s = boot["done"] - boot["start"]
+    status = ET.fromstring(lab.ask("node1", "cibadmin", "--query", "--scope", "status"))
+    starts = status.iterfind(f"node_state[@uname='{node}']//lrm_rsc_op[@operation='start']")
+    agents_s = {op.get("id", "").removesuffix("_last_0"): int(op.get("exec-time", "")) / 1000 for op in starts}
+    allowed_s = 1.3 * boot_s + sum(agents_s.values())
+    parts = f"boot {boot_s:.1f} s, starts of agents {agents_s}"
+    return f"{node} took {took_s:.0f} s, {took_s / allowed_s:.2f} x what 1.3 boots and the agents take ({parts})"
+
+
+def test_a_fourth_node_comes_and_goes_without_a_failed_request(
+    labs: dict[int, Lab], under_load: UnderLoad, tell: Tell
+) -> None:
     three, four = labs[3], labs[4]
     place(three, "node1")
     before, spare = boots(three), journals(three)
     assert spare == 4, "one is to spare"
     with under_load(three, "from 3 nodes to 4") as growing:
+        began = time.monotonic()
         four.deploy()
+        took_s = time.monotonic() - began
+    tell(cost_of_growth(four, "node4", took_s))
     assert (growing.failed, growing.served_by) == (0, ["node1"])
     healthy(four)
     assert journals(four) == spare, "gfs2_jadd only if there is none to spare"
