@@ -168,13 +168,21 @@ class Cluster(HalabResource):
         token_ms: float | None = None,
         hypervisor: str | None = None,
         options: Mapping[str, str] | None = None,
+        machines: Sequence[str] | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
         super().__init__(
             scope,
             id,
-            {"name": name, "token_ms": token_ms, "hypervisor": hypervisor, "members": members, "options": options},
+            {
+                "name": name,
+                "token_ms": token_ms,
+                "hypervisor": hypervisor,
+                "members": members,
+                "options": options,
+                "machines": machines,
+            },
             depends_on,
             lifecycle,
         )
@@ -194,6 +202,10 @@ class Cluster(HalabResource):
     @property
     def hypervisor(self) -> str:
         return self.get_string_attribute("hypervisor")
+
+    @property
+    def incarnation(self) -> str:
+        return self.get_string_attribute("incarnation")
 
     @property
     def corosync_conf(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cdktf import TerraformResourceLifecycle
 from constructs import Construct, IDependable
 
 from halab.constructs import bindings
@@ -26,7 +27,11 @@ class CorosyncCluster(Construct):
             token_ms=settings.token_ms,
             hypervisor=machines.nodes[0].hypervisor_used,
             members=[{"name": n.name, "address": n.address, "node_id": i} for i, n in enumerate(nodes, 1)],
+            machines=[machines.by_name[node.name].id for node in nodes],
         )
+        # What is in the CIB goes with the last of the machines, and no attribute of its own tells.
+        self._incarnation = f"{cluster.terraform_address}.incarnation"
+        self.inside = self.inside_with()
         self.members = {
             node.name: bindings.ClusterMember(
                 self,
@@ -58,10 +63,15 @@ class CorosyncCluster(Construct):
                 name=name,
                 value=value,
                 depends_on=[*self.members.values()],
+                lifecycle=self.inside,
             )
             for name, value in properties.items()
         ]
         self.ready: list[IDependable] = [*self.members.values(), *self.properties]
+
+    def inside_with(self, *attributes: str) -> TerraformResourceLifecycle:
+        """For what lives in the cluster: made anew when the cluster is, or when one of these attributes changes."""
+        return TerraformResourceLifecycle(replace_triggered_by=[self._incarnation, *attributes])
 
     def add_pcsd(self, after: Sequence[IDependable]) -> str:
         """pcsd on every node, all of them authorized; made last, since its start keeps a slow machine busy.

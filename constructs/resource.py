@@ -74,3 +74,8 @@ class HalabResource(TerraformResource):
     @jsii.member(jsii_name="synthesizeAttributes")
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes
+
+    @property
+    def terraform_address(self) -> str:
+        """As `lifecycle` and -replace name it: halab_machine.node1."""
+        return f"{self.TYPE}.{self.friendly_unique_id}"

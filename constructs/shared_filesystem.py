@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cdktf import TerraformResourceLifecycle
 from constructs import Construct, IDependable
 
 from halab.constructs import bindings
@@ -19,7 +20,7 @@ _STOP: bindings.ClonePrimitivesOperations = {"name": "stop", "interval": "0s", "
 class SharedFileSystem(Construct):
     """GFS2 on a shared logical volume. `clone` is the name of the clone that mounts it, `mounted` the resource.
 
-    `parts` is by node name.
+    `parts` is by node name; `inside` is for what is on the file system, or needs it.
     """
 
     def __init__(
@@ -61,7 +62,13 @@ class SharedFileSystem(Construct):
         # Each node joins the volume group by a resource of its own, so that it leaves before the group goes.
         joined = [
             bindings.LvmDevice(
-                self, f"node{number}_vg", machine=machine.id, vg=vg.name, device=vg.device, lun_bytes=size
+                self,
+                f"node{number}_vg",
+                machine=machine.id,
+                vg=vg.name,
+                device=vg.device,
+                lun_bytes=size,
+                lifecycle=made_anew_with(f"{vg.terraform_address}.id"),
             )
             for number, machine in enumerate(machines.nodes, 1)
         ]
@@ -78,6 +85,7 @@ class SharedFileSystem(Construct):
             size=settings.gfs2.size,
             lun_bytes=size,
             depends_on=[*joined],
+            lifecycle=made_anew_with(f"{vg.terraform_address}.id"),
         )
         gfs2 = bindings.Gfs2(
             self,
@@ -89,7 +97,9 @@ class SharedFileSystem(Construct):
             spare_journals=settings.spare_journals,
             journal_size_mib=settings.gfs2.journal_mib,
             lun_bytes=size,
+            lifecycle=made_anew_with(f"{lv.terraform_address}.id"),
         )
+        self.inside = cluster.inside_with(f"{gfs2.terraform_address}.id")
         self.clone = f"{settings.name}-{settings.gfs2.name}-clone"
         self.mounted = self._mount(vg, lv, [gfs2, *fencing])
 
@@ -109,6 +119,7 @@ class SharedFileSystem(Construct):
                 {"name": f"{name}-lvmlockd", "agent": "ocf:heartbeat:lvmlockd", "operations": [monitor, _START, _STOP]},
             ],
             depends_on=after,
+            lifecycle=self._cluster.inside,
         )
 
     def _mount(self, vg: bindings.SharedVg, lv: bindings.LogicalVolume, after: list[IDependable]) -> bindings.Clone:
@@ -148,4 +159,10 @@ class SharedFileSystem(Construct):
             after=[{"resource": locking}],
             colocations=[{"with_resource": locking, "score": "INFINITY"}],
             depends_on=after,
+            lifecycle=self.inside,
         )
+
+
+def made_anew_with(attribute: str) -> TerraformResourceLifecycle:
+    """What lies on something is gone with it, though all that is said of it stays the same."""
+    return TerraformResourceLifecycle(replace_triggered_by=[attribute])

@@ -77,6 +77,7 @@ class Site(Construct):
             path=f"{MOUNT_POINT}/index.html",
             content=f"{self._settings.gfs2.name}\n",
             depends_on=[shared.mounted],
+            lifecycle=shared.inside,
         )
 
     def _group(self, shared: SharedFileSystem | None, after: list[IDependable]) -> bindings.Group:
@@ -109,4 +110,5 @@ class Site(Construct):
             after=[{"resource": shared.clone}] if shared else [],
             colocations=[{"with_resource": shared.clone, "score": "INFINITY"}] if shared else [],
             depends_on=after,
+            lifecycle=shared.inside if shared else self._cluster.inside,
         )

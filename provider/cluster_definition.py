@@ -5,10 +5,24 @@ from __future__ import annotations
 import base64
 import dataclasses
 import secrets
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 
 from halab.provider import specs
-from halab.provider.protocol import MAP, NUM, STR, Attr, Block, Ctx, Failure, State, StateOnly, has_unknown
+from halab.provider.protocol import (
+    LIST,
+    MAP,
+    NUM,
+    STR,
+    UNKNOWN,
+    Attr,
+    Block,
+    Ctx,
+    Failure,
+    State,
+    StateOnly,
+    has_unknown,
+)
 from halab.provisioners.command import cmd
 from halab.provisioners.corosync import (
     Member,
@@ -76,6 +90,18 @@ class ClusterResource(StateOnly):
                 doc="Further entries of corosync.conf as section.entry, such as totem.consensus; an empty value leaves "
                 "out what would be there otherwise.",
             ),
+            "machines": Attr(
+                LIST(STR),
+                optional=True,
+                doc="Ids of the members' machines. When none of them was there before, the cluster is another one.",
+            ),
+            "incarnation": Attr(
+                STR,
+                computed=True,
+                stable=True,
+                doc="Changes when all `machines` are made anew, and what was in the CIB is gone: what is in there has "
+                "it in `replace_triggered_by`.",
+            ),
             "corosync_conf": Attr(STR, computed=True, doc="The corosync.conf of every member."),
             "corosync_authkey": Attr(STR, computed=True, stable=True, sensitive=True, doc="Corosync's key."),
             "pacemaker_authkey": Attr(STR, computed=True, stable=True, sensitive=True, doc="Pacemaker's key."),
@@ -83,7 +109,11 @@ class ClusterResource(StateOnly):
     )
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
-        if planned is None or has_unknown({name: cfg[name] for name in _GIVEN}):
+        if planned is None:
+            return
+        if prior is not None and _founded_anew(prior, planned):
+            planned["incarnation"] = UNKNOWN
+        if has_unknown({name: cfg[name] for name in _GIVEN}):
             return
         planned["corosync_conf"] = _conf(planned, prior)
         if prior is not None and prior["name"] == planned["name"]:
@@ -94,11 +124,13 @@ class ClusterResource(StateOnly):
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         del ctx, cfg
         keys = {key: _random_key() for key in ("corosync_authkey", "pacemaker_authkey")}
-        return {**planned, **keys, "id": planned["name"], "corosync_conf": _conf(planned)}
+        given = {"id": planned["name"], "incarnation": _incarnation(), "corosync_conf": _conf(planned)}
+        return {**planned, **keys, **given}
 
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
         del ctx, cfg
-        return {**planned, "corosync_conf": _conf(planned, prior)}
+        incarnation = _incarnation() if planned["incarnation"] is UNKNOWN else planned["incarnation"]
+        return {**planned, "incarnation": incarnation, "corosync_conf": _conf(planned, prior)}
 
     def import_(self, ctx: Ctx, id: str) -> State:
         """By the cluster's name, from any of its machines."""
@@ -112,7 +144,13 @@ class ClusterResource(StateOnly):
                 "halab_cluster_member the text of the file and the keys.",
             )
         given = {"name": id, "token_ms": conf.token_ms, "hypervisor": None, "options": options or None}
-        return {"id": id, **given, "members": specs.encode(conf.members), **_computed(found)}
+        members = {"members": specs.encode(conf.members), "machines": self._machines(id, conf.members)}
+        return {"id": id, **given, **members, "incarnation": _incarnation(), **_computed(found)}
+
+    def _machines(self, name: str, members: Sequence[Member]) -> list[str] | None:
+        """Ids of the machines in the order of the members; None when they are not all known."""
+        ids = {view.hostname: view.uuid for view in self.provider.inventory.members(name)}
+        return [ids[member.name] for member in members] if {m.name for m in members} <= ids.keys() else None
 
     def _any_machine(self, ctx: Ctx, name: str) -> Host:
         """A machine of the cluster that answers, whether the cluster runs on it or not."""
@@ -135,6 +173,18 @@ class ClusterResource(StateOnly):
 
 
 _GIVEN = ("name", "token_ms", "hypervisor", "members", "options")
+
+
+def _founded_anew(prior: State, planned: State) -> bool:
+    """None of the machines was there before. One that is not known yet is new."""
+    before, after = prior["machines"], planned["machines"]
+    if not before or not after or after is UNKNOWN:
+        return False
+    return not set(before) & {machine for machine in after if machine is not UNKNOWN}
+
+
+def _incarnation() -> str:
+    return str(uuid.uuid4())
 
 
 def _computed(found: Definition) -> State:

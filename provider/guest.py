@@ -48,8 +48,9 @@ class GuestResource(Resource):
             return
         wanted = specs.decode(self._item.spec, given)
         self._fill(planned, specs.encode(self._item.plan(before, wanted)))
-        if before is not None:
-            ctx.replace += [(field,) for field in self._item.requires_replace(before, wanted)]
+        if before is None:
+            return  # its id stays unknown, though it could be told: so `replace_triggered_by` sees a new object
+        ctx.replace += [(field,) for field in self._item.requires_replace(before, wanted)]
         if not any(planned[field] is UNKNOWN for field in self._item.identity):
             planned["id"] = self._id(planned)
 

@@ -41,6 +41,8 @@ _UNOBSERVED = {
     "halab_iscsi_acl": ("node",),
 }
 
+_ON_THE_LUN = {f"halab_{kind}" for kind in ("shared_partition", "shared_vg", "logical_volume", "gfs2", "cluster_file")}
+
 Thing = tuple[str, str]  # resource type, and the id that Terraform shows
 Answer = Callable[["Guest", Command], Result | None]
 
@@ -165,11 +167,13 @@ class Guest:
         )
 
     def _found_cluster(self, kind: str, values: dict[str, Any]) -> None:
-        """The first member of a cluster begins with an empty CIB."""
+        """The first member of a cluster begins with an empty CIB. What lies on the LUN outlives the nodes."""
         alive = self.guests.alive()
         stores = [store for key, store in self.guests.machines.items() if key in alive]
         if kind == MEMBER and not any(other == MEMBER for store in stores for other, _ in store):
-            self.guests.clusters[values["cluster"]] = {}
+            former = self.guests.clusters.get(values["cluster"], {})
+            kept = {thing: text for thing, text in former.items() if thing[0] in _ON_THE_LUN}
+            self.guests.clusters[values["cluster"]] = kept
 
 
 @dataclass(frozen=True)

@@ -130,9 +130,13 @@ def test_create_read_update_delete(provider: Provider, resource: GuestResource) 
 def test_plan_fills_in_what_is_known_before(resource: GuestResource) -> None:
     planned = dict(PLANNED)
     resource.plan(Ctx(), {"machine": "u1", "name": "greeting", "text": "hello"}, None, planned)
-    assert (planned["size"], planned["id"]) == (5, "u1:greeting")
-    planned = {**PLANNED, "machine": UNKNOWN}
-    resource.plan(Ctx(), {"machine": UNKNOWN, "name": "greeting", "text": "hello"}, None, planned)
+    assert planned["size"] == 5
+
+
+def test_a_new_object_has_an_id_that_is_not_known_before(resource: GuestResource) -> None:
+    """`replace_triggered_by` compares it: something made anew must not look like what was there."""
+    planned = dict(PLANNED)
+    resource.plan(Ctx(), {"machine": "u1", "name": "greeting", "text": "hello"}, None, planned)
     assert planned["id"] is UNKNOWN
 
 

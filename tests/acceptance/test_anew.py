@@ -1,0 +1,74 @@
+"""What lives inside of something that is made anew is made anew with it: one deploy, and nothing is left to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.acceptance.doubles import DoubledProvider, stack, write_stack
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Terraform
+
+IN_THE_CIB = {
+    "halab_clone.locking",
+    "halab_clone.shared_fs",
+    "halab_group.site",
+    "halab_cluster_property.load_threshold",
+    "halab_cluster_property.no_quorum_policy",
+    "halab_cluster_property.stonith_enabled",
+    "halab_cluster_property.stonith_timeout",
+}
+ON_GFS2 = {"halab_clone.shared_fs", "halab_cluster_file.page", "halab_group.site"}
+
+
+@pytest.fixture
+def provider(lab: DoubledProvider) -> DoubledProvider:
+    return lab
+
+
+def replaced(terraform: Terraform, *options: str) -> set[str]:
+    actions = terraform.plan(*options).actions
+    return {address for address, done in actions.items() if done == ["delete", "create"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "inside"),
+    [
+        pytest.param({"network": {"cidr": "192.168.79.0/24"}}, IN_THE_CIB | ON_GFS2, id="all machines"),
+        pytest.param({"gfs2": {"name": "gfs1"}}, ON_GFS2, id="the file system"),
+    ],
+)
+def test_a_setting(terraform: Terraform, provider: DoubledProvider, settings: dict[str, Any], inside: set[str]) -> None:
+    write_stack(terraform, stack(3, terraform.folder))
+    terraform.apply()
+    write_stack(terraform, stack(3, terraform.folder, **settings))
+    assert replaced(terraform) >= inside
+    terraform.apply()
+    assert terraform.plan().actions == {}
+
+
+def test_both_machines_of_a_cluster(terraform: Terraform, provider: DoubledProvider) -> None:
+    """It lives on in the one that stays; when both go, what is on the LUN stays."""
+    write_stack(terraform, stack(2, terraform.folder))
+    terraform.apply()
+    one = ("-replace=halab_machine.node1",)
+    assert replaced(terraform, *one).isdisjoint(IN_THE_CIB)
+    both = (*one, "-replace=halab_machine.node2")
+    assert replaced(terraform, *both) >= IN_THE_CIB
+    terraform.apply(*both)
+    assert terraform.plan().actions == {}
+
+
+def test_what_lies_on_what(terraform: Terraform, provider: DoubledProvider) -> None:
+    write_stack(terraform, stack(2, terraform.folder))
+    terraform.apply()
+    on_lv = {"halab_gfs2.gfs2", *ON_GFS2}
+    on_vg = {"halab_logical_volume.logical_volume", "halab_lvm_device.node1_vg", "halab_lvm_device.node2_vg", *on_lv}
+    for address, above in (
+        ("gfs2.gfs2", ON_GFS2),
+        ("logical_volume.logical_volume", on_lv),
+        ("shared_vg.shared_vg", on_vg),
+    ):
+        assert replaced(terraform, f"-replace=halab_{address}") == above | {f"halab_{address}"}
