@@ -109,8 +109,9 @@ def cost_of_growth(lab: Lab, node: str, took_s: float) -> str:
     boot = {r["event"]: r["t"] for r in records if r["resource"] == "halab_machine" and r["name"].endswith(node)}
     boot_s = boot["done"] - boot["start"]
     status = ET.fromstring(lab.ask("node1", "cibadmin", "--query", "--scope", "status"))
-    starts = status.iterfind(f"node_state[@uname='{node}']//lrm_rsc_op[@operation='start']")
-    agents_s = {op.get("id", "").removesuffix("_last_0"): int(op.get("exec-time", "")) / 1000 for op in starts}
+    there = status.findall(f"node_state[@uname='{node}']//lrm_rsc_op[@operation='start']")
+    fencing = status.findall(f".//lrm_resource[@id='fence-{node}']/lrm_rsc_op[@operation='start']")
+    agents_s = {op.get("operation_key", ""): int(op.get("exec-time", "")) / 1000 for op in [*there, *fencing]}
     allowed_s = 1.3 * boot_s + sum(agents_s.values())
     parts = f"boot {boot_s:.1f} s, starts of agents {agents_s}"
     return f"{node} took {took_s:.0f} s, {took_s / allowed_s:.2f} x what 1.3 boots and the agents take ({parts})"
