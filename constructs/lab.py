@@ -44,7 +44,9 @@ class Lab(Construct):
         parts: list[Mapping[str, Sequence[IDependable]]] = [site.parts, storage.parts]
         parts += [fencing.parts] if fencing else []
         parts += [shared.parts] if shared else []
-        Nodes(self, "nodes", machines, cluster, parts)
+        nodes = Nodes(self, "nodes", machines, cluster, parts)
+        if shared:
+            shared.remove_before(nodes.members)
         password = cluster.add_pcsd(after=[site.running])
         baseline.add_ssh_trust(after=[site.running])
         self._outputs(machines, baseline, storage, fencing)

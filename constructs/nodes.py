@@ -15,8 +15,7 @@ class Nodes(Construct):
     """One halab_cluster_node for each node.
 
     `parts` is by node name: what a node has for the cluster's work. Terraform destroys what depends on something before
-    that: so a node that is removed is drained and leaves before its fencing device, session and configuration go. No
-    other resource waits for these: when a lab is made, they cost nothing.
+    that: so a node that is removed is drained and leaves before its fencing device, session and configuration go.
     """
 
     def __init__(
@@ -28,7 +27,7 @@ class Nodes(Construct):
         parts: Sequence[Mapping[str, Sequence[IDependable]]],
     ) -> None:
         super().__init__(scope, id)
-        for name, member in cluster.members.items():
+        self.members = [
             bindings.ClusterNode(
                 self,
                 name,
@@ -37,3 +36,5 @@ class Nodes(Construct):
                 name=name,
                 depends_on=[member, *(part for found in parts for part in found.get(name, ()))],
             )
+            for name, member in cluster.members.items()
+        ]

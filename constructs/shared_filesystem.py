@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cdktf import TerraformResourceLifecycle
 from constructs import Construct, IDependable
 
@@ -76,7 +78,7 @@ class SharedFileSystem(Construct):
             f"node{number}": [of_lvm, in_vg]
             for number, (of_lvm, in_vg) in enumerate(zip(lvm_hosts, joined, strict=True), 1)
         }
-        lv = bindings.LogicalVolume(
+        self._lv = lv = bindings.LogicalVolume(
             self,
             "logical_volume",
             cluster=cluster.name,
@@ -102,6 +104,10 @@ class SharedFileSystem(Construct):
         self.inside = cluster.inside_with(f"{gfs2.terraform_address}.id")
         self.clone = f"{settings.name}-{settings.gfs2.name}-clone"
         self.mounted = self._mount(vg, lv, [gfs2, *fencing])
+
+    def remove_before(self, nodes: Sequence[bindings.ClusterNode]) -> None:
+        """Have the volume, and what is on it, removed while the nodes are still there to do it, when all of them go."""
+        self._lv.depends_on = [*(self._lv.depends_on or []), *(node.terraform_address for node in nodes)]
 
     def _locking(self, after: list[IDependable]) -> bindings.Clone:
         name = self._settings.name

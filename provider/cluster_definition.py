@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import secrets
-import uuid
 from collections.abc import Mapping, Sequence
 
 from halab.provider import specs
@@ -124,13 +124,17 @@ class ClusterResource(StateOnly):
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         del ctx, cfg
         keys = {key: _random_key() for key in ("corosync_authkey", "pacemaker_authkey")}
-        given = {"id": planned["name"], "incarnation": _incarnation(), "corosync_conf": _conf(planned)}
+        given = {
+            "id": planned["name"],
+            "incarnation": _incarnation(planned["machines"]),
+            "corosync_conf": _conf(planned),
+        }
         return {**planned, **keys, **given}
 
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
         del ctx, cfg
-        incarnation = _incarnation() if planned["incarnation"] is UNKNOWN else planned["incarnation"]
-        return {**planned, "incarnation": incarnation, "corosync_conf": _conf(planned, prior)}
+        known = {} if planned["incarnation"] is not UNKNOWN else {"incarnation": _incarnation(planned["machines"])}
+        return {**planned, **known, "corosync_conf": _conf(planned, prior)}
 
     def import_(self, ctx: Ctx, id: str) -> State:
         """By the cluster's name, from any of its machines."""
@@ -144,8 +148,9 @@ class ClusterResource(StateOnly):
                 "halab_cluster_member the text of the file and the keys.",
             )
         given = {"name": id, "token_ms": conf.token_ms, "hypervisor": None, "options": options or None}
-        members = {"members": specs.encode(conf.members), "machines": self._machines(id, conf.members)}
-        return {"id": id, **given, **members, "incarnation": _incarnation(), **_computed(found)}
+        machines = self._machines(id, conf.members)
+        where = {"members": specs.encode(conf.members), "machines": machines, "incarnation": _incarnation(machines)}
+        return {"id": id, **given, **where, **_computed(found)}
 
     def _machines(self, name: str, members: Sequence[Member]) -> list[str] | None:
         """Ids of the machines in the order of the members; None when they are not all known."""
@@ -183,8 +188,9 @@ def _founded_anew(prior: State, planned: State) -> bool:
     return not set(before) & {machine for machine in after if machine is not UNKNOWN}
 
 
-def _incarnation() -> str:
-    return str(uuid.uuid4())
+def _incarnation(machines: Sequence[str] | None) -> str:
+    """Follows from the machines on which the cluster was founded, so that an import finds the same."""
+    return hashlib.sha256(" ".join(sorted(machines or ())).encode()).hexdigest()[:12]
 
 
 def _computed(found: Definition) -> State:
