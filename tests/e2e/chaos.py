@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import libvirt
+
 from .lab import CHECKOUT, PYTHON, STATE, Lab, hypervisor
 
 GRACE_S = 900.0  # for a command that was broken to end by itself
@@ -119,9 +121,16 @@ def restart_libvirtd(_under: Under, _chance: random.Random) -> None:
 
 def reset_guest(_under: Under, chance: random.Random) -> None:
     with hypervisor() as connection:
-        running = sorted((d for d in connection.listAllDomains() if d.isActive()), key=lambda d: str(d.name()))
-        if running:
+        running = sorted(
+            connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE), key=lambda d: str(d.name())
+        )
+        if not running:
+            return
+        try:
             chance.choice(running).reset(0)
+        except libvirt.libvirtError as error:  # a destroy was quicker
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
 
 
 BREAKS: dict[str, Callable[[Under, random.Random], None]] = {

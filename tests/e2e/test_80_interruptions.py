@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import libvirt
 import pytest
 
 from halab.provider.hypervisor.boot import ssh_problem
@@ -72,7 +73,8 @@ def chaos(request: pytest.FixtureRequest) -> Chaos:
 def settled(lab: Lab) -> None:
     """A guest that boots after a reset makes a plan fail, as it should: wait until those that run answer."""
     with hypervisor() as connection:
-        running = {domain.name() for domain in connection.listAllDomains() if domain.isActive()}
+        # In one question: what was left to itself may still be removing them.
+        running = {domain.name() for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE)}
     known = STATE.joinpath("known_hosts")
     for name in [*lab.nodes, "target"] if known.exists() else []:
         if f"{lab.settings.name}-{name}" in running:
