@@ -31,17 +31,22 @@ blockdev --getsize64 "$1"
 at=$(findmnt --noheadings --first-only --output TARGET --source "$1") || exit 0
 stat --file-system --format '%S %b' "$at"
 """
-# Activated here if Pacemaker does not have it active yet. What was seen as empty is looked at again.
-_MAKE = r"""# make the GFS2 file system
-[ -b "$1" ] || lvchange --activate sy "$1"
+# Where Pacemaker does not have the volume active. LVM-activate takes the node out of the lockspace when it stops.
+_ACTIVATE = """[ -b "$1" ] || {
+  vgchange --lockstart "$(lvs --nolocking --noheadings --options vg_name "$1" | tr -d ' ')"
+  lvchange --activate sy "$1"
+}"""
+# What was seen as empty is looked at again.
+_MAKE = rf"""# make the GFS2 file system
+{_ACTIVATE}
 found=$(blkid --probe --output value --match-tag TYPE "$1") || [ $? = 2 ]
-[ -z "$found" ] || { echo "$1 holds $found" >&2; exit 4; }
+[ -z "$found" ] || {{ echo "$1 holds $found" >&2; exit 4; }}
 mkfs.gfs2 -O -q -p lock_dlm -t "$2" -j "$3" -J "$4" "$1"
 """
 # Both are done to a mounted file system, on one node.
-_MOUNTED = r"""
+_MOUNTED = rf"""
 if ! at=$(findmnt --noheadings --first-only --output TARGET --source "$1"); then
-  [ -b "$1" ] || lvchange --activate sy "$1"
+  {_ACTIVATE}
   at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
   trap 'umount "$at"; rmdir "$at"' EXIT
 fi
@@ -58,8 +63,8 @@ _GROW = f"""# let the file system grow
 size=$(stat --file-system --format '%S * %b' "$at")
 [ $(($size)) -ge $(($(blockdev --getsize64 "$1") / 100 * {_FULL})) ] || gfs2_grow "$at"
 """
-_CLEAR = """# remove the GFS2 file system
-[ -b "$1" ] || lvchange --activate sy "$1"
+_CLEAR = f"""# remove the GFS2 file system
+{_ACTIVATE}
 wipefs --quiet --all --types gfs2 "$1"
 lvchange --activate n "$1"
 """

@@ -26,6 +26,7 @@ vgchange --lockstart "$1"
 lvcreate --yes --activate sy "$3" "$4" --name "$2" "$1"
 """
 _REMOVE_LV = f"""# remove the logical volume
+vgchange --lockstart "$1"
 lvchange --activate n "$2"
 lvremove --yes "$2" || {{
 {ON_OTHERS.format("lvchange --activate n")}
@@ -78,7 +79,7 @@ class LogicalVolumeItem(Item[LogicalVolume]):
 
     def steps(self, platform: Platform, now: LogicalVolume | None, wanted: LogicalVolume | None) -> Iterator[Step]:
         if wanted is None and now is not None:
-            yield Run(script(_REMOVE_LV, "", f"{now.vg}/{now.name}", timeout_s=180))
+            yield Run(script(_REMOVE_LV, now.vg, f"{now.vg}/{now.name}", timeout_s=180))
         elif wanted is not None and now is None:
             yield Run(script(_CREATE_LV, wanted.vg, wanted.name, *_size_option(wanted.size), timeout_s=120))
         elif wanted is not None and now is not None and _differs(now, wanted):

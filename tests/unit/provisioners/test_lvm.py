@@ -132,7 +132,7 @@ def told(steps: list[Step]) -> list[str]:
             ["make the logical volume vg_summit lv_web --size 2147483648b"],
         ),
         (logical_volume.LogicalVolumeItem(), LV_HAVE, LV, []),
-        (logical_volume.LogicalVolumeItem(), LV_HAVE, None, ["remove the logical volume  vg_summit/lv_web"]),
+        (logical_volume.LogicalVolumeItem(), LV_HAVE, None, ["remove the logical volume vg_summit vg_summit/lv_web"]),
     ],
 )
 def test_steps(item: Item[Any], now: Any, wanted: Any, expected: list[str]) -> None:
