@@ -130,14 +130,25 @@ class GuestResource(Resource):
         if self.provider.destroying_all:
             return  # with the disks of its machines: docs/design/010-destroy.md
         try:
-            with self._working(ctx, state) as host:
-                remove(host, self._item, specs.decode(self._item.spec, state))
+            self._remove(ctx, state)
         except Gone:
             return
         except (Off, ConnectError, ClusterNotRunning) as error:
             if not self._removed_elsewhere(ctx, state):
                 # It lives only inside machines that cannot be asked: it goes with their disks.
                 self._leave(ctx, state, error)
+
+    def _remove(self, ctx: Ctx, state: State) -> None:
+        def attempt() -> None:
+            with self._working(ctx, state) as host:
+                remove(host, self._item, specs.decode(self._item.spec, state))
+
+        try:
+            attempt()
+        except ClusterNotRunning:
+            if self._item.scope != "cluster":
+                raise
+            attempt()  # the member that was asked may have left meanwhile, and others may be there
 
     def import_(self, ctx: Ctx, id: str) -> State:
         names = self._item.identity

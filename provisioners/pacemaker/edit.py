@@ -12,8 +12,8 @@ from ..command import Command, Result, script
 from ..errors import CibRejected, Conflict, ConnectError, TimedOut
 from ..host import Host
 from ..steps import Await
-from .cib import Cib, observe, parse, query, render
-from .status import STATUS_COMMAND, parse_status
+from .cib import NOT_CONNECTED, Cib, observe, parse, query, render
+from .status import parse_status
 
 log = logging.getLogger(__name__)
 
@@ -184,4 +184,13 @@ def _dc_elected(result: Result) -> bool:
     return result.rc == 0 and parse_status(result.stdout).dc is not None
 
 
-_DC_ELECTED = Await("an elected DC", STATUS_COMMAND, _dc_elected, deadline_s=120.0)
+_STOPPED = 200  # no exit code of crm_mon's
+_DC_OR_STOPPED = script(f"""# ask crm_mon, and whether Pacemaker was stopped here
+rc=0; crm_mon --output-as=xml || rc=$?
+[ "$rc" -ne {NOT_CONNECTED} ] || systemctl --quiet is-active pacemaker || rc={_STOPPED}
+exit "$rc"
+""")
+# Nobody will be elected on a node whose Pacemaker was stopped meanwhile: that is for the next query to tell.
+_DC_ELECTED = Await(
+    "elected DC", _DC_OR_STOPPED, lambda result: result.rc == _STOPPED or _dc_elected(result), deadline_s=120.0
+)

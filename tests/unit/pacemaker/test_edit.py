@@ -39,11 +39,14 @@ class Meddler(FileCluster):
     before_patch: list[Callable[[], None]] = field(default_factory=list)
     answers: list[tuple[int, str]] = field(default_factory=list)  # instead of carrying the patch out
     lose: str = ""  # the connection is lost "before" or "after" the first patch is carried out
+    stopped: bool = False  # by whoever is waited for
 
     def run(self, command: Command, timeout_s: float) -> Result:
-        if command.argv[0] == "crm_mon":
+        if command.argv[0] == "sh" and "crm_mon" in command.argv[2]:
             self.commands.append("crm_mon")
-            return Result(command, 0, RUNNING, "")
+            return Result(command, 200 if self.stopped else 0, "" if self.stopped else RUNNING, "")
+        if self.stopped and self.commands:
+            return Result(command, 102, "", "Could not connect to the CIB")
         if command.argv[0] != "sh":
             return super().run(command, timeout_s)
         if self.before_patch:
@@ -121,6 +124,14 @@ def test_no_answer_waits_for_a_dc_and_looks_again(meddler: Meddler, host: Host) 
     meddler.answers = [(124, "Call failed: Timer expired")]
     freeze().run(host)
     assert meddler.commands == ["cibadmin", "patch", "crm_mon", "cibadmin", "patch"]
+
+
+def test_a_node_whose_cluster_was_stopped_is_not_waited_for(meddler: Meddler, host: Host) -> None:
+    meddler.answers = [(107, "Transport endpoint is not connected")]
+    meddler.before_patch = [lambda: setattr(meddler, "stopped", True)]
+    with pytest.raises(ClusterNotRunning):
+        freeze().run(host)
+    assert meddler.commands == ["cibadmin", "patch", "crm_mon"]
 
 
 @pytest.mark.parametrize(

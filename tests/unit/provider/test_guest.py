@@ -223,3 +223,35 @@ def test_import(provider: Provider, resource: GuestResource) -> None:
         resource.import_(Ctx(), "u1:nothing")
     with pytest.raises(Failure, match="machine:name"):
         resource.import_(Ctx(), "u1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    cluster: str = attr("Name of the cluster.", replace=True)
+    name: str = attr("Name.", replace=True)
+
+
+class SharedItem(Item[Shared]):
+    spec, phase, identity = Shared, "cluster", ("cluster", "name")
+    scope = "cluster"
+
+    def observe(self, host: Host, wanted: Shared) -> Shared | None:
+        return None if host.ask(cmd("get", wanted.name, ok=(0, 1))).rc else wanted
+
+    def steps(self, platform: Platform, now: Shared | None, wanted: Shared | None) -> Iterator[Step]:
+        yield Run(cmd("del", now.name if now else ""))
+
+
+def test_a_member_that_leaves_while_it_removes_something_is_relieved(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = Guest()
+    leaving.words["greeting"] = provider.guest.words["greeting"] = "hello"
+    leaving.fail = ClusterNotRunning("stopped here")
+    members = [Host(guest, platform=DEBIAN_13) for guest in (leaving, provider.guest)]
+    monkeypatch.setattr(provider, "cluster", lambda *_, **__: members.pop(0), raising=False)
+    ctx = Ctx()
+    GuestResource(provider, "halab_shared", SharedItem()).delete(
+        ctx, {"cluster": "c", "name": "greeting", "id": "c:greeting"}
+    )
+    assert (provider.guest.words, members, ctx.diagnostics) == ({}, [], [])
