@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
 from ..command import Result, cmd
 from ..errors import UnexpectedOutput
 from ..host import Host
 from ..steps import Await
+from .cib import NOT_CONNECTED
 from .status import HARD_ERRORS, STATUS_COMMAND, ClusterStatus, FailedOperation, ResourceStatus, parse_status, plain_id
 
 # What the scheduler would do next, from the live CIB. It changes nothing.
@@ -50,7 +51,9 @@ def await_stopped(name: str, primitives: tuple[str, ...], deadline_s: float) -> 
     def failed(status: ClusterStatus) -> str | None:
         return _stop_failed(status, primitives)
 
-    return await_status(f"stop of {name}", lacks, deadline_s, 0.5, failed)
+    waiting = await_status(f"stop of {name}", lacks, deadline_s, 0.5, failed)
+    # Where the cluster was stopped meanwhile, nothing of it runs. The change of the CIB that follows tells.
+    return replace(waiting, ready=lambda result: result.rc == NOT_CONNECTED or waiting.ready(result))
 
 
 def await_applied(name: str, primitives: tuple[str, ...], deadline_s: float) -> Await:
