@@ -225,6 +225,12 @@ def test_what_cannot_be_stopped_now_is_not_waited_for(text: str) -> None:
     assert len(mon.commands) == 1
 
 
+def test_nothing_runs_where_the_cluster_was_stopped() -> None:
+    mon = Mon(["<pacemaker-result/>"], rc=102)
+    host(mon).do(await_stopped("web", WEB.primitives, 60))
+    assert len(mon.commands) == 1
+
+
 def test_a_stop_that_failed_ends_the_wait() -> None:
     text = RUNNING.replace('<current_dc present="false"/>', '<current_dc present="true" with_quorum="true"/>')
     with pytest.raises(TimedOut, match="ip is Started on node2"):
