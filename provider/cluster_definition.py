@@ -111,8 +111,8 @@ class ClusterResource(StateOnly):
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         if planned is None:
             return
-        if prior is not None and _founded_anew(prior, planned):
-            planned["incarnation"] = UNKNOWN
+        if prior is not None:  # one that an older state lacks stays away: the cluster is the same
+            planned["incarnation"] = UNKNOWN if _founded_anew(prior, planned) else prior["incarnation"]
         if has_unknown({name: cfg[name] for name in _GIVEN}):
             return
         planned["corosync_conf"] = _conf(planned, prior)
