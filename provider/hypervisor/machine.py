@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from halab.provider.protocol import UNKNOWN, Ctx, State
-from halab.provisioners.errors import ConfigError, Conflict
+from halab.provisioners.errors import ConfigError, Conflict, Paused, TimedOut
 
 from . import boot
 from .connection import refuse_foreign
@@ -102,9 +102,7 @@ class MachineResource(LibvirtResource):
     def _redefine(self, ctx: Ctx, domain: Any, state: State, spec: DomainSpec, off: bool) -> State:
         """Give a machine another definition, switched off before if it is to be; switch it on if it is to run."""
         if off:
-            self.waiting(state, "shutting down")
-            wait = self._wait(ctx)
-            boot.shut_down(SteadyDomain(self.connection, domain, wait), wait, state["hostname"])
+            self._shut_down(ctx, domain, state)
         domain = self.connection.libvirt.defineXML(domain_xml(spec))
         write_mark(domain, spec.mark)
         if not state["running"] or domain.isActive():
@@ -112,11 +110,25 @@ class MachineResource(LibvirtResource):
         ctx.save({**state, "running": False})
         return self._bring_up(ctx, domain, state, spec.mark)
 
+    def _shut_down(self, ctx: Ctx, domain: Any, state: State) -> None:
+        self.waiting(state, "shutting down")
+        wait = self._wait(ctx)
+        boot.shut_down(SteadyDomain(self.connection, domain, wait), wait, state["hostname"])
+
     def remove(self, ctx: Ctx, state: State) -> None:
-        del ctx
         domain = self.connection.domain_by_uuid(state["id"])
-        if domain is not None:
-            remove_domain(self.connection, domain)
+        if domain is None:
+            return
+        if state["host_key"] and not self.provider.destroying_all:  # no key: it has never come up
+            self._come_to_rest(ctx, domain, state)
+        remove_domain(self.connection, domain)
+
+    def _come_to_rest(self, ctx: Ctx, domain: Any, state: State) -> None:
+        """Its disk may outlive it: what was written last, or removed from it, must not be in its memory only."""
+        try:
+            self._shut_down(ctx, domain, state)
+        except (Paused, TimedOut) as error:
+            ctx.warn(f"{state['name']!r} was switched off", f"{error} What it wrote last may not be on its disk.")
 
     def adopt(self, name: str) -> State | None:
         domain = self.connection.domain(name)

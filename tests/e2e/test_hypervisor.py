@@ -216,9 +216,12 @@ def test_a_machine_that_was_switched_off_is_only_switched_on(provider: Hyperviso
     assert steps.update({**machine[0], "running": False}, running=True) == machine[0]
 
 
-def test_an_interrupted_create_is_taken_up_again(provider: HypervisorContext, machine: list[State]) -> None:
+def test_an_interrupted_create_is_taken_up_again(
+    provider: HypervisorContext, machine: list[State], key: paramiko.PKey
+) -> None:
     steps = Steps(MachineResource(provider))
     config = {name: value for name, value in machine[0].items() if not steps._only_computed(name)}
+    ask(machine[0], key, "echo last > /root/written")
     steps.delete(machine[0])
     ctx = Ctx()
     threading.Timer(3.0, ctx.stop.set).start()
@@ -227,6 +230,7 @@ def test_an_interrupted_create_is_taken_up_again(provider: HypervisorContext, ma
     assert ctx.saved is not None
     machine[0] = steps.create(config)
     assert machine[0]["id"] == ctx.saved["id"]
+    assert ask(machine[0], key, "cat /root/written") == "last\n", "its disk, which is not its own, has it all"
 
 
 def test_a_machine_that_cannot_boot_fails_early_and_shows_its_console(
