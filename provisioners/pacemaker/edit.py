@@ -113,6 +113,8 @@ class EditCib:
             return query(host)
         finally:
             host.shared.memo.drop()
+        if result.rc == NOT_CONNECTED:  # carried out, and the cluster was stopped right after
+            return query(host)
         rc, said = _answer(result)
         if rc == 0:
             return parse(said)
@@ -164,7 +166,7 @@ def _together(edits: list[EditCib]) -> EditCib:
 
 def patch_command(old: str, new: str) -> Command:
     """Patch a CIB from `old` to `new` in one call; stdout is read by EditCib."""
-    return script(_PATCH, len(old.encode()), stdin=old + new, timeout_s=120.0)
+    return script(_PATCH, len(old.encode()), stdin=old + new, timeout_s=120.0, ok=(0, NOT_CONNECTED))
 
 
 def _answer(result: Result) -> tuple[int, str]:

@@ -40,6 +40,7 @@ class Meddler(FileCluster):
     answers: list[tuple[int, str]] = field(default_factory=list)  # instead of carrying the patch out
     lose: str = ""  # the connection is lost "before" or "after" the first patch is carried out
     stopped: bool = False  # by whoever is waited for
+    stops: bool = False  # right after the first patch
 
     def run(self, command: Command, timeout_s: float) -> Result:
         if command.argv[0] == "sh" and "crm_mon" in command.argv[2]:
@@ -49,6 +50,10 @@ class Meddler(FileCluster):
             return Result(command, 102, "", "Could not connect to the CIB")
         if command.argv[0] != "sh":
             return super().run(command, timeout_s)
+        if self.stops:
+            self.stopped = True
+            self.commands.append("patch")
+            return Result(command, 102, "0\n", "Could not connect to the CIB")
         if self.before_patch:
             self.before_patch.pop(0)()
         if self.answers:
@@ -190,6 +195,12 @@ class Dead:
 
     def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
         raise AssertionError
+
+
+def test_a_cluster_that_is_stopped_right_after(meddler: Meddler, host: Host) -> None:
+    meddler.stops = True
+    with pytest.raises(ClusterNotRunning):
+        freeze().run(host)
 
 
 @pytest.mark.parametrize(("rc", "error"), [(102, ClusterNotRunning), (1, CommandFailed)])
