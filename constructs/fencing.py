@@ -34,9 +34,9 @@ class RedfishFencing(Construct):
             machines=[machine.id for machine in machines.nodes],
         )
         nodes = [place for place in machines.places if place.cluster]
-        self._access = [part for node in nodes for part in self._give_access(node)]
+        self._access = {node.name: self._give_access(node) for node in nodes}
         self.devices = {node.name: self._device(node) for node in nodes}
-        self.parts = {name: [device] for name, device in self.devices.items()}
+        self.parts = {name: [device, *self._access[name]] for name, device in self.devices.items()}
 
     def _give_access(self, node: Place) -> list[Construct]:
         machine = self._machines.by_name[node.name]
@@ -56,6 +56,9 @@ class RedfishFencing(Construct):
 
     def _device(self, node: Place) -> bindings.Stonith:
         fencing, machine = self._settings.fencing, self._machines.by_name[node.name]
+        # Those that can fence it. A node that is added gets its device while it still joins.
+        others = [name for name in self._cluster.members if name != node.name] or [node.name]
+        ready = [part for name in others for part in (self._cluster.members[name], *self._access[name])]
         delay_s = self._settings.first_node_delay_s if node.name == "node1" else 0
         params = {
             "ip": self._machines.network.gateway,
@@ -84,5 +87,5 @@ class RedfishFencing(Construct):
             ],
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
-            depends_on=[*self._cluster.ready, *self._access, self.endpoint],
+            depends_on=[*ready, self.endpoint],
         )

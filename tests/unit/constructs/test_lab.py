@@ -234,9 +234,9 @@ LOCKING, MOUNT, SITE = "halab_clone.locking", "halab_clone.shared_fs", "halab_gr
             "halab_stonith.fence_node1",
             [
                 "halab_fencing_endpoint.fencing_endpoint",
-                "halab_cluster_property.stonith_enabled",
-                *(f"halab_ca_certificate.{node}_fencing_ca" for node in _nodes(3)),
-                *(f"halab_file.{node}_fencing_password" for node in _nodes(3)),
+                *(f"halab_cluster_member.{node}_member" for node in ("node2", "node3")),
+                *(f"halab_ca_certificate.{node}_fencing_ca" for node in ("node2", "node3")),
+                *(f"halab_file.{node}_fencing_password" for node in ("node2", "node3")),
             ],
         ),
         (
@@ -261,6 +261,13 @@ LOCKING, MOUNT, SITE = "halab_clone.locking", "halab_clone.shared_fs", "halab_gr
 )
 def test_order(lab: Synthesized, later: str, earlier: list[str]) -> None:
     assert set(earlier) <= lab.before(later)
+
+
+def test_a_node_gets_its_device_while_it_still_joins(lab: Synthesized) -> None:
+    assert not lab.before("halab_stonith.fence_node3") & {
+        *("halab_cluster_member.node3_member", "halab_file.node3_fencing_password"),
+        *("halab_ca_certificate.node3_fencing_ca", "halab_iscsi_session.node3_session"),
+    }
 
 
 def test_nothing_waits_for_itself(lab: Synthesized) -> None:
