@@ -65,7 +65,8 @@ class ClusterNodeItem(Item[ClusterNode]):
     def observe(self, host: Host, wanted: ClusterNode) -> ClusterNode | None:
         result = host.look(STATUS_COMMAND)
         node = None if result.rc == _NOT_RUNNING else parse_status(result.stdout).node(wanted.name)
-        if node is None or not node.online:
+        # A node that still joins is shown as in standby, too: its attributes are not known yet.
+        if node is None or not node.online or node.pending:
             return wanted
         return replace(wanted, standby=node.standby, maintenance=node.maintenance)
 

@@ -58,6 +58,7 @@ def words(now: ClusterNode | None, wanted: ClusterNode | None) -> list[str]:
         (0, flagged("node2", standby="true"), NODE),
         (102, NOT_CONNECTED, NODE),  # nothing is to be seen where the cluster does not run
         (0, flagged("node3", online="false", standby="true"), NODE),
+        (0, flagged("node3", pending="true", standby="true"), NODE),  # how a node is shown that still joins
     ],
 )
 def test_observe(rc: int, xml: str, seen: ClusterNode) -> None:
