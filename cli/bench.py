@@ -62,14 +62,17 @@ def measure(settings: Settings, measured: Measured) -> None:
     measured.deploy = deploy_times(timeline, ended, answered)
     state = json.loads((LAB / f"terraform.{settings.name}.tfstate").read_text())
     measured.hypervisors = hypervisors_used(state)
+    nodes = {f"node{n}": settings.node_address(n) for n in range(1, settings.node_count + 1)}
+    cluster = Cluster(LAB, nodes, settings.time_scale)
+    _tell("the lab comes to rest")
+    cluster.settle("node1")
     _tell("a diff without changes")
     measured.no_op = no_op()
-    nodes = {f"node{n}": settings.node_address(n) for n in range(1, settings.node_count + 1)}
     if len(nodes) < 2:
         _tell("no failover: the lab has one node")
         return
     _tell("a crash of the active node")
-    measured.failover = crash_active(Cluster(LAB, nodes, settings.time_scale), url)
+    measured.failover = crash_active(cluster, url)
 
 
 def no_op() -> NoOpTimes:

@@ -122,6 +122,10 @@ class Lab:
             return None
         return answer.headers.get("X-Served-By") if answer.ok else None
 
+    def idle(self) -> bool:
+        """Whether no node has anything to do: pcsd starts on after a deploy, for minutes when it is emulated."""
+        return all(float(self.ask(node, "cat", "/proc/loadavg").split()[0]) < 1 for node in self.nodes)
+
     # --- waiting ---
 
     def until(self, what: str, probe: Callable[[], object], deadline_s: float = 300) -> Any:
