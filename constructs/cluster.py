@@ -55,6 +55,8 @@ class CorosyncCluster(Construct):
             "load-threshold": "800%",
             "stonith-timeout": "120s",
         }
+        # A majority can set them: what waits for them does not wait for a node that is added.
+        majority = [*self.members.values()][: len(nodes) // 2 + 1]
         self.properties = [
             bindings.ClusterProperty(
                 self,
@@ -62,7 +64,7 @@ class CorosyncCluster(Construct):
                 cluster=self.name,
                 name=name,
                 value=value,
-                depends_on=[*self.members.values()],
+                depends_on=majority,
                 lifecycle=self.inside,
             )
             for name, value in properties.items()

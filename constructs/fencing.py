@@ -87,5 +87,5 @@ class RedfishFencing(Construct):
             ],
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
-            depends_on=[*ready, self.endpoint],
+            depends_on=[*ready, *self._cluster.properties, self.endpoint],
         )

@@ -229,11 +229,12 @@ LOCKING, MOUNT, SITE = "halab_clone.locking", "halab_clone.shared_fs", "halab_gr
         ),
         ("halab_cluster_member.node1_member", ["halab_machine.node1", "halab_cluster.cluster"]),
         ("halab_host.node1_host", ["halab_cluster_member.node1_member"]),
-        ("halab_cluster_property.stonith_enabled", [f"halab_cluster_member.{node}_member" for node in _nodes(3)]),
+        ("halab_cluster_property.stonith_enabled", [f"halab_cluster_member.{node}_member" for node in _nodes(2)]),
         (
             "halab_stonith.fence_node1",
             [
                 "halab_fencing_endpoint.fencing_endpoint",
+                "halab_cluster_property.stonith_enabled",
                 *(f"halab_cluster_member.{node}_member" for node in ("node2", "node3")),
                 *(f"halab_ca_certificate.{node}_fencing_ca" for node in ("node2", "node3")),
                 *(f"halab_file.{node}_fencing_password" for node in ("node2", "node3")),
