@@ -7,20 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halab.provisioners.command import Result, cmd, script
+from halab.provisioners.command import cmd, script
 from halab.provisioners.errors import ConnectError, HalabError, TimedOut, UnexpectedOutput
 from halab.provisioners.host import Host, Pace
 from halab.provisioners.pacemaker.status import STATUS_COMMAND, ClusterStatus, parse_status
 from halab.provisioners.ssh import Address, SshTransport
-from halab.provisioners.steps import Await
 
 from .bench_report import FailoverTimes
+from .rest import rest_of
 from .site_watch import SiteWatch
 
 SETTLE_DEADLINE_S = 400
-IDLE_DEADLINE_S = 900.0
-IDLE_LOAD = 1.0
-"""Load average of the last minute."""
 SITE_DEADLINE_S = 60.0
 FAILOVER_DEADLINE_S = 600.0
 CRASH_TIMEOUT_S = 10.0
@@ -91,13 +88,7 @@ class Cluster:
         wait = cmd("crm_resource", "--wait", f"--timeout={SETTLE_DEADLINE_S}s", timeout_s=SETTLE_DEADLINE_S + 30)
         self.host(by).ask(wait)
         for name in self.addresses:
-            self.host(name).wait(
-                Await(f"idle {name}", cmd("cat", "/proc/loadavg"), _idle, deadline_s=IDLE_DEADLINE_S, interval_s=5.0)
-            )
-
-
-def _idle(load: Result) -> bool:
-    return load.rc == 0 and float(load.stdout.split()[0]) < IDLE_LOAD
+            self.host(name).wait(rest_of(name))
 
 
 def pinned_key(known_hosts: str, name: str) -> str:

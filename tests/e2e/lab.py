@@ -14,6 +14,7 @@ from typing import Any
 import libvirt
 import requests
 
+from halab.cli.rest import rest_of
 from halab.constructs.settings import load
 from halab.provisioners.command import Command, Result, cmd
 from halab.provisioners.errors import ConnectError
@@ -122,9 +123,10 @@ class Lab:
             return None
         return answer.headers.get("X-Served-By") if answer.ok else None
 
-    def idle(self) -> bool:
-        """Whether no node has anything to do: pcsd starts on after a deploy, for minutes when it is emulated."""
-        return all(float(self.ask(node, "cat", "/proc/loadavg").split()[0]) < 1 for node in self.nodes)
+    def comes_to_rest(self) -> None:
+        """Wait until pcsd, which no deploy waits for, has started on all nodes."""
+        for node in self.nodes:
+            self.host(node).wait(rest_of(node))
 
     # --- waiting ---
 

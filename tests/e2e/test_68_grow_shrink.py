@@ -61,7 +61,7 @@ def under_load(tell: Tell) -> UnderLoad:
     @contextmanager
     def measured(lab: Lab, what: str) -> Iterator[Load]:
         lab.until("the site", lab.served_by)
-        lab.until("a lab at rest", lab.idle, deadline_s=900)
+        lab.comes_to_rest()
         began = time.monotonic()
         with SiteLoad(lab.site) as load:
             yield load
