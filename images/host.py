@@ -141,6 +141,7 @@ _FILES = (
     GuestFile(f"{_UNITS}/halab-resolv-conf.path", "halab-resolv-conf.path", families=("debian",)),
     GuestFile("/usr/local/lib/halab/host-key", "halab-host-key", 0o755, families=("debian",)),
     GuestFile(f"{_UNITS}/halab-host-key.service", "halab-host-key.service", families=("debian",)),
+    GuestFile("/usr/local/lib/halab/fence-agent", "fence-agent", 0o755, families=("debian",)),
     # Below bin, so that SELinux takes them for programs.
     GuestFile("/usr/local/lib/halab/bin/host-key", "halab-host-key", 0o755, families=("el",)),
     GuestFile("/usr/local/lib/halab/bin/identity", "el-identity", 0o755, families=("el",)),
