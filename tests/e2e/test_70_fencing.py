@@ -25,6 +25,17 @@ def test_devices_run_and_hold_no_password(lab: Lab) -> None:
     assert 'name="password"' not in cib
 
 
+def test_no_fencer_waited_in_vain_for_its_agent(lab: Lab) -> None:
+    """It is silent meanwhile, and pacemakerd kills it for that."""
+    told = lab.ask("node1", "fence_redfish", "-o", "metadata", timeout_s=300)
+    asked = ("sh", "-euc", "echo action=metadata | fence_redfish")
+    for node in lab.nodes:
+        assert lab.ask(node, *asked) == told
+        said = lab.ask(node, "journalctl", "--boot", "--quiet", "--output=cat", "--unit=pacemaker")
+        assert "Starting Pacemaker fencer" in said
+        assert "Could not retrieve metadata" not in said
+
+
 def test_stonith_admin_power_cycles_exactly_that_node(lab: Lab) -> None:
     before = {node: lab.boot_id(node) for node in lab.nodes}
     lab.ask("node1", "stonith_admin", "--reboot", "node2", "--timeout", "120", timeout_s=180)
