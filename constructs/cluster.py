@@ -9,6 +9,7 @@ from constructs import Construct, IDependable
 
 from halab.constructs import bindings
 from halab.constructs.machines import Machines
+from halab.constructs.resource import made_anew_with
 from halab.constructs.settings import Settings
 
 
@@ -31,7 +32,7 @@ class CorosyncCluster(Construct):
         )
         # What is in the CIB goes with the last of the machines, and no attribute of its own tells.
         self._incarnation = f"{cluster.terraform_address}.incarnation"
-        self.inside = self.inside_with()
+        self.inside = made_anew_with(self._incarnation)
         self.members = {
             node.name: bindings.ClusterMember(
                 self,
@@ -73,7 +74,7 @@ class CorosyncCluster(Construct):
 
     def inside_with(self, *attributes: str) -> TerraformResourceLifecycle:
         """For what lives in the cluster: made anew when the cluster is, or when one of these attributes changes."""
-        return TerraformResourceLifecycle(replace_triggered_by=[self._incarnation, *attributes])
+        return made_anew_with(self._incarnation, *attributes)
 
     def add_pcsd(self, after: Sequence[IDependable]) -> str:
         """pcsd on every node, all of them authorized; made last, since its start keeps a slow machine busy.

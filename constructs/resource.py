@@ -29,6 +29,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def made_anew_with(*attributes: str) -> TerraformResourceLifecycle:
+    """For what lives in something else: it is gone with that, though all that is said of it stays the same."""
+    return TerraformResourceLifecycle(replace_triggered_by=[*attributes])
+
+
 class HalabProvider(TerraformProvider):
     """The provider's configuration."""
 

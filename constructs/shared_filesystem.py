@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdktf import TerraformResourceLifecycle
 from constructs import Construct, IDependable
 
 from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
+from halab.constructs.resource import made_anew_with
 from halab.constructs.settings import Settings
 from halab.constructs.shared_storage import SharedStorage
 
@@ -167,8 +167,3 @@ class SharedFileSystem(Construct):
             depends_on=after,
             lifecycle=self.inside,
         )
-
-
-def made_anew_with(attribute: str) -> TerraformResourceLifecycle:
-    """What lies on something is gone with it, though all that is said of it stays the same."""
-    return TerraformResourceLifecycle(replace_triggered_by=[attribute])
