@@ -19,6 +19,7 @@ class Configured:
     def __init__(self, connection: Connection, directory: Path) -> None:
         self.lab, self.connection, self.directory = "summit", connection, directory
         self.hypervisor, self.time_scale, self.stop = "qemu", 1.0, threading.Event()
+        self.destroying_all = False
         self.events: list[tuple[str, str, str]] = []
 
     def expect(self, machine: str, stop: threading.Event) -> None:
