@@ -17,8 +17,8 @@ from halab.provisioners import limits
 class Baseline(Construct):
     """One halab_host for each machine, and the ssh_config of the lab. `hosts` is by name.
 
-    Nothing that a cluster is made of waits for names, time or firewall: a node gets them while its cluster forms, and
-    what is in the way of the first service is done first.
+    Nothing that a cluster is made of waits for names, time or firewall. A node gets them when the cluster has formed,
+    or, if it is added, while it joins: what is in the way of the first service is done first.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Baseline(Construct):
             firewall=settings.firewall,
             firewall_open=limits.NODE_PORTS if place.cluster else limits.TARGET_PORTS,
             firewall_sources=[settings.network.cidr],
-            depends_on=[self._cluster.members[place.name]] if place.cluster else [],
+            depends_on=self._cluster.formed if place.cluster else [],
         )
 
     def add_ssh_trust(self, after: Sequence[IDependable]) -> None:

@@ -14,7 +14,10 @@ from halab.constructs.settings import Settings
 
 
 class CorosyncCluster(Construct):
-    """A running, empty cluster. `ready` is what everything in the CIB waits for."""
+    """A running, empty cluster. `ready` is what everything in the CIB waits for.
+
+    `formed` comes earlier when a node is added: it is for what a node can get while it still joins.
+    """
 
     def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
         super().__init__(scope, id)
@@ -54,10 +57,10 @@ class CorosyncCluster(Construct):
             # Pacemaker does one thing at a time on a node whose load exceeds this; a machine with one virtual CPU
             # that has just booted exceeds the default of 80% for minutes.
             "load-threshold": "800%",
-            "stonith-timeout": "120s",
+            "stonith-timeout": settings.timeout(120),
         }
-        # A majority can set them: what waits for them does not wait for a node that is added.
-        majority = [*self.members.values()][: len(nodes) // 2 + 1]
+        # A majority is a cluster: what waits for it does not wait for a node that is added.
+        self.formed = [*self.members.values()][: len(nodes) // 2 + 1]
         self.properties = [
             bindings.ClusterProperty(
                 self,
@@ -65,7 +68,7 @@ class CorosyncCluster(Construct):
                 cluster=self.name,
                 name=name,
                 value=value,
-                depends_on=majority,
+                depends_on=self.formed,
                 lifecycle=self.inside,
             )
             for name, value in properties.items()

@@ -81,9 +81,10 @@ class RedfishFencing(Construct):
             meta={"resource-stickiness": "1"},
             machine=machine.id,
             # Upper limits, not waits: the agent takes an emulated node 3 s, and ten times that when it has just booted.
+            # That is also why it is not asked each minute.
             operations=[
-                {"name": "monitor", "interval": "60s", "timeout": "120s"},
-                {"name": "start", "interval": "0s", "timeout": "120s"},
+                {"name": "monitor", "interval": "300s", "timeout": self._settings.timeout(120)},
+                {"name": "start", "interval": "0s", "timeout": self._settings.timeout(120)},
             ],
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
+import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -117,7 +118,9 @@ class Settings:
         "auto", "auto: KVM where it really works; kvm; qemu: emulation", limits.one_of("auto", "kvm", "qemu")
     )
     uri: str = setting("qemu:///system", "the libvirt to build on", limits.one_of("qemu:///system"))
-    time_scale: float = setting(1.0, "multiplies every deadline, for slow machines", limits.between(0.1, 100))
+    time_scale: float = setting(
+        1.0, "multiplies every deadline and the cluster's timeouts, for slow machines", limits.between(0.1, 100)
+    )
     network: Network = field(default_factory=Network)
     image: Image = field(default_factory=Image)
     iscsi: Iscsi = field(default_factory=Iscsi)
@@ -168,6 +171,10 @@ class Settings:
     def first_node_delay_s(self) -> int:
         """A tie between two nodes is decided for node1 by fencing it later than the other."""
         return self.fencing.delay_s or (15 if self.node_count == 2 else 0)
+
+    def timeout(self, seconds: int) -> str:
+        """A timeout of Pacemaker's on such machines."""
+        return f"{math.ceil(seconds * self.time_scale)}s"
 
 
 def load(context: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:

@@ -9,14 +9,12 @@ from constructs import Construct, IDependable
 from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
+from halab.constructs.operations import Operations
 from halab.constructs.resource import made_anew_with
 from halab.constructs.settings import Settings
 from halab.constructs.shared_storage import SharedStorage
 
 MOUNT_POINT = "/var/www/html"
-# Emulated nodes are slow to start anything: these are upper limits, not waits.
-_START: bindings.ClonePrimitivesOperations = {"name": "start", "interval": "0s", "timeout": "180s"}
-_STOP: bindings.ClonePrimitivesOperations = {"name": "stop", "interval": "0s", "timeout": "180s"}
 
 
 class SharedFileSystem(Construct):
@@ -36,7 +34,7 @@ class SharedFileSystem(Construct):
         fencing: list[IDependable],
     ) -> None:
         super().__init__(scope, id)
-        self._settings, self._cluster = settings, cluster
+        self._settings, self._cluster, self._operations = settings, cluster, Operations(settings)
         lvm_hosts = [
             bindings.LvmHost(self, f"node{number}_lvm", machine=machine.id)
             for number, machine in enumerate(machines.nodes, 1)
@@ -111,8 +109,7 @@ class SharedFileSystem(Construct):
 
     def _locking(self, after: list[IDependable]) -> bindings.Clone:
         name = self._settings.name
-        monitor: bindings.ClonePrimitivesOperations
-        monitor = {"name": "monitor", "interval": "30s", "timeout": "60s", "on_fail": "fence"}
+        operations = [self._operations.monitor_or_fence(30, 60), *self._operations.start_and_stop()]
         return bindings.Clone(
             self,
             "locking",
@@ -121,8 +118,8 @@ class SharedFileSystem(Construct):
             group_name=f"{name}-locking",
             meta={"interleave": "true"},
             primitives=[
-                {"name": f"{name}-dlm", "agent": "ocf:pacemaker:controld", "operations": [monitor, _START, _STOP]},
-                {"name": f"{name}-lvmlockd", "agent": "ocf:heartbeat:lvmlockd", "operations": [monitor, _START, _STOP]},
+                {"name": f"{name}-dlm", "agent": "ocf:pacemaker:controld", "operations": operations},
+                {"name": f"{name}-lvmlockd", "agent": "ocf:heartbeat:lvmlockd", "operations": operations},
             ],
             depends_on=after,
             lifecycle=self._cluster.inside,
@@ -140,18 +137,14 @@ class SharedFileSystem(Construct):
                 "vg_access_mode": "lvmlockd",
                 "activation_mode": "shared",
             },
-            "operations": [{"name": "monitor", "interval": "30s", "timeout": "90s"}, _START, _STOP],
+            "operations": [self._operations.monitor(30, 90), *self._operations.start_and_stop()],
         }
         options = self._settings.image.platform.shared_mount_options
         mount: bindings.ClonePrimitives = {
             "name": f"{name}-{fs}",
             "agent": "ocf:heartbeat:Filesystem",
             "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": options},
-            "operations": [
-                {"name": "monitor", "interval": "10s", "timeout": "60s", "on_fail": "fence"},
-                _START,
-                _STOP,
-            ],
+            "operations": [self._operations.monitor_or_fence(20, 60), *self._operations.start_and_stop()],
         }
         return bindings.Clone(
             self,

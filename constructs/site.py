@@ -8,12 +8,10 @@ from halab.constructs import bindings
 from halab.constructs.baseline import Baseline
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
+from halab.constructs.operations import Operations
 from halab.constructs.settings import Settings
 from halab.constructs.shared_filesystem import MOUNT_POINT, SharedFileSystem
 
-# Emulated nodes are slow to start anything: these are upper limits, not waits.
-_START: bindings.GroupPrimitivesOperations = {"name": "start", "interval": "0s", "timeout": "180s"}
-_STOP: bindings.GroupPrimitivesOperations = {"name": "stop", "interval": "0s", "timeout": "180s"}
 _STATUS_URL = "http://127.0.0.1/server-status"
 
 
@@ -42,7 +40,7 @@ class Site(Construct):
                 served_by=f"node{number}",
                 server_name=f"www.{settings.network.domain}",
                 # Not earlier: the nodes have more urgent things to do until their cluster runs.
-                depends_on=[baseline.hosts[f"node{number}"], *cluster.ready],
+                depends_on=[baseline.hosts[f"node{number}"], *cluster.formed],
             )
             for number, machine in enumerate(machines.nodes, 1)
         ]
@@ -82,21 +80,18 @@ class Site(Construct):
 
     def _group(self, shared: SharedFileSystem | None, after: list[IDependable]) -> bindings.Group:
         name, settings = self._settings.name, self._settings
+        operations = Operations(settings)
         address: bindings.GroupPrimitives = {
             "name": f"{name}-ip",
             "agent": "ocf:heartbeat:IPaddr2",
             "params": {"ip": settings.site_address, "cidr_netmask": str(settings.net.prefixlen)},
-            "operations": [{"name": "monitor", "interval": "10s", "timeout": "60s"}, _START, _STOP],
+            "operations": [operations.monitor(10, 60), *operations.start_and_stop()],
         }
         httpd: bindings.GroupPrimitives = {
             "name": f"{name}-apache",
             "agent": "ocf:heartbeat:apache",
             "params": {"configfile": settings.image.platform.apache_config, "statusurl": _STATUS_URL},
-            "operations": [
-                {"name": "monitor", "interval": "10s", "timeout": "60s"},
-                _START,
-                _STOP,
-            ],
+            "operations": [operations.monitor(10, 60), *operations.start_and_stop()],
         }
         return bindings.Group(
             self,

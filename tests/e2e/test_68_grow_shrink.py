@@ -20,6 +20,7 @@ from .terraform_lab import unwrapped
 pytestmark = pytest.mark.long
 
 ARTIFACTS = CHECKOUT / "artifacts"
+_MARK = "/root/made-by-a-test"
 
 
 @pytest.fixture(scope="module")
@@ -190,18 +191,24 @@ def test_too_few_are_refused_with_the_way_to_do_it(labs: dict[int, Lab]) -> None
     assert "node_count 3 -> 2 -> 1" in unwrapped(done.stdout + done.stderr)
 
 
-def test_a_node_is_replaced_while_the_others_go_on(labs: dict[int, Lab], under_load: UnderLoad) -> None:
+@pytest.mark.parametrize("disk", [False, True], ids=["its disk stays", "with its disk"])
+def test_a_node_is_replaced_while_the_others_go_on(labs: dict[int, Lab], under_load: UnderLoad, disk: bool) -> None:
     three = labs[3]
     place(three, "node1")
     before = boots(three)
+    three.ask("node2", "touch", _MARK)
     assert three.run("npx", "cdktf", "synth").returncode == 0
     terraform = ("bin/terraform-shield", f"-chdir=cdktf.out/stacks/{three.settings.name}")
     assert three.run(*terraform, "init", "-input=false").returncode == 0
-    with under_load(three, "a node made anew") as load:
-        done = three.run(*terraform, "apply", "-auto-approve", "-input=false", "-replace=halab_machine.node2")
+    replaced = ["-replace=halab_machine.node2", *(["-replace=halab_volume.node2_disk"] if disk else [])]
+    with under_load(three, f"a node made anew{', its disk too' if disk else ''}") as load:
+        done = three.run(*terraform, "apply", "-auto-approve", "-input=false", *replaced)
     assert done.returncode == 0
     assert (load.failed, load.served_by) == (0, ["node1"])
+    three.reconnect()  # with a new disk came a new host key
     healthy(three)
     after = boots(three)
     assert {name for name in after if after[name] != before[name]} == {"node2"}
+    left = three.ask("node2", "sh", "-euc", f"[ ! -e {_MARK} ] || echo there; rm -f {_MARK}").strip()
+    assert left == ("" if disk else "there")
     assert diff(three).actions == {}

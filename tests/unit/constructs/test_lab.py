@@ -271,6 +271,12 @@ def test_a_node_gets_its_device_while_it_still_joins(lab: Synthesized) -> None:
     }
 
 
+@pytest.mark.parametrize("address", ["halab_host.node3_host", "halab_site.node3_site"])
+def test_an_added_node_is_set_up_while_it_still_joins(lab: Synthesized, address: str) -> None:
+    members = {f"halab_cluster_member.{node}_member" for node in _nodes(3)}
+    assert members & lab.before(address) == members - {"halab_cluster_member.node3_member"}, "a majority"
+
+
 def test_nothing_waits_for_itself(lab: Synthesized) -> None:
     assert [address for address in lab.by_address if address in lab.before(address)] == []
 
@@ -297,3 +303,18 @@ def test_site_and_mount_carry_their_constraints_from_the_first_moment(lab: Synth
         "summit-lv-web": None,
         "summit-gfs0": "fence",
     }
+
+
+def timeouts(lab: Synthesized) -> list[str]:
+    """Of all operations in the CIB, and of fencing."""
+    holders = [*lab.json["resource"]["halab_stonith"].values()]
+    holders += [primitive for address in (LOCKING, MOUNT, SITE) for primitive in lab.by_address[address]["primitives"]]
+    operations = [operation for holder in holders for operation in holder["operations"]]
+    return [lab.by_address["halab_cluster_property.stonith_timeout"]["value"]] + [o["timeout"] for o in operations]
+
+
+def test_a_slow_machine_gets_longer_timeouts(lab: Synthesized) -> None:
+    usual = timeouts(lab)
+    assert len(usual) == 1 + 3 * 2 + 6 * 3
+    assert set(usual) == {"60s", "90s", "120s", "180s"}
+    assert timeouts(synthesized(HALAB_TIME_SCALE="2.5")) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]

@@ -1,0 +1,24 @@
+"""Operations of the cluster's resources, with timeouts for the machines that they run on."""
+
+from __future__ import annotations
+
+from halab.constructs import bindings
+from halab.constructs.settings import Settings
+
+
+class Operations:
+    """Emulated nodes are slow to start anything: the timeouts are upper limits, not waits."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def start_and_stop(self) -> list[bindings.ClonePrimitivesOperations]:
+        timeout = self._settings.timeout(180)
+        return [{"name": name, "interval": "0s", "timeout": timeout} for name in ("start", "stop")]
+
+    def monitor(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
+        return {"name": "monitor", "interval": f"{interval_s}s", "timeout": self._settings.timeout(timeout_s)}
+
+    def monitor_or_fence(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
+        """For what only a reset of the node can mend."""
+        return {**self.monitor(interval_s, timeout_s), "on_fail": "fence"}
