@@ -89,7 +89,7 @@ def refused(lab: Lab) -> str:
 
 
 def test_a_dead_fencing_endpoint_is_started_again(lab: Lab) -> None:
-    """The devices find out by themselves, once a minute: they may have failed by then."""
+    """The devices find out by themselves, every five minutes: they may have failed by then."""
     endpoint, devices = "halab_fencing_endpoint.fencing_endpoint", {f"halab_stonith.fence_{node}" for node in lab.nodes}
     power_process.end(PowerFiles(STATE / "fencing" / lab.settings.name).config)
     plan = diff(lab)
