@@ -2,56 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import pytest
-from cdktf import TerraformStack, Testing
 
-from halab.constructs.base_images import ImagePlaces
-from halab.constructs.lab import Lab
-from halab.constructs.settings import load
+from .synthesized import Synthesized, synthesized
 
-_REFERENCE = re.compile(r"\bhalab_\w+\.\w+")
 LOCAL = {"HALAB_SITE_STORAGE": "local", "HALAB_FENCING_METHOD": "none"}
-
-
-class Synthesized:
-    """The JSON of one lab, by address (`halab_machine.node1`)."""
-
-    def __init__(self, variables: dict[str, str]) -> None:
-        stack = TerraformStack(Testing.app(), "summit")
-        settings = load({}, variables)
-        assembled = None if settings.image.by_installer else Path("/image")
-        Lab(stack, "lab", settings, images=ImagePlaces(Path("/cache"), assembled), pool=Path("/pool"))
-        self.json: dict[str, Any] = json.loads(Testing.synth(stack))
-        self.by_address: dict[str, dict[str, Any]] = {
-            f"{type_name}.{name}": resource
-            for type_name, of_type in self.json["resource"].items()
-            for name, resource in of_type.items()
-        }
-
-    def names(self, type_name: str) -> set[str]:
-        return set(self.json["resource"].get(type_name, {}))
-
-    def before(self, address: str) -> set[str]:
-        """Everything that Terraform makes before this: named in depends_on or referred to, and what those wait for."""
-        found: set[str] = set()
-        todo = [address]
-        while todo:
-            new = set(_REFERENCE.findall(json.dumps(self.by_address[todo.pop()]))) - found
-            found |= new
-            todo += new
-        return found
-
-
-@cache
-def synthesized(**variables: str) -> Synthesized:
-    return Synthesized(variables)
 
 
 @pytest.fixture
@@ -303,18 +260,3 @@ def test_site_and_mount_carry_their_constraints_from_the_first_moment(lab: Synth
         "summit-lv-web": None,
         "summit-gfs0": "fence",
     }
-
-
-def timeouts(lab: Synthesized) -> list[str]:
-    """Of all operations in the CIB, and of fencing."""
-    holders = [*lab.json["resource"]["halab_stonith"].values()]
-    holders += [primitive for address in (LOCKING, MOUNT, SITE) for primitive in lab.by_address[address]["primitives"]]
-    operations = [operation for holder in holders for operation in holder["operations"]]
-    return [lab.by_address["halab_cluster_property.stonith_timeout"]["value"]] + [o["timeout"] for o in operations]
-
-
-def test_a_slow_machine_gets_longer_timeouts(lab: Synthesized) -> None:
-    usual = timeouts(lab)
-    assert len(usual) == 1 + 3 * 2 + 6 * 3
-    assert set(usual) == {"60s", "90s", "120s", "180s"}
-    assert timeouts(synthesized(HALAB_TIME_SCALE="2.5")) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]

@@ -1,0 +1,21 @@
+"""The timeouts of what Pacemaker does, on machines of different speed."""
+
+from __future__ import annotations
+
+from .synthesized import Synthesized, synthesized
+
+
+def timeouts(lab: Synthesized) -> list[str]:
+    """Of all operations in the CIB, and of fencing."""
+    holders = [*lab.json["resource"]["halab_stonith"].values()]
+    for address in ("halab_clone.locking", "halab_clone.shared_fs", "halab_group.site"):
+        holders += lab.by_address[address]["primitives"]
+    operations = [operation for holder in holders for operation in holder["operations"]]
+    return [lab.by_address["halab_cluster_property.stonith_timeout"]["value"]] + [o["timeout"] for o in operations]
+
+
+def test_a_slow_machine_gets_longer_timeouts() -> None:
+    usual = timeouts(synthesized())
+    assert len(usual) == 1 + 3 * 2 + 6 * 3
+    assert set(usual) == {"60s", "90s", "120s", "180s"}
+    assert timeouts(synthesized(HALAB_TIME_SCALE="2.5")) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]
