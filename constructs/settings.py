@@ -173,8 +173,8 @@ class Settings:
         return self.fencing.delay_s or (15 if self.node_count == 2 else 0)
 
     def timeout(self, seconds: int) -> str:
-        """A timeout of Pacemaker's on such machines."""
-        return f"{math.ceil(seconds * self.time_scale)}s"
+        """A timeout of Pacemaker's: never less than usual, since nodes are fenced for what takes longer."""
+        return f"{math.ceil(seconds * max(1.0, self.time_scale))}s"
 
 
 def load(context: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:

@@ -19,3 +19,4 @@ def test_a_slow_machine_gets_longer_timeouts() -> None:
     assert len(usual) == 1 + 3 * 2 + 6 * 3
     assert set(usual) == {"60s", "90s", "120s", "180s"}
     assert timeouts(synthesized(HALAB_TIME_SCALE="2.5")) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]
+    assert timeouts(synthesized(HALAB_TIME_SCALE="0.5")) == usual, "nobody is fenced for a scale that suits the waits"
