@@ -7,6 +7,7 @@ from constructs import Construct, IDependable
 from halab.constructs import bindings
 from halab.constructs.machines import Machines
 from halab.constructs.places import Place
+from halab.constructs.resource import made_anew_with
 from halab.constructs.settings import Settings
 
 _TARGET_DISK = "/dev/vdb"  # the target's second disk
@@ -27,6 +28,8 @@ class SharedStorage(Construct):
             number=1,
             label="lun0",
             lun_bytes=machines.lun_disk.size_bytes,
+            # The target's machine may be made anew around the disk; with another disk all that was on it is gone.
+            lifecycle=made_anew_with(f"{machines.lun_disk.terraform_address}.id"),
         )
         self.target = bindings.IscsiTarget(
             self,

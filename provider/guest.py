@@ -13,14 +13,15 @@ from halab.provisioners.host import Host
 from halab.provisioners.item import Item, converge, remove, with_fields
 
 _UNSEEN = "unseen"  # in a resource's private data: why it could not be seen, as [summary, detail]
+_LOST = "its machine is gone"  # condition of what outlives it
 _ID = ("id", Attr(STR, computed=True, stable=True, doc="What `terraform import` takes for it."))
 
 
 class GuestResource(Resource):
     """One item as a resource.
 
-    libvirt decides what exists: off = it keeps its state; gone = it is gone; running but mute = an error.
-    When the whole lab is destroyed, no guest is asked or changed.
+    libvirt decides what exists: off = it keeps its state; gone = it is gone, unless it outlives its machine; running
+    but mute = an error. When the whole lab is destroyed, no guest is asked or changed.
     """
 
     def __init__(self, provider: Any, type_name: str, item: Item[Any]) -> None:
@@ -44,6 +45,8 @@ class GuestResource(Resource):
         before = None if prior is None else specs.decode(self._item.spec, prior)
         if has_unknown(given):
             if before is not None:
+                if any(planned[field] is UNKNOWN for field in self._item.identity):
+                    planned["id"] = UNKNOWN
                 ctx.replace += [(field,) for field in self._replaced_by(before, given)]
             return
         wanted = specs.decode(self._item.spec, given)
@@ -110,7 +113,7 @@ class GuestResource(Resource):
         try:
             observed = self._item.observe(self._host(ctx, state, reading=True), last)
         except Gone:
-            return None
+            return {**state, "condition": _LOST} if self._item.outlives_machine else None
         except (Off, ClusterNotRunning):
             return state
         except (ConnectError, TimedOut) as error:
@@ -123,6 +126,8 @@ class GuestResource(Resource):
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
         del cfg
         before, wanted = specs.decode(self._item.spec, prior), specs.decode(self._item.spec, planned)
+        if self._item.outlives_machine and prior["machine"] != planned["machine"]:
+            self.delete(ctx, prior)  # from a machine that is still there
         with self._working(ctx, planned) as host:
             return self._present(planned, converge(host, self._item, before, wanted))
 

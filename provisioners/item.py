@@ -71,6 +71,9 @@ class Item(Generic[S]):
     timeout_s: ClassVar[float] = 900.0
     # Whether changes of several such items on one machine must not overlap: what they look at is one common file.
     exclusive: ClassVar[bool] = False
+    # Whether it outlives its machine: it stands for data on a disk of its own. A machine that is made anew takes it
+    # over, and it keeps its name. `machine` is no `replace` then, and there is a `condition`.
+    outlives_machine: ClassVar[bool] = False
 
     def observe(self, host: Host, wanted: S) -> S | None:
         """What is there now, in the same type as what is wanted; None = proven absent. Reads only.

@@ -51,7 +51,7 @@ ls -d /sys/kernel/config/target/iscsi/*.*/ >/dev/null 2>&1 || systemctl start "$
 class Target:
     """An iSCSI target that exports one block device as LUN 0, saved and restored at boot."""
 
-    machine: str = attr("UUID of the domain that is the target.", replace=True)
+    machine: str = attr("UUID of the domain that is the target. One that is made anew takes it over.")
     device: str = attr("Block device that is exported, usually a partition.", replace=True)
     portal: str = attr("IPv4 address that the target listens on.", check=limits.ipv4)
     iqn: str | None = attr(
@@ -91,7 +91,7 @@ class Target:
 class Acl:
     """What one initiator may do: log in with CHAP and use LUN 0."""
 
-    machine: str = attr("UUID of the domain that is the target.", replace=True)
+    machine: str = attr("UUID of the domain that is the target. One that is made anew takes it over.")
     target_iqn: str = attr("Name of the target.", replace=True, check=limits.iqn)
     initiator_iqn: str = attr("Name of the initiator.", replace=True, check=limits.iqn)
     chap_user: str = attr("CHAP user name.")
@@ -107,14 +107,14 @@ class Acl:
 
 class TargetItem(Item[Target]):
     exclusive = True
+    outlives_machine = True
     spec = Target
     scope = "machine"
     phase = "iscsi"
     identity = ("machine", "iqn")
 
     def plan(self, prior: Target | None, wanted: Target) -> Target:
-        del prior
-        iqn = wanted.iqn or generated_iqn(wanted.hostname, wanted.machine)
+        iqn = wanted.iqn or (prior and prior.iqn) or generated_iqn(wanted.hostname, wanted.machine)
         serial = wanted.serial or unit_serial(iqn)
         return with_fields(wanted, iqn=iqn, serial=serial, lun_device=lun_device(serial))
 
@@ -153,6 +153,7 @@ class TargetItem(Item[Target]):
 
 class AclItem(Item[Acl]):
     exclusive = True
+    outlives_machine = True
     spec = Acl
     scope = "machine"
     phase = "iscsi"

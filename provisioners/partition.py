@@ -64,7 +64,7 @@ def device_path(value: object) -> str | None:
 class Partition:
     """The only partition of a disk of one machine. A disk that holds anything else is refused."""
 
-    machine: str = attr("UUID of the domain.", replace=True)
+    machine: str = attr("UUID of the domain. One that is made anew takes over what is on the disk.")
     device: str = attr("The disk, for example /dev/vdb.", replace=True, check=device_path)
     label: str = attr("The partition's name in the GPT.", default="halab", replace=True, check=partition_label)
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
@@ -141,6 +141,7 @@ class _PartitionItem(Item[P]):
 class PartitionItem(_PartitionItem[Partition]):
     spec = Partition
     scope: ClassVar[Literal["machine", "cluster"]] = "machine"
+    outlives_machine = True
     identity = ("machine", "device")
 
 

@@ -72,3 +72,54 @@ def test_what_lies_on_what(terraform: Terraform, provider: DoubledProvider) -> N
         ("shared_vg.shared_vg", on_vg),
     ):
         assert replaced(terraform, f"-replace=halab_{address}") == above | {f"halab_{address}"}
+
+
+# What the target exports outlives its machine: the nodes keep their sessions, and what is on the LUN stays.
+OF_THE_LUN = {
+    "halab_partition.target_partition",
+    "halab_iscsi_target.iscsi_target",
+    "halab_iscsi_acl.node1_acl",
+    "halab_iscsi_acl.node2_acl",
+}
+KNOW_ITS_HOST_KEY = {
+    "halab_ssh_config.ssh_config",
+    "halab_ssh_trust.node1_ssh_trust",
+    "halab_ssh_trust.node2_ssh_trust",
+}
+ON_THE_TARGET = {"halab_machine.target", "halab_host.target_host", "halab_ssh_trust.target_ssh_trust"}
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["replaced", "gone"])
+def test_the_targets_machine_but_not_its_lun(terraform: Terraform, provider: DoubledProvider, gone: bool) -> None:
+    write_stack(terraform, stack(2, terraform.folder))
+    terraform.apply()
+    before = exported(terraform)
+    if gone:
+        domain = provider.domain("target")
+        domain.destroy()
+        domain.undefine()
+    options = () if gone else ("-replace=halab_machine.target",)
+    anew = ["create"] if gone else ["delete", "create"]
+    changed = {address: ["update"] for address in OF_THE_LUN | KNOW_ITS_HOST_KEY}
+    assert terraform.plan(*options).actions == changed | dict.fromkeys(ON_THE_TARGET, anew)
+    removed = len([verb for verb, _, _ in provider.guests.done if verb == "del"])
+    terraform.apply(*options)
+    deleted = [kind for verb, kind, _ in provider.guests.done if verb == "del"][removed:]
+    assert deleted == ([] if gone else ["halab_ssh_trust", "halab_host"])
+    assert exported(terraform) == before
+    assert terraform.plan().actions == {}
+
+
+def test_another_disk_of_the_target_is_another_lun(terraform: Terraform, provider: DoubledProvider) -> None:
+    write_stack(terraform, stack(2, terraform.folder))
+    terraform.apply()
+    options = ("-replace=halab_machine.target", "-replace=halab_volume.lun_disk")
+    assert replaced(terraform, *options) >= OF_THE_LUN | {"halab_shared_partition.lun_partition", "halab_gfs2.gfs2"}
+    terraform.apply(*options)
+    assert terraform.plan().actions == {}
+
+
+def exported(terraform: Terraform) -> tuple[str, str]:
+    """The target's name, and its LUN's."""
+    values = terraform.resource("halab_iscsi_target.iscsi_target")
+    return values["iqn"], values["lun_device"]

@@ -119,7 +119,9 @@ def test_items_say_what_they_are(type_name: str, where: str) -> None:
     assert item.scope in fields, "the field says where it is carried out"
     assert item.phase in {"host", "iscsi", "cluster", "fencing", "storage", "site"}
     identifying = {name for name in item.identity if not specs.block(item.spec).attrs[name].replace}
-    assert not identifying, f"another {identifying} is another {type_name}"
+    taken_over = {"machine"} if item.outlives_machine else set[str]()
+    assert identifying == taken_over, f"another {identifying} is another {type_name}"
+    assert not item.outlives_machine or "condition" in fields, "which tells that its machine is gone"
 
 
 @pytest.mark.parametrize("type_name", generate.schemas())
