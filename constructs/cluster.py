@@ -57,7 +57,7 @@ class CorosyncCluster(Construct):
             # Pacemaker does one thing at a time on a node whose load exceeds this; a machine with one virtual CPU
             # that has just booted exceeds the default of 80% for minutes.
             "load-threshold": "800%",
-            "stonith-timeout": settings.timeout(120),
+            "stonith-timeout": settings.stretched(120),
         }
         # A majority is a cluster: what waits for it does not wait for a node that is added.
         self.formed = [*self.members.values()][: len(nodes) // 2 + 1]

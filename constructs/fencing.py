@@ -7,6 +7,7 @@ from constructs import Construct
 from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
+from halab.constructs.operations import Operations
 from halab.constructs.places import Place
 from halab.constructs.settings import Settings
 
@@ -83,8 +84,8 @@ class RedfishFencing(Construct):
             # Upper limits, not waits: the agent takes an emulated node 3 s, and ten times that when it has just booted.
             # That is also why it is not asked each minute.
             operations=[
-                {"name": "monitor", "interval": "300s", "timeout": self._settings.timeout(120)},
-                {"name": "start", "interval": "0s", "timeout": self._settings.timeout(120)},
+                Operations(self._settings).monitor(300, 120),
+                {"name": "start", "interval": "0s", "timeout": self._settings.stretched(120)},
             ],
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],

@@ -13,11 +13,13 @@ class Operations:
         self._settings = settings
 
     def start_and_stop(self) -> list[bindings.ClonePrimitivesOperations]:
-        timeout = self._settings.timeout(180)
+        timeout = self._settings.stretched(180)
         return [{"name": name, "interval": "0s", "timeout": timeout} for name in ("start", "stop")]
 
     def monitor(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
-        return {"name": "monitor", "interval": f"{interval_s}s", "timeout": self._settings.timeout(timeout_s)}
+        """Slow machines look less often, too: what is left of them is for those who use the cluster."""
+        interval, timeout = self._settings.stretched(interval_s), self._settings.stretched(timeout_s)
+        return {"name": "monitor", "interval": interval, "timeout": timeout}
 
     def monitor_or_fence(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
         """For what only a reset of the node can mend."""

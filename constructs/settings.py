@@ -119,7 +119,7 @@ class Settings:
     )
     uri: str = setting("qemu:///system", "the libvirt to build on", limits.one_of("qemu:///system"))
     time_scale: float = setting(
-        1.0, "multiplies every deadline and the cluster's timeouts, for slow machines", limits.between(0.1, 100)
+        1.0, "multiplies every deadline, timeout and monitor's interval, for slow machines", limits.between(0.1, 100)
     )
     network: Network = field(default_factory=Network)
     image: Image = field(default_factory=Image)
@@ -172,8 +172,8 @@ class Settings:
         """A tie between two nodes is decided for node1 by fencing it later than the other."""
         return self.fencing.delay_s or (15 if self.node_count == 2 else 0)
 
-    def timeout(self, seconds: int) -> str:
-        """A timeout of Pacemaker's: never less than usual, since nodes are fenced for what takes longer."""
+    def stretched(self, seconds: int) -> str:
+        """A timeout or interval of Pacemaker's: never less than usual, since nodes are fenced for what takes longer."""
         return f"{math.ceil(seconds * max(1.0, self.time_scale))}s"
 
 

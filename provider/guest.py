@@ -109,6 +109,9 @@ class GuestResource(Resource):
         if self.provider.destroying_all:
             return state  # it goes, whatever it has become
         ctx.private.pop(_UNSEEN, None)
+        if self._item.on_lun and self.provider.servers_away:
+            self._warn_of_lun(ctx)
+            return state
         last = specs.decode(self._item.spec, state)
         try:
             observed = self._item.observe(self._host(ctx, state, reading=True), last)
@@ -171,6 +174,14 @@ class GuestResource(Resource):
 
     # --- in between ---
 
+    def _warn_of_lun(self, ctx: Ctx) -> None:
+        away = " and ".join(sorted(self.provider.servers_away))
+        if self.provider.tells("what is on the LUN"):
+            ctx.warn(
+                f"{away} does not run: what is on the LUN is not looked at",
+                "It is taken to be as it was, and is not touched. The next plan, when the LUN is back, tells.",
+            )
+
     def _leave(self, ctx: Ctx, state: State, error: HalabError) -> None:
         ctx.warn(f"{self.type} {state['id']} was left as it is", f"{error.summary}. {error.detail}")
 
@@ -193,6 +204,8 @@ class GuestResource(Resource):
             found: Host = hosts.cluster(state["cluster"], ctx.stop, report, reading=reading)
         else:
             found = hosts.machine(state["machine"], ctx.stop, report, reading=reading)
+            if reading and self._item.seen_from == "the cluster":
+                found = hosts.cluster(state["cluster"], ctx.stop, report, reading=True)
         return found
 
     def _reporter(self, name: str) -> Callable[[str], None]:

@@ -65,6 +65,8 @@ class HalabProvider(Provider):
         self.lab, self.uri, self.hypervisor, self.time_scale = "", "", "auto", 1.0
         self.directory = Path()
         self._told: set[str] = set()
+        self.servers_away: set[str] = set()
+        """Machines outside of all clusters that a refresh has found off or gone: they serve no LUN."""
         self._guard = threading.RLock()
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
@@ -74,7 +76,7 @@ class HalabProvider(Provider):
         self.hypervisor = cfg["hypervisor"] or "auto"
         self.time_scale = float(cfg["time_scale"] or 1.0)
         close_directory(self.directory)
-        self._told = set[str]()
+        self._told, self.servers_away = set[str](), set[str]()
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
         self._changes = Changes(self.directory, RUN, self.time_scale)
         self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
@@ -132,6 +134,11 @@ class HalabProvider(Provider):
         """A refresh has come to a machine that runs (its UUID): what is in it will be asked for next."""
         if not self.destroying_all:
             self.hosts.expect(machine, stop)
+
+    def away(self, hostname: str) -> None:
+        """A refresh has found a machine that is in no cluster off, or gone."""
+        with self._guard:
+            self.servers_away.add(hostname)
 
     def close(self) -> None:
         if "agendas" in self.__dict__:

@@ -59,6 +59,7 @@ class ClusterNodeItem(Item[ClusterNode]):
 
     spec = ClusterNode
     phase = "cluster"
+    seen_from = "the cluster"
     identity = ("machine", "cluster", "name")
     timeout_s = 1800.0
 

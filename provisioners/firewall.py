@@ -36,7 +36,7 @@ if command -v nft >/dev/null; then
   if nft list tables | grep -qx "table inet $1"; then nft -j list table inet "$1"; fi
 fi
 """
-# is-active and is-enabled fail when the answer is no, and when there is no such unit: their words tell.
+# is-active fails when the answer is no, and when there is no such unit: its words tell.
 # Then what is in force: one line each of ports and sources of our zone, and of all that the default zone opens.
 _ACTIVE = """
 systemctl is-active firewalld || exit 0
@@ -46,7 +46,7 @@ if firewall-cmd --get-zones | grep -qw "$1"; then
   echo $(firewall-cmd --list-ports; firewall-cmd --list-services)
 fi
 """
-_ENABLED = 'systemctl is-enabled "$1" 2>/dev/null || true'
+_ENABLED = f'{units.IS_ENABLED}is_enabled "$1"'
 
 SSH = "tcp/22"
 

@@ -101,6 +101,7 @@ class Gfs2:
 
 class Gfs2Item(Item[Gfs2]):
     spec = Gfs2
+    on_lun = True
     scope = "cluster"
     phase = "storage"
     identity = ("cluster", "name", "device")

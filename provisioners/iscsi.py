@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from . import iscsi_live, limits
+from . import iscsi_live, limits, units
 from .command import Command, Result, Secret, script
 from .growth import grown, lun_bytes
 from .host import Host
@@ -24,11 +24,14 @@ _LOGIN_TRIES = 20
 
 # key=value lines; of passwords a digest. Arguments: target, portal, port, folder of node records, login unit, its
 # drop-in.
-_LOOK = r"""# look at the session
+_LOOK = (
+    rf"""# look at the session
+{units.IS_ENABLED}"""
+    + r"""
 of() { [ ! -e "$1" ] || IFS= read -r it < "$1" || :; }
 digest() { [ -z "$2" ] || { it=$(printf %s "$2" | sha256sum); echo "$1=${it%% *}"; }; }
 [ ! -e /etc/iscsi/initiatorname.iscsi ] || sed -n 's/^InitiatorName=/initiator=/p' /etc/iscsi/initiatorname.iscsi
-printf 'unit=%s\n' "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$5" 2>/dev/null || :)"
+printf 'unit=%s\n' "$(is_enabled "$5")"
 [ ! -e "$6" ] || echo ordered=yes
 for record in "$4/$1/$2,$3,"*/default; do
   [ -f "$record" ] || continue
@@ -50,6 +53,7 @@ for session in /sys/class/iscsi_session/session*; do
   done
 done
 """
+)
 # Arguments: target, portal, port, folder of node records, replacement timeout, login tries, initiator, iscsid's unit,
 # login unit, drop-in. Stdin: user, password. Enabling skips what is dear and does nothing here: SysV links, a reload.
 _LOGIN = r"""# log in to the target, now and at each boot

@@ -66,6 +66,10 @@ class Item(Generic[S]):
     scope: ClassVar[Literal["machine", "cluster"]] = "machine"
     # The phase that `make deploy` shows it under: host, iscsi, cluster, fencing, storage, site.
     phase: ClassVar[str]
+    # Whether it is read from the shared LUN: while the target is away that would hang, or show nothing.
+    on_lun: ClassVar[bool] = False
+    # Where a refresh looks at it: what all members of its cluster see is asked of one of them, for all nodes at once.
+    seen_from: ClassVar[Literal["its host", "the cluster"]] = "its host"
     # Fields that name the object: the import id is their values joined by ":" (the last may itself contain ":").
     identity: ClassVar[tuple[str, ...]]
     timeout_s: ClassVar[float] = 900.0

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import units
 from .command import Command, script
 from .errors import UnexpectedOutput
 from .platform import Platform
@@ -21,8 +22,11 @@ CLOSED = {"authentication": "1", "generate_node_acls": "0", "cache_dynamic_acls"
 
 # Prints the unit's state, the saved configuration without its passwords, configfs as path NUL value, and for each ACL
 # a digest of its CHAP password, with the word "saved" where the saved configuration has the same one.
-_LOOK = r"""# look at LIO
-SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :
+_LOOK = (
+    rf"""# look at LIO
+{units.IS_ENABLED}"""
+    + r"""
+is_enabled "$1"
 printf '\036'
 [ ! -e "$2" ] || sed -E 's/("chap[a-z_]*_password": )"([^"\\]|\\.)*"/\1"***"/' "$2"
 printf '\036'
@@ -45,6 +49,7 @@ for f in "$tpg"/acls/*/auth/password; do
   echo "${acl##*/} ${sum%% *} $saved"
 done
 """
+)
 
 
 @dataclass(frozen=True, slots=True)

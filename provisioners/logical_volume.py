@@ -58,6 +58,7 @@ class LogicalVolume:
 
 class LogicalVolumeItem(Item[LogicalVolume]):
     spec = LogicalVolume
+    on_lun = True
     scope = "cluster"
     phase = "storage"
     identity = ("cluster", "vg", "name")

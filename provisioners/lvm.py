@@ -127,6 +127,7 @@ class SharedVg:
 
 class SharedVgItem(Item[SharedVg]):
     spec = SharedVg
+    on_lun = True
     scope = "cluster"
     phase = "storage"
     identity = ("cluster", "name")
@@ -169,6 +170,7 @@ class LvmDevice:
 
 class LvmDeviceItem(Item[LvmDevice]):
     spec = LvmDevice
+    on_lun = True
     scope = "machine"
     phase = "storage"
     identity = ("machine", "vg", "device")

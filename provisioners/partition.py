@@ -147,6 +147,7 @@ class PartitionItem(_PartitionItem[Partition]):
 
 class SharedPartitionItem(_PartitionItem[SharedPartition]):
     spec = SharedPartition
+    on_lun = True
     scope: ClassVar[Literal["machine", "cluster"]] = "cluster"
     identity = ("cluster", "device")
 

@@ -68,6 +68,7 @@ class Platform:
     lvm_uses_devices_file: bool = False
     firewall: str = "nftables"  # "nftables" or "firewalld"
     ca_trust_dir: str = "/usr/local/share/ca-certificates"
+    ca_trust_store: str = "/etc/ssl/certs/ca-certificates.crt"
     ca_trust_update: tuple[str, ...] = ("update-ca-certificates",)
     # A script that adds the one certificate $1 to a store that lacks it; None: only the whole store can be made anew.
     ca_trust_add: str | None = _ADD_TO_CA_BUNDLE
@@ -101,6 +102,7 @@ EL_9 = Platform(
     lvm_uses_devices_file=True,
     firewall="firewalld",
     ca_trust_dir="/etc/pki/ca-trust/source/anchors",
+    ca_trust_store="/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     ca_trust_update=("update-ca-trust", "extract"),
     ca_trust_add=None,
     ca_trust_drop=None,

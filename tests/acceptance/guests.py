@@ -32,6 +32,7 @@ OS_RELEASE = 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trix
 _DOUBLE = "halab-double"  # the one command that a guest's double knows: get, set, half or del of a thing
 _ABSENT = 3
 MEMBER = "halab_cluster_member"
+_SEEN_BY_ALL = "halab_cluster_node"  # made on its own machine, and looked at on any
 # What a system does not know of a thing: the item's answer takes it from what is wanted.
 _UNOBSERVED = {
     "halab_primitive": ("wait", "wait_s"),
@@ -41,7 +42,7 @@ _UNOBSERVED = {
     "halab_iscsi_acl": ("node",),
 }
 
-_ON_THE_LUN = {f"halab_{kind}" for kind in ("shared_partition", "shared_vg", "logical_volume", "gfs2", "cluster_file")}
+ON_THE_LUN = {f"halab_{kind}" for kind in ("shared_partition", "shared_vg", "logical_volume", "gfs2", "cluster_file")}
 
 Thing = tuple[str, str]  # resource type, and the id that Terraform shows
 Answer = Callable[["Guest", Command], Result | None]
@@ -143,7 +144,8 @@ class Guest:
         verb, cluster, kind, id = words
         guests, thing = self.guests, (kind, id)
         if verb == "get":
-            text = self._store(cluster).get(thing)
+            store = guests.things() if kind == _SEEN_BY_ALL else self._store(cluster)
+            text = store.get(thing)
             return (0, text) if text is not None else (_ABSENT, "")
         guests.before(verb, kind, id)
         with guests.guard:
@@ -172,7 +174,7 @@ class Guest:
         stores = [store for key, store in self.guests.machines.items() if key in alive]
         if kind == MEMBER and not any(other == MEMBER for store in stores for other, _ in store):
             former = self.guests.clusters.get(values["cluster"], {})
-            kept = {thing: text for thing, text in former.items() if thing[0] in _ON_THE_LUN}
+            kept = {thing: text for thing, text in former.items() if thing[0] in ON_THE_LUN}
             self.guests.clusters[values["cluster"]] = kept
 
 

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from halab.provisioners.errors import TimedOut
 from tests.acceptance.doubles import DoubledProvider, stack, write_stack
+from tests.acceptance.guests import ON_THE_LUN
 
 if TYPE_CHECKING:
+    from halab.provisioners.command import Command
     from tests.acceptance.conftest import Terraform
+    from tests.acceptance.guests import Guest
 
 IN_THE_CIB = {
     "halab_clone.locking",
@@ -89,6 +93,12 @@ KNOW_ITS_HOST_KEY = {
 ON_THE_TARGET = {"halab_machine.target", "halab_host.target_host", "halab_ssh_trust.target_ssh_trust"}
 
 
+def dead_lun(guest: Guest, command: Command) -> None:
+    """Whoever reads from it waits for minutes."""
+    if command.argv[1:2] == ("get",) and command.argv[3] in ON_THE_LUN:
+        raise TimedOut(f"{guest.name}: {command.argv[3]} did not answer", "I/O waits for the target.")
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["replaced", "gone"])
 def test_the_targets_machine_but_not_its_lun(terraform: Terraform, provider: DoubledProvider, gone: bool) -> None:
     write_stack(terraform, stack(2, terraform.folder))
@@ -98,15 +108,33 @@ def test_the_targets_machine_but_not_its_lun(terraform: Terraform, provider: Dou
         domain = provider.domain("target")
         domain.destroy()
         domain.undefine()
+        provider.guests.answer = dead_lun
     options = () if gone else ("-replace=halab_machine.target",)
     anew = ["create"] if gone else ["delete", "create"]
     changed = {address: ["update"] for address in OF_THE_LUN | KNOW_ITS_HOST_KEY}
     assert terraform.plan(*options).actions == changed | dict.fromkeys(ON_THE_TARGET, anew)
     removed = len([verb for verb, _, _ in provider.guests.done if verb == "del"])
     terraform.apply(*options)
+    provider.guests.answer = lambda *_: None
     deleted = [kind for verb, kind, _ in provider.guests.done if verb == "del"][removed:]
     assert deleted == ([] if gone else ["halab_ssh_trust", "halab_host"])
     assert exported(terraform) == before
+    assert terraform.plan().actions == {}
+
+
+def test_a_target_that_is_off_is_switched_on(terraform: Terraform, provider: DoubledProvider) -> None:
+    write_stack(terraform, stack(2, terraform.folder))
+    terraform.apply()
+    provider.domain("target").destroy()
+    provider.guests.answer = dead_lun
+    plan = terraform.plan()
+    assert plan.actions == {"halab_machine.target": ["update"]}
+    (told,) = plan.outcome.reported
+    assert (told.severity, told.summary) == ("warning", "target does not run: what is on the LUN is not looked at")
+    terraform.apply()
+    refused = terraform.fails("plan").reported  # it runs again: now the LUN is looked at
+    assert {r.summary for r in refused} == {"node2: halab_shared_partition did not answer"}
+    provider.guests.answer = lambda *_: None
     assert terraform.plan().actions == {}
 
 

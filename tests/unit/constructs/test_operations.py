@@ -1,22 +1,23 @@
-"""The timeouts of what Pacemaker does, on machines of different speed."""
+"""Timeouts and intervals of what Pacemaker does, on machines of different speed."""
 
 from __future__ import annotations
 
 from .synthesized import Synthesized, synthesized
 
 
-def timeouts(lab: Synthesized) -> list[str]:
+def times(lab: Synthesized) -> list[str]:
     """Of all operations in the CIB, and of fencing."""
     holders = [*lab.json["resource"]["halab_stonith"].values()]
     for address in ("halab_clone.locking", "halab_clone.shared_fs", "halab_group.site"):
         holders += lab.by_address[address]["primitives"]
     operations = [operation for holder in holders for operation in holder["operations"]]
-    return [lab.by_address["halab_cluster_property.stonith_timeout"]["value"]] + [o["timeout"] for o in operations]
+    stonith = lab.by_address["halab_cluster_property.stonith_timeout"]["value"]
+    return [stonith] + [operation[kind] for operation in operations for kind in ("timeout", "interval")]
 
 
-def test_a_slow_machine_gets_longer_timeouts() -> None:
-    usual = timeouts(synthesized())
-    assert len(usual) == 1 + 3 * 2 + 6 * 3
-    assert set(usual) == {"60s", "90s", "120s", "180s"}
-    assert timeouts(synthesized(HALAB_TIME_SCALE="2.5")) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]
-    assert timeouts(synthesized(HALAB_TIME_SCALE="0.5")) == usual, "nobody is fenced for a scale that suits the waits"
+def test_a_slow_machine_gets_longer_timeouts_and_looks_less_often() -> None:
+    usual = times(synthesized())
+    assert len(usual) == 1 + 2 * (3 * 2 + 6 * 3)
+    assert set(usual) == {"0s", "10s", "20s", "30s", "60s", "90s", "120s", "180s", "300s"}
+    assert times(synthesized(HALAB_TIME_SCALE="2.5")) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]
+    assert times(synthesized(HALAB_TIME_SCALE="0.5")) == usual, "nobody is fenced for a scale that suits the waits"

@@ -8,7 +8,7 @@ import pytest
 
 from halab.provisioners.command import script
 from halab.provisioners.platform import DEBIAN_13, EL_9, Platform
-from halab.provisioners.trust import CaCertificate, CaCertificateItem
+from halab.provisioners.trust import _PROBE, CaCertificate, CaCertificateItem
 
 ITEM = CaCertificateItem()
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -22,7 +22,8 @@ CA = CaCertificate(machine="uuid", name="halab-lab", pem=PEM)
 def test_observe(guest_host: Callable[..., Any], answer: Any, seen: CaCertificate | None) -> None:
     host, guest = guest_host(answer)
     assert ITEM.observe(host, CA) == seen
-    assert guest.asked[0].argv[-1] == "/usr/local/share/ca-certificates/halab-lab.crt"
+    store = "/etc/ssl/certs/ca-certificates.crt"
+    assert guest.asked[0].argv[-2:] == ("/usr/local/share/ca-certificates/halab-lab.crt", store)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,11 @@ def run(store: Path, text: str | None, *args: Path) -> None:
     subprocess.run(command.argv, check=True)
 
 
+def seen(file: Path, store: Path) -> tuple[int, str]:
+    done = subprocess.run(script(_PROBE, str(file), str(store)).argv, check=False, capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
 def test_a_certificate_is_added_to_a_real_store_and_taken_out_again(tmp_path: Path) -> None:
     store, bundle = tmp_path / "certs", tmp_path / "certs" / "ca-certificates.crt"
     store.mkdir()
@@ -93,8 +99,13 @@ def test_a_certificate_is_added_to_a_real_store_and_taken_out_again(tmp_path: Pa
     run(store, DEBIAN_13.ca_trust_add, files[1])
     assert bundle.read_text() == before + texts[0] + texts[1]
     assert len([link for link in store.iterdir() if link.is_symlink()]) == 4
+    assert [seen(file, bundle) for file in files] == [(0, text) for text in texts]
     run(store, DEBIAN_13.ca_trust_drop, files[0])
     assert bundle.read_text() == before + texts[1]
+    assert seen(files[0], bundle) == (3, "")
+    files[0].write_text(texts[0])
+    assert seen(files[0], bundle) == (4, ""), "the store does not have it"
+    files[0].unlink()
     assert sorted(link.resolve() for link in store.iterdir() if link.is_symlink()) == [files[1], files[1]]
     assert not files[0].exists()
     run(store, DEBIAN_13.ca_trust_drop, files[1])

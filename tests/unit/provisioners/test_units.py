@@ -1,9 +1,11 @@
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from halab.provisioners.errors import UnexpectedOutput
-from halab.provisioners.units import UnitState, disable, enable, parse_show, show
+from halab.provisioners.units import IS_ENABLED, UnitState, disable, enable, parse_show, show
 
 # Output on a Debian 13 guest: pcsd while it waits for pcsd-ruby, chrony, and a wrong name.
 SHOWN = """\
@@ -58,6 +60,55 @@ def test_a_cut_answer_is_an_error(text: str) -> None:
 
 def test_lines() -> None:
     assert 'for unit in "$1" b; do' in show('"$1"', "b")
+    subprocess.run(["sh", "-n", "-c", IS_ENABLED], check=True)
     subprocess.run(["sh", "-n", "-c", show('"$1"', "b")], check=True)
     assert enable("a", "b") == "SYSTEMCTL_SKIP_SYSV=1 systemctl -q --no-reload enable a b"
     assert " disable a" in disable("a")
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Unit files, and /etc/systemd/system with one unit enabled."""
+    etc, library = tmp_path / "etc", tmp_path / "lib"
+    (etc / "multi-user.target.wants").mkdir(parents=True)
+    library.mkdir()
+    (library / "a.service").touch()
+    (etc / "multi-user.target.wants/a.service").symlink_to(library / "a.service")
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text('#!/bin/sh\necho "asked $*"; exit 1\n')
+    systemctl.chmod(0o755)
+    return tmp_path
+
+
+def is_enabled(folders: Path, unit: str) -> str:
+    text = IS_ENABLED.replace("/etc/systemd/system", str(folders / "etc"))
+    path = f"{folders}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-euc", f'{text}is_enabled "$1"', "sh", unit],
+        env={"PATH": path},
+        check=True,
+        text=True,
+        capture_output=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("unit", ["a", "a.service"])
+def test_what_a_link_enables_is_seen_without_systemctl(folders: Path, unit: str) -> None:
+    assert is_enabled(folders, unit) == "enabled"
+
+
+@pytest.mark.parametrize("unit", ["b", "a.socket"])
+def test_systemctl_is_asked_for_what_no_link_enables(folders: Path, unit: str) -> None:
+    name = unit if "." in unit else f"{unit}.service"
+    assert is_enabled(folders, unit) == f"asked is-enabled -- {name}"
+
+
+def test_systemctl_is_asked_for_what_may_be_masked(folders: Path) -> None:
+    (folders / "etc/a.service").symlink_to("/dev/null")
+    assert is_enabled(folders, "a") == "asked is-enabled -- a.service"
+
+
+def test_systemctl_is_asked_when_the_unit_is_gone(folders: Path) -> None:
+    (folders / "lib/a.service").unlink()
+    assert is_enabled(folders, "a") == "asked is-enabled -- a.service"
