@@ -200,10 +200,11 @@ class GuestResource(Resource):
 
     def _host(self, ctx: Ctx, state: State, name: str = "", reading: bool = False) -> Host:
         hosts, report = self.provider.hosts, self._reporter(name)
+        how = {"reading": reading, "on_lun": self._item.on_lun}
         if self._item.scope == "cluster":
-            found: Host = hosts.cluster(state["cluster"], ctx.stop, report, reading=reading)
+            found: Host = hosts.cluster(state["cluster"], ctx.stop, report, **how)
         else:
-            found = hosts.machine(state["machine"], ctx.stop, report, reading=reading)
+            found = hosts.machine(state["machine"], ctx.stop, report, **how)
             if reading and self._item.seen_from == "the cluster":
                 found = hosts.cluster(state["cluster"], ctx.stop, report, reading=True)
         return found

@@ -47,6 +47,7 @@ class _Station(NamedTuple):
     platform: list[Platform]  # empty until first asked for
     settled: set[str]  # crashed runs of which nothing runs here any more
     answers: Answers
+    on_lun: Answers  # apart: while the target is away they would keep the others waiting
 
 
 class _Cluster(NamedTuple):
@@ -54,6 +55,7 @@ class _Cluster(NamedTuple):
 
     shared: Shared
     answers: Answers
+    on_lun: Answers
 
 
 class Hosts:
@@ -75,11 +77,16 @@ class Hosts:
         self.crashed: frozenset[str] = frozenset()
         """Runs that were killed in the middle of a change: what they began in a guest is waited for."""
 
-    def machine(self, uuid: str, stop: threading.Event, report: Report = _silent, reading: bool = False) -> Host:
-        """The host on this domain; `reading`: to be looked at only, in a refresh. Raises Gone, Off or Paused."""
+    def machine(
+        self, uuid: str, stop: threading.Event, report: Report = _silent, reading: bool = False, on_lun: bool = False
+    ) -> Host:
+        """The host on this domain; `reading`: to be looked at only, in a refresh. Raises Gone, Off or Paused.
+
+        `on_lun`: what is read lies on the shared LUN.
+        """
         view = self._inventory.machine(uuid)
         _must_run(view)
-        return self._host(view, stop, report, None, reading)
+        return self._host(view, stop, report, None, reading, on_lun)
 
     def expect(self, uuid: str, stop: threading.Event) -> None:
         """A refresh comes to this machine: have it answer already, in the background, what it was asked the last time.
@@ -100,11 +107,17 @@ class Hosts:
                     host.ask_ahead()
 
     def cluster(
-        self, name: str, stop: threading.Event, report: Report = _silent, besides: str = "", reading: bool = False
+        self,
+        name: str,
+        stop: threading.Event,
+        report: Report = _silent,
+        besides: str = "",
+        reading: bool = False,
+        on_lun: bool = False,
     ) -> Host:
         """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers.
 
-        `besides`: the UUID of a machine that is not to be asked. `reading`: to be looked at only, in a refresh.
+        `besides`: the UUID of a machine that is not to be asked. `reading`, `on_lun`: as for a machine.
         """
         members = [view for view in self._inventory.members(name) if view.uuid != besides]
         if not members:
@@ -120,7 +133,7 @@ class Hosts:
                 continue
             try:
                 if self._host(view, stop, report, None, reading).ask(_CIB, cached=True).rc == 0:
-                    return self._host(view, stop, report, cluster, reading)
+                    return self._host(view, stop, report, cluster, reading, on_lun)
             except ConnectError as error:
                 mute = error
         if mute is not None:
@@ -134,22 +147,28 @@ class Hosts:
     def _cluster(self, name: str) -> _Cluster:
         with self._guard:
             if name not in self._clusters:
-                self._clusters[name] = _Cluster(Shared(), self._answers(f"cluster {name}"))
+                both = self._answers(f"cluster {name}"), self._answers(f"cluster {name}, LUN")
+                self._clusters[name] = _Cluster(Shared(), *both)
             return self._clusters[name]
 
     def _answers(self, name: str) -> Answers:
         return Answers(self._agendas.of(name) if self._agendas else None)
 
     def _host(
-        self, view: MachineView, stop: threading.Event, report: Report, cluster: _Cluster | None, reading: bool
+        self,
+        view: MachineView,
+        stop: threading.Event,
+        report: Report,
+        cluster: _Cluster | None,
+        reading: bool,
+        on_lun: bool = False,
     ) -> Host:
         pace = Pace(time_scale=self._time_scale, stop=stop)
         station = self._station(view, pace, report)
         place = cluster or station
         if reading:
-            host: Host = ReadingHost(
-                station.transport, pace=pace, shared=place.shared, report=report, answers=place.answers
-            )
+            answers = place.on_lun if on_lun else place.answers
+            host: Host = ReadingHost(station.transport, pace=pace, shared=place.shared, report=report, answers=answers)
         else:
             host = Host(station.transport, pace=pace, shared=place.shared, report=report)
         if not station.platform:
@@ -166,7 +185,8 @@ class Hosts:
             if (station := self._stations.get(key)) is None:
                 address = Address(view.hostname, view.address, view.host_key, self._key_path)
                 transport = _Explained(self._dial(address, pace), self._inventory, view.uuid)
-                station = _Station(transport, Shared(), [], set(), self._answers(view.uuid))
+                both = self._answers(view.uuid), self._answers(f"{view.uuid}, LUN")
+                station = _Station(transport, Shared(), [], set(), *both)
                 self._stations[key] = station
         if self.crashed - station.settled:
             Host(station.transport, pace=pace, shared=station.shared, report=report).do(end_of(self.crashed))
