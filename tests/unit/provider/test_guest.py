@@ -79,9 +79,12 @@ class Provider:
     def __init__(self, guest: Guest) -> None:
         self.guest, self.absent, self.events = guest, None, []  # type: ignore[var-annotated]
         self.hosts, self.destroying, self.destroying_all = self, False, False
+        self.servers_away, self.machines = set[str](), {"u1"}
 
-    def machine(self, uuid: str, stop: threading.Event, report: Callable[[str], None], reading: bool) -> Host:
-        assert uuid == "u1"
+    def machine(
+        self, uuid: str, stop: threading.Event, report: Callable[[str], None], reading: bool, on_lun: bool
+    ) -> Host:
+        assert uuid in self.machines
         if self.absent:
             raise self.absent
         return Host(self.guest, report=report, platform=DEBIAN_13)
