@@ -82,6 +82,8 @@ class Changes:
             waited_s += _INTERVAL_S
 
     def _release(self) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
-        self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)  # which lets the lock go: nobody waits for a run that could not say that it was done

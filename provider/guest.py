@@ -261,13 +261,20 @@ class _Working:
             self._held = host.shared.lock
             self._held.acquire()
         self._machine = host.name if self._resource._item.scope == "machine" else ""
-        self._report("start")
+        try:
+            self._report("start")
+        except BaseException:
+            self._let_go()
+            raise
         return host
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        self._let_go()
+        self._report("done" if error is None else "failed", "" if error is None else str(error).splitlines()[0])
+
+    def _let_go(self) -> None:
         if self._held is not None:
             self._held.release()
-        self._report("done" if error is None else "failed", "" if error is None else str(error).splitlines()[0])
 
     def _report(self, event: str, detail: str = "") -> None:
         resource = self._resource

@@ -29,7 +29,7 @@ _LOOKS = re.compile(
 _CLASSES = ("virConnect", "virDomain", "virNetwork", "virStoragePool", "virStorageVol")
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.link", "os.symlink"}
 # Neither the progress nor what guests will be asked means anything to the next run. The lock stands around everything.
-_IGNORED = ("progress.jsonl", "questions.json", LOCK)
+IGNORED = ("progress.jsonl", "questions.json", LOCK)
 
 
 class Killed(BaseException):
@@ -120,7 +120,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if event == "os.truncate" and path.endswith(LOCK):
         for _directory, mortality in _watched:
             mortality.fate.must_live("say that its changes are done")
-    if any(name in path for name in _IGNORED) or (event == "os.mkdir" and os.path.isdir(path)):
+    if any(name in path for name in IGNORED) or (event == "os.mkdir" and os.path.isdir(path)):
         return
     for directory, mortality in _watched:
         if f"{path}/".startswith(directory):

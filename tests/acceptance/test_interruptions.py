@@ -241,8 +241,7 @@ def attached(world: World, terraform: Terraform, dies_at: int | None, destroying
         yield fate
 
 
-# In one process with its dead predecessor, a provider may wait for a lock that a real death would have let go.
-@pytest.mark.long
+@pytest.mark.long  # a minute
 @pytest.mark.parametrize("number", range(MOMENTS))
 def test_terraform_deploys_after_a_kill(number: int, tmp_path: Path, mortal: tuple[World, Terraform]) -> None:
     world, terraform = mortal

@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from halab.provider.changes import NAME as LOCK
 from halab.provider.hypervisor import image
 from halab.provider.hypervisor.power_files import PowerConfig
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider
 from tests.acceptance.hypervisor import Contents, Power, daemons, put_doubles
-from tests.acceptance.mortal import Fate, Killed, Mortality
+from tests.acceptance.mortal import IGNORED, Fate, Killed, Mortality
 
 Shape = dict[str, Any]
 
@@ -92,7 +91,7 @@ class World:
 
     def _files(self) -> Iterator[str]:
         for path in self.lab.rglob("*"):
-            if path.is_file() and path.name not in ("progress.jsonl", LOCK):
+            if path.is_file() and path.name not in IGNORED:
                 yield str(path.relative_to(self.lab))
 
     @staticmethod

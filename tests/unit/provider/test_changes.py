@@ -42,6 +42,19 @@ def other_run(directory: Path) -> subprocess.Popen[str]:
     return other
 
 
+def test_a_lock_is_let_go_when_its_file_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_descriptor: int, _length: int) -> None:
+        raise OSError("I/O error")
+
+    changes = Changes(tmp_path, "one")
+    with pytest.raises(OSError, match="I/O error"), changes.under_way(never()):
+        monkeypatch.setattr("os.ftruncate", broken)
+    monkeypatch.undo()
+    other = Changes(tmp_path, "another", time_scale=0.0)
+    with other.under_way(never()):
+        assert other.crashed == {"one"}, "it could not say that it was done"
+
+
 def test_operations_of_one_run_overlap_and_leave_no_name(tmp_path: Path) -> None:
     changes = Changes(tmp_path, "one")
     with changes.under_way(never()):
