@@ -127,7 +127,7 @@ def _removed_although_mute(terraform: Terraform, provider: DoubledProvider) -> N
     write(terraform, 2)
     outcome = terraform.apply()
     devices = "summit:fence-node1 summit:fence-node2 summit:fence-node3"
-    assert asked == [f"node1: stonith_admin --fence node3 --timeout 300, with {devices}"]
+    assert asked == [f"node2: stonith_admin --fence node3 --timeout 300, with {devices}"]
     warned = {report.summary for report in outcome.reported if report.severity == "warning"}
     assert not any("halab_cluster_node" in summary for summary in warned)
     assert any("halab_cluster_member" in summary and "was left as it is" in summary for summary in warned)
