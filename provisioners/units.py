@@ -13,12 +13,12 @@ from .errors import UnexpectedOutput
 _RUNNING = frozenset({"active", "activating", "reloading"})
 _QUIETLY = "SYSTEMCTL_SKIP_SYSV=1 systemctl -q --no-reload"
 
-# A link to a unit file that is there, and nothing in /etc in that file's place, which may mask it: it is enabled. The
-# shell sees that by itself; systemctl, which is asked for all else, takes an emulated guest 0.1 s.
+# A link to a unit file that is there, and no link in that file's place, which may mask it: it is enabled. The shell
+# sees that by itself; systemctl, which is asked for all else, takes an emulated guest 0.1 s.
 IS_ENABLED = """\
 is_enabled() {
   case $1 in *.*) ;; *) set -- "$1.service" ;; esac
-  if [ ! -L "/etc/systemd/system/$1" ]; then
+  if [ ! -L "/etc/systemd/system/$1" ] && [ ! -L "/run/systemd/system/$1" ]; then
     for link in /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1"; do
       if [ -L "$link" ] && [ -e "$link" ]; then echo enabled; return; fi
     done

@@ -82,6 +82,7 @@ def folders(tmp_path: Path) -> Path:
 
 def is_enabled(folders: Path, unit: str) -> str:
     text = IS_ENABLED.replace("/etc/systemd/system", str(folders / "etc"))
+    text = text.replace("/run/systemd/system", str(folders / "run"))
     path = f"{folders}:{os.environ['PATH']}"
     done = subprocess.run(
         ["sh", "-euc", f'{text}is_enabled "$1"', "sh", unit],
@@ -104,8 +105,10 @@ def test_systemctl_is_asked_for_what_no_link_enables(folders: Path, unit: str) -
     assert is_enabled(folders, unit) == f"asked is-enabled -- {name}"
 
 
-def test_systemctl_is_asked_for_what_may_be_masked(folders: Path) -> None:
-    (folders / "etc/a.service").symlink_to("/dev/null")
+@pytest.mark.parametrize("where", ["etc", "run"])
+def test_systemctl_is_asked_for_what_may_be_masked(folders: Path, where: str) -> None:
+    (folders / where).mkdir(exist_ok=True)
+    (folders / where / "a.service").symlink_to("/dev/null")
     assert is_enabled(folders, "a") == "asked is-enabled -- a.service"
 
 
