@@ -25,8 +25,9 @@ _CMDLINE = (
 )
 # Words that only an emulated processor wants: it is no place to defend against speculation or to test interrupts.
 # systemd's system call filters and the memory controller cost a fifth of an emulated boot. Not tsc=reliable: on a busy
-# host the kernel measures the clock's frequency wrong, and only its watchdog finds that.
-EMULATED_CMDLINE = "no_timer_check nokaslr mitigations=off cgroup_disable=memory SYSTEMD_SECCOMP=0"
+# host the kernel measures the clock's frequency wrong, and only its watchdog finds that. norandmaps: QEMU translates
+# code anew for each address that it has, so random addresses double the price of a process.
+EMULATED_CMDLINE = "no_timer_check nokaslr norandmaps mitigations=off cgroup_disable=memory SYSTEMD_SECCOMP=0"
 RENAMED: dict[str, dict[str, str]] = {
     "trixie": {},
     "bookworm": {"fence-agents-redfish": "fence-agents"},

@@ -56,6 +56,10 @@ if ! [ -s pcsd.crt ] || ! [ -s pcsd.key ]; then
 fi
 """
 
+# Not yescrypt, Debian's default, which takes an emulated guest a third of a second at each look: only weak passwords
+# need a hash that is dear to guess against.
+_CHPASSWD = "chpasswd --crypt-method SHA512"
+
 # Does stdin match the password's hash? perl and python both know the system's crypt(); each is missing somewhere.
 # 0 yes, 3 no.
 _VERIFY = """# compare hacluster's password with its hash
@@ -150,7 +154,7 @@ class PcsdItem(Item[Pcsd]):
         if now is None or now.hacluster_password != wanted.hacluster_password:
             yield Run(
                 script(
-                    "# set hacluster's password\nchpasswd",
+                    f"# set hacluster's password\n{_CHPASSWD}",
                     stdin=Secret(f"{USER}:{wanted.hacluster_password.reveal()}\n"),
                 )
             )
@@ -166,7 +170,7 @@ def _units(wanted: Pcsd) -> Command:
     # This item is the last one on a node: systemd reads the drop-ins and all that was enabled without a reload.
     reload = "if [ $(systemctl show -p NeedDaemonReload --value pcsd) = yes ]; then systemctl daemon-reload; fi"
     run = f"systemctl {'start' if wanted.running else 'stop'} --no-block pcsd"
-    return script(f"# start or stop pcsd\n{enable}\n{reload}\n{run}")
+    return script(f"# start or stop pcsd\n{enable}\n{reload}\n{run}", timeout_s=300)
 
 
 def _remove() -> Command:

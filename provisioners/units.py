@@ -38,16 +38,32 @@ class UnitState:
     running: bool
 
 
+# systemd keeps such a link for a unit from its start until it is inactive or has failed. Without it systemctl is asked,
+# which knows of units that wait for their turn, and that are not there.
+_LOOK = f"""\
+{IS_ENABLED}files=
+for unit in UNITS; do
+  case $unit in *.*) ;; *) unit=$unit.service ;; esac
+  file=$(is_enabled "$unit")
+  if [ "$file" = enabled ] && [ -L "/run/systemd/units/invocation:$unit" ]; then
+    printf 'LoadState=loaded\\nActiveState=active\\n'
+  else
+    systemctl show -p LoadState,ActiveState,Job -- "$unit"
+  fi
+  echo
+  files="$files$file
+"
+done
+printf %s "$files"
+"""
+
+
 def show(*units: str) -> str:
     """Lines of shell that print what `parse_show` reads; they succeed whatever the units' state.
 
     `systemctl show` knows UnitFileState as it was when systemd last reloaded; is_enabled looks at the files.
     """
-    names = " ".join(units)
-    return (
-        f"{IS_ENABLED}systemctl show -p LoadState,ActiveState,Job -- {names}; echo\n"
-        f'for unit in {names}; do echo "$(is_enabled "$unit")"; done'
-    )
+    return _LOOK.replace("UNITS", " ".join(units))
 
 
 def parse_show(text: str) -> list[UnitState]:

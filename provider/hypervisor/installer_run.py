@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 _LOOK_INTERVAL_S = 1.0
 # An emulated machine on a busy host has its timer's interrupts late: a kernel that tests for them gives up, at once.
-_EMULATED_WORDS = "no_timer_check nokaslr mitigations=off"
+# norandmaps: a program at the addresses that it had before is not translated anew.
+_EMULATED_WORDS = "no_timer_check nokaslr norandmaps mitigations=off"
 
 
 def installer_cmdline(cmdline: str, hypervisor: Literal["kvm", "qemu"]) -> str:

@@ -1,10 +1,15 @@
-"""Breaks a command under way on the real lab: which process is killed, or what else happens, at a moment by chance."""
+"""Breaks a command under way on the real lab: which process is killed, or what else happens, at a moment by chance.
+
+What stays broken (a full disk, a network that is cut) is mended when the command has ended.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -17,7 +22,7 @@ import libvirt
 from .lab import CHECKOUT, PYTHON, STATE, Lab, hypervisor
 
 GRACE_S = 900.0  # for a command that was broken to end by itself
-START_S = 300.0
+DISKS = Path("/var/lib/libvirt/images")
 
 
 @dataclass
@@ -133,7 +138,40 @@ def reset_guest(_under: Under, chance: random.Random) -> None:
                 raise
 
 
-BREAKS: dict[str, Callable[[Under, random.Random], None]] = {
+@contextlib.contextmanager
+def cut_ssh(_under: Under, _chance: random.Random) -> Iterator[None]:
+    """Nothing reaches a guest's SSH any more, and nobody is told so."""
+    rules = "table inet chaos { chain out { type filter hook output priority 0; tcp dport 22 drop; }; }"
+    subprocess.run(["nft", rules], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["nft", "delete table inet chaos"], check=True)
+
+
+@contextlib.contextmanager
+def fill_disk(_under: Under, _chance: random.Random) -> Iterator[None]:
+    """Not a byte is left where the machines' disks are; QEMU pauses whoever writes."""
+    filler = DISKS / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(DISKS).free)
+    try:
+        yield
+    finally:
+        filler.unlink()
+        resume_paused()
+
+
+def resume_paused() -> None:
+    """What the error of a paused machine says is to be done."""
+    with hypervisor() as connection:
+        for domain in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PAUSED):
+            domain.resume()
+
+
+Break = Callable[[Under, random.Random], contextlib.AbstractContextManager[None] | None]
+
+BREAKS: dict[str, Break] = {
     "SIGKILL of the provider": killing(is_provider),
     "SIGKILL of terraform": killing(is_terraform),
     "SIGKILL of the shield": killing(is_module("halab.cli.shield")),
@@ -144,6 +182,8 @@ BREAKS: dict[str, Callable[[Under, random.Random], None]] = {
     "Ctrl-C at plain cdktf": interrupt,
     "a restart of libvirtd": restart_libvirtd,
     "a reset of a guest": reset_guest,
+    "SSH is cut": cut_ssh,
+    "the disk is full": fill_disk,
 }
 
 
@@ -170,6 +210,6 @@ def broken(lab: Lab, command: str, what: str, after: int, chance: random.Random)
     time.sleep(chance.uniform(0, 3))  # the moment
     if under.process.poll() is not None:
         return under.process.wait()
-    BREAKS[what](under, chance)
-    under.process.wait(GRACE_S)
+    with BREAKS[what](under, chance) or contextlib.nullcontext():
+        under.process.wait(GRACE_S)
     return None

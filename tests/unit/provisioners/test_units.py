@@ -80,18 +80,16 @@ def folders(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def is_enabled(folders: Path, unit: str) -> str:
-    text = IS_ENABLED.replace("/etc/systemd/system", str(folders / "etc"))
-    text = text.replace("/run/systemd/system", str(folders / "run"))
+def said(folders: Path, text: str, *units: str) -> str:
+    text = text.replace("/etc/systemd/system", str(folders / "etc"))
+    text = text.replace("/run/systemd/", f"{folders}/run/")
     path = f"{folders}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-euc", f'{text}is_enabled "$1"', "sh", unit],
-        env={"PATH": path},
-        check=True,
-        text=True,
-        capture_output=True,
-    )
-    return done.stdout.strip()
+    argv = ["sh", "-euc", text, "sh", *units]
+    return subprocess.run(argv, env={"PATH": path}, check=True, text=True, capture_output=True).stdout
+
+
+def is_enabled(folders: Path, unit: str) -> str:
+    return said(folders, f'{IS_ENABLED}is_enabled "$1"', unit).strip()
 
 
 @pytest.mark.parametrize("unit", ["a", "a.service"])
@@ -107,11 +105,28 @@ def test_systemctl_is_asked_for_what_no_link_enables(folders: Path, unit: str) -
 
 @pytest.mark.parametrize("where", ["etc", "run"])
 def test_systemctl_is_asked_for_what_may_be_masked(folders: Path, where: str) -> None:
-    (folders / where).mkdir(exist_ok=True)
-    (folders / where / "a.service").symlink_to("/dev/null")
+    place = folders / ("etc" if where == "etc" else "run/system")
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "a.service").symlink_to("/dev/null")
     assert is_enabled(folders, "a") == "asked is-enabled -- a.service"
 
 
 def test_systemctl_is_asked_when_the_unit_is_gone(folders: Path) -> None:
     (folders / "lib/a.service").unlink()
     assert is_enabled(folders, "a") == "asked is-enabled -- a.service"
+
+
+def test_units_that_run_and_are_enabled_are_seen_without_systemctl(folders: Path) -> None:
+    started = folders / "run/units/invocation:a.service"
+    started.parent.mkdir(parents=True)
+    started.symlink_to("2d6962aa494e4b19bd29aac3b64edb5e")
+    (folders / "systemctl").write_text("#!/bin/sh\nexit 1\n")
+    seen = UnitState(load="loaded", file="enabled", running=True)
+    assert parse_show(said(folders, show('"$1"', "a.service"), "a")) == [seen, seen]
+
+
+def test_systemctl_is_asked_for_what_does_not_run(folders: Path) -> None:
+    (folders / "systemctl").write_text('#!/bin/sh\necho "LoadState=asked $*"; echo ActiveState=failed\n')
+    assert parse_show(said(folders, show("a"))) == [
+        UnitState(load="asked show -p LoadState,ActiveState,Job -- a.service", file="enabled", running=False)
+    ]
