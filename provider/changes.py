@@ -1,8 +1,9 @@
 """One run at a time changes a lab, and what a killed run was doing is not done a second time beside it.
 
 Terraform's own lock ends with Terraform. Its provider may live on for a little to finish what is under way, and what a
-killed provider began in a guest lives on there. So whoever changes something holds a lock of the lab's own, and the
-lock's file names the run that holds it, or that did not live to say that it was done.
+killed provider began in a guest lives on there, and so does a command whose connection broke. So whoever changes
+something holds a lock of the lab's own, and the lock's file names the run that holds it, or that did not say that all
+is done: it did not live to, or does not know.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from halab.provider.files import private_directory
 from halab.provisioners.errors import Interrupted, TimedOut
+from halab.provisioners.interrupted import UNFINISHED
 
 NAME = "changes.lock"
 _DEADLINE_S = 180.0  # longer than a provider whose Terraform was killed finishes what is under way
@@ -25,13 +27,16 @@ _INTERVAL_S = 0.2
 class Changes:
     """The lock of one lab as one process sees it, whose operations share it. Safe for threads."""
 
-    def __init__(self, directory: Path, run: str, time_scale: float = 1.0) -> None:
+    def __init__(
+        self, directory: Path, run: str, time_scale: float = 1.0, unfinished: threading.Event = UNFINISHED
+    ) -> None:
         self._file, self._run, self._deadline_s = directory / NAME, run, _DEADLINE_S * time_scale
+        self._unfinished = unfinished
         self._guard = threading.Lock()
         self._under_way = 0
         self._descriptor = -1
         self.crashed: frozenset[str] = frozenset()
-        """Runs that ended in the middle of a change, as far as they are known."""
+        """Runs that left a change in the middle, as far as they are known."""
 
     @contextmanager
     def under_way(self, stop: threading.Event) -> Iterator[None]:
@@ -84,6 +89,7 @@ class Changes:
     def _release(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         try:
-            os.ftruncate(descriptor, 0)
+            if not self._unfinished.is_set():
+                os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)  # which lets the lock go: nobody waits for a run that could not say that it was done

@@ -1,4 +1,4 @@
-"""What a run that was killed has left running in a guest: it is waited for before anything else is begun there.
+"""What a run that broke has left running in a guest: it is waited for before anything else is begun there.
 
 A command outlives the connection through which it was started. Each carries the name of its run in its environment.
 """
@@ -6,6 +6,7 @@ A command outlives the connection through which it was started. Each carries the
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Iterable
 
 from .command import Result, script
@@ -14,6 +15,8 @@ from .steps import Await
 VARIABLE = "HALAB_RUN"
 RUN = secrets.token_hex(6)
 """This process's name for its own commands."""
+UNFINISHED = threading.Event()
+"""Set when a command of this process may still be running in its guest: it took too long, or the connection broke."""
 _DEADLINE_S = 300.0  # the longest single command: a file system is made, packages are installed
 
 _LOOK = f"""# look for what an interrupted run began

@@ -16,7 +16,7 @@ from . import batch
 from .command import Command, Result, Secret
 from .errors import AuthError, ConnectError, HostKeyError, TimedOut
 from .host import Pace
-from .interrupted import RUN, VARIABLE
+from .interrupted import RUN, UNFINISHED, VARIABLE
 
 if TYPE_CHECKING:
     import paramiko
@@ -90,10 +90,12 @@ class SshTransport:
                 channel.exec_command(f"LC_ALL=C.UTF-8 {VARIABLE}={RUN} {shlex.join(command.argv)}")
                 return _converse(channel, command, stdin, timeout_s)
             except TimeoutError:
+                UNFINISHED.set()
                 raise TimedOut(
                     f"{self.name}: {command.argv[0]} did not end within {timeout_s:.0f} s", str(command)
                 ) from None
             except (paramiko.SSHException, EOFError, OSError) as error:
+                UNFINISHED.set()
                 raise ConnectError(
                     f"{self.name}: the connection broke",
                     f"while `{command}` ran; whether it took effect is unknown ({error})",

@@ -87,6 +87,19 @@ def test_a_run_that_was_killed_is_known(tmp_path: Path) -> None:
         pass
 
 
+def test_a_run_whose_command_may_still_go_on_is_known(tmp_path: Path) -> None:
+    unfinished = threading.Event()
+    changes = Changes(tmp_path, "cut-off", unfinished=unfinished)
+    for _ in range(2):
+        with changes.under_way(never()):
+            unfinished.set()
+        assert changes.crashed == frozenset(), "its own"
+    other = Changes(tmp_path, "two")
+    with other.under_way(never()):
+        assert other.crashed == {"cut-off"}
+    assert (tmp_path / NAME).read_text() == ""
+
+
 def test_waiting_ends(tmp_path: Path) -> None:
     with other_run(tmp_path) as other:
         with (
