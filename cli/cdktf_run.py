@@ -1,12 +1,13 @@
 """Runs one cdktf command while following the provider's progress file."""
 
+import contextlib
 import os
 import queue
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -79,7 +80,7 @@ class CdktfRun:
             umask=0o077,  # Terraform's states and cdktf's outputs hold secrets
             start_new_session=True,  # the terminal's Ctrl-C comes to this process only, which passes it on once
         )
-        with _private(self.log) as log:
+        with contextlib.closing(Log(self.log, self.display.line)) as log:
             lines = _lines_of(cdktf)
             while not self._show_output(lines, log):
                 self._show_progress(follower)
@@ -92,7 +93,7 @@ class CdktfRun:
             self._explain_failure()
         return code if code >= 0 else 128 - code
 
-    def _show_output(self, lines: "queue.Queue[str | None]", log: TextIO) -> bool:
+    def _show_output(self, lines: "queue.Queue[str | None]", log: "Log") -> bool:
         """Shows what came within POLL_S; True at the end of the output."""
         deadline = time.monotonic() + POLL_S
         while (left := deadline - time.monotonic()) > 0:
@@ -103,7 +104,7 @@ class CdktfRun:
             if line is None:
                 return True
             text = without_colour(line)
-            print(text, file=log, flush=True)
+            log.write(text)
             shown = self._filter.shown(text)
             if shown is not None:
                 self.display.line(shown)
@@ -147,9 +148,23 @@ class CdktfRun:
         self.display.line(f"cdktf failed; all of its output: {self.log.relative_to(self.checkout)}")
 
 
-def _private(path: Path) -> TextIO:
-    """A new, empty file for its owner only."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
+class Log:
+    """All of a command's output, in a new file for its owner only. When its disk is full the command goes on."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        self._path, self._tell, self._told = path, tell, False
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+
+    def write(self, line: str) -> None:
+        try:
+            os.write(self._descriptor, f"{line}\n".encode())
+        except OSError as error:
+            if not self._told:
+                self._tell(f"{self._path.name} lacks what comes now: {error.strerror}")
+            self._told = True
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def _lines_of(process: "subprocess.Popen[str]") -> "queue.Queue[str | None]":

@@ -60,8 +60,9 @@ class Changes:
             self._lock(descriptor, stop)
             earlier = os.pread(descriptor, 4096, 0).decode(errors="replace").split()
             self.crashed |= {run for run in earlier if run != self._run}
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, " ".join([self._run, *sorted(self.crashed)]).encode(), 0)
+            names = " ".join([self._run, *sorted(self.crashed)]).encode()
+            os.pwrite(descriptor, names, 0)  # on a full disk the names that were there stay
+            os.ftruncate(descriptor, len(names))
         except BaseException:
             os.close(descriptor)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from halab.provider.hypervisor.connection import Connection
     from halab.provider.hypervisor.inventory import Inventory
     from halab.provider.rolling import Rolling
+
+log = logging.getLogger(__name__)
 
 ADDRESS = "terraform.local/halab/halab"
 SSH_KEY_NAME = "id_ed25519"
@@ -142,7 +145,10 @@ class HalabProvider(Provider):
 
     def close(self) -> None:
         if "agendas" in self.__dict__:
-            self.agendas.save()
+            try:
+                self.agendas.save()
+            except OSError as error:  # it only makes the next refresh faster
+                log.warning("%s is not kept: %s", _QUESTIONS, error)
 
     @property
     def hosts(self) -> Hosts:

@@ -7,17 +7,24 @@ start, wait, done or failed; `elapsed_s` counts from the object's own start.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
 from pathlib import Path
 
+log = logging.getLogger(__name__)
+
 
 class Progress:
-    """Appends to the file; a line goes out in one write, so that parallel processes never mix."""
+    """Appends to the file; a line goes out in one write, so that parallel processes never mix.
+
+    It is for whoever watches: a full disk costs lines, and no change fails by it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._guard = path, threading.Lock()
+        self._torn = False
         self._started: dict[tuple[str, str, str], float] = {}
 
     def __call__(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
@@ -37,12 +44,17 @@ class Progress:
             "detail": detail,
             "elapsed_s": round(now - started, 1),
         }
-        self._append(json.dumps(line) + "\n")
+        try:
+            self._append(json.dumps(line) + "\n")
+        except OSError as error:
+            log.warning("%s: %s", self._path, error)
 
     def _append(self, line: str) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        # What follows a line of which only a part found room begins a line of its own.
+        text = f"\n{line}".encode() if self._torn else line.encode()
         try:
-            os.write(descriptor, line.encode())
+            self._torn = os.write(descriptor, text) < len(text)
         finally:
             os.close(descriptor)

@@ -6,6 +6,7 @@ What stays broken (a full disk, a network that is cut) is mended when the comman
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -153,13 +154,27 @@ def cut_ssh(_under: Under, _chance: random.Random) -> Iterator[None]:
 def fill_disk(_under: Under, _chance: random.Random) -> Iterator[None]:
     """Not a byte is left where the machines' disks are; QEMU pauses whoever writes."""
     filler = DISKS / "filler"
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(DISKS).free)
     try:
+        with filler.open("wb") as file:
+            fill(file.fileno(), shutil.disk_usage(DISKS).free)
         yield
     finally:
         filler.unlink()
         resume_paused()
+
+
+def fill(descriptor: int, size_bytes: int) -> None:
+    """Until nothing fits any more: others write meanwhile."""
+    offset = 0
+    while size_bytes >= 4096:
+        try:
+            os.posix_fallocate(descriptor, offset, size_bytes)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            size_bytes //= 2
+        else:
+            offset += size_bytes
 
 
 def resume_paused() -> None:

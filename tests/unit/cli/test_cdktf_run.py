@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from halab.cli.cdktf_run import Log
+
 RUN = """
 import sys
 from pathlib import Path
@@ -45,3 +47,21 @@ def test_what_a_run_leaves_is_its_owners_only(tmp_path: Path) -> None:
     left = {str(path.relative_to(lab)): path.stat().st_mode & 0o777 for path in [lab, *lab.rglob("*")]}
     assert {"terraform.new.tfstate.backup", "outputs.json", "deploy.log", "inner/file"} <= left.keys()
     assert {name: f"{mode:o}" for name, mode in left.items() if mode & 0o077} == {}
+
+
+def test_a_command_goes_on_when_its_log_finds_no_room() -> None:
+    told: list[str] = []
+    log = Log(Path("/dev/full"), told.append)
+    log.write("one")
+    log.write("two")
+    log.close()
+    assert told == ["full lacks what comes now: No space left on device"]
+
+
+def test_a_log_has_all_lines_and_is_its_owners_only(tmp_path: Path) -> None:
+    log = Log(tmp_path / "deploy.log", lambda text: None)
+    log.write("one")
+    log.write("zwölf \N{BOX DRAWINGS LIGHT VERTICAL}")
+    log.close()
+    assert (tmp_path / "deploy.log").read_text().splitlines() == ["one", "zwölf │"]
+    assert (tmp_path / "deploy.log").stat().st_mode & 0o777 == 0o600

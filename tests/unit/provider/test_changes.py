@@ -87,6 +87,21 @@ def test_a_run_that_was_killed_is_known(tmp_path: Path) -> None:
         pass
 
 
+def test_on_a_full_disk_the_names_of_earlier_runs_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int, _text: bytes, _offset: int) -> None:
+        raise OSError("No space left on device")
+
+    with other_run(tmp_path) as other:
+        other.send_signal(signal.SIGKILL)
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(OSError, match="No space left"), Changes(tmp_path, "two").under_way(never()):
+        pass
+    monkeypatch.undo()
+    changes = Changes(tmp_path, "three")
+    with changes.under_way(never()):
+        assert changes.crashed == {"killed"}
+
+
 def test_a_run_whose_command_may_still_go_on_is_known(tmp_path: Path) -> None:
     unfinished = threading.Event()
     changes = Changes(tmp_path, "cut-off", unfinished=unfinished)
