@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cdktf import App, LocalBackend, TerraformStack
 
+from halab.cli.lab_state import StateUnusable
+from halab.cli.torn_state import mend
 from halab.constructs.base_images import ImagePlaces
 from halab.constructs.lab import Lab
 from halab.constructs.resource import SOURCE, VERSION, HalabProvider
@@ -33,7 +35,10 @@ def build(app: App, chosen: Settings) -> TerraformStack:
     directory = CHECKOUT / ".halab"
     directory.mkdir(mode=0o700, exist_ok=True)
     directory.chmod(0o700)
-    LocalBackend(stack, path=str(directory / f"terraform.{chosen.name}.tfstate"))
+    state = directory / f"terraform.{chosen.name}.tfstate"
+    if said := mend(state, Path(app.outdir, "stacks", chosen.name)):
+        print(said, file=sys.stderr)
+    LocalBackend(stack, path=str(state))
     HalabProvider(
         stack,
         lab=chosen.name,
@@ -73,7 +78,7 @@ def main() -> int:
         chosen = settings()
         app = App()
         build(app, chosen)
-    except (SettingsError, HalabError) as error:
+    except (SettingsError, StateUnusable, HalabError) as error:
         print(error, file=sys.stderr)
         return 1
     app.synth()

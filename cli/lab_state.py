@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 FORMAT = 4  # of every Terraform since 0.12
 
@@ -46,16 +46,19 @@ def instances(file: Path) -> list[Instance]:
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Holds Terraform's own lock of a state file. StateUnusable: a command is under way."""
+def locked(file: Path) -> Iterator[BinaryIO | None]:
+    """Holds Terraform's own lock of a state file. StateUnusable: a command is under way.
+
+    Gives the open file, None when there is none. To close another handle of it would let the lock go.
+    """
     try:
         handle = file.open("r+b")
     except FileNotFoundError:  # Terraform makes it before it does anything else
-        yield
+        yield None
         return
     with handle:
         try:
             fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
             raise StateUnusable("a deploy, diff or destroy of this lab is under way: wait for its end") from None
-        yield
+        yield handle
