@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from halab.provider import specs
 from halab.provider.protocol import (
@@ -34,7 +35,7 @@ from halab.provisioners.corosync import (
 )
 from halab.provisioners.errors import ConnectError, NotSupported
 from halab.provisioners.host import Host
-from halab.provisioners.membership import Definition, definition
+from halab.provisioners.membership import Definition, definition, founded
 from halab.provisioners.quorum import shrinking_problem
 
 # An emulated node under load answers late: with Corosync's own 3 s it is fenced for being slow.
@@ -122,14 +123,25 @@ class ClusterResource(StateOnly):
                 ctx.error(f"The cluster {planned['name']} cannot shrink that far in one step", problem, ("members",))
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
-        del ctx, cfg
+        del cfg
         keys = {key: _random_key() for key in ("corosync_authkey", "pacemaker_authkey")}
+        if found := self._founded(ctx, planned["name"]):
+            keys = {key: _computed(found)[key] for key in keys}
         given = {
             "id": planned["name"],
             "incarnation": _incarnation(planned["machines"]),
             "corosync_conf": _conf(planned),
         }
         return {**planned, **keys, **given}
+
+    def _founded(self, ctx: Ctx, name: str) -> Definition | None:
+        """The cluster as a machine has it already: the run that made it may not have lived to save its state."""
+        running = [view for view in self.provider.inventory.members(name) if view.presence.name == "RUNNING"]
+        hosts: list[Host] = [self.provider.hosts.machine(view.uuid, ctx.stop) for view in running]
+        if not hosts:
+            return None
+        with ThreadPoolExecutor(len(hosts)) as pool:
+            return next((found for found in pool.map(lambda host: founded(host, name), hosts) if found), None)
 
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
         del ctx, cfg
@@ -193,7 +205,7 @@ def _incarnation(machines: Sequence[str] | None) -> str:
     return hashlib.sha256(" ".join(sorted(machines or ())).encode()).hexdigest()[:12]
 
 
-def _computed(found: Definition) -> State:
+def _computed(found: Definition) -> dict[str, str]:
     return {
         "corosync_conf": found.corosync_conf,
         "corosync_authkey": found.corosync_authkey.reveal(),

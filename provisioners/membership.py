@@ -154,6 +154,10 @@ class MemberItem(Item[ClusterMember]):
             if now is not None:
                 yield Stop(LEAVE_S, "leave the cluster: stop it here, remove its configuration", _FORGET)
             return
+        if now is not None and _keys(now) != _keys(wanted):
+            # What an earlier run left, whose state is lost: otherwise another key makes another member.
+            yield Stop(LEAVE_S, "leave the cluster, whose key is another one", _FORGET)
+            now = None
         if now is None:
             yield put_key(COROSYNC_KEY, wanted.corosync_authkey, 0o400)
             yield put_key(PACEMAKER_KEY, wanted.pacemaker_authkey, 0o640, "root:haclient")
@@ -181,12 +185,25 @@ class Definition:
     pacemaker_authkey: Secret
 
 
+def founded(host: Host, cluster: str) -> Definition | None:
+    """The cluster as one of its machines has it; None if that is no member of it, or lacks a key. Raises Conflict."""
+    conf, *keys = survey(host, Text(CONF), shown(COROSYNC_KEY), shown(PACEMAKER_KEY))
+    if conf is None or not all(keys) or not _belongs(host.name, conf, cluster, ours=False):
+        return None
+    return Definition(conf, *(Secret(key or "") for key in keys))
+
+
 def definition(host: Host, cluster: str) -> Definition:
-    """The cluster as one of its machines has it. Raises Conflict if it is not a member of it."""
-    conf, corosync_key, pacemaker_key = survey(host, Text(CONF), shown(COROSYNC_KEY), shown(PACEMAKER_KEY))
-    if conf is None or not _belongs(host.name, conf, cluster, ours=False):
-        raise Conflict(f"{host.name} is no member of {cluster}", f"It has no {CONF} of that cluster.", "cluster")
-    return Definition(conf, Secret(corosync_key or ""), Secret(pacemaker_key or ""))
+    """The same. Raises Conflict if the machine is no member."""
+    if (found := founded(host, cluster)) is None:
+        raise Conflict(
+            f"{host.name} is no member of {cluster}", f"It has no {CONF} and keys of that cluster.", "cluster"
+        )
+    return found
+
+
+def _keys(member: ClusterMember) -> tuple[Secret, Secret]:
+    return member.corosync_authkey, member.pacemaker_authkey
 
 
 def _belongs(name: str, conf: str | None, cluster: str, ours: bool) -> bool:

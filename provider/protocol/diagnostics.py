@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import traceback
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +13,7 @@ from halab.provider.protocol.types import Path
 Severity = Literal["error", "warning"]
 
 _FRAMES_SHOWN = 4
+_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,15 @@ def from_exception(error: BaseException, doing: str) -> Diagnostic:
     """One diagnostic for `error`, raised while `doing` ("create halab_machine").
 
     An error made to be shown carries `summary` and maybe `detail` and `path` or `attribute` (Failure does, and any
-    class of the same shape). Anything else is a mistake of ours and is reported as one.
+    class of the same shape). A full disk is no mistake of ours. Anything else is, and is reported as one.
     """
     summary = getattr(error, "summary", None)
     if isinstance(summary, str):
         path = getattr(error, "path", None) or getattr(error, "attribute", None)
         return Diagnostic("error", summary, str(getattr(error, "detail", None) or ""), _as_path(path))
+    if isinstance(error, OSError) and error.errno in _DISK:
+        where = f" ({error.filename})" if error.filename else ""
+        return Diagnostic("error", f"{os.strerror(error.errno)}{where}", "Make room there, and run the command again.")
     return _bug(error, doing)
 
 

@@ -24,6 +24,7 @@ from halab.provisioners.host import Host, Pace
 from halab.provisioners.interrupted import VARIABLE
 from halab.provisioners.item import Item
 from halab.provisioners.lio_view import lun_device, unit_serial
+from halab.provisioners.membership import COROSYNC_KEY
 from halab.provisioners.platform import Platform
 from halab.provisioners.ssh import Address
 from halab.provisioners.steps import Step
@@ -131,6 +132,8 @@ class Guest:
             rc, text = 0, OS_RELEASE
         elif VARIABLE in str(command):
             rc, text = 0, ""  # nothing that an interrupted run began is still running
+        elif COROSYNC_KEY in command.argv:
+            rc, text = 0, self._founded()
         elif program == "cibadmin":
             rc, text = (0, "<cib/>") if self._member() else (102, "")
         else:
@@ -167,6 +170,13 @@ class Guest:
         return any(
             json.loads(text)["running"] for (kind, _), text in self.guests.machines[self.key].items() if kind == MEMBER
         )
+
+    def _founded(self) -> str:
+        """What membership.founded reads: corosync.conf and two keys, each ended by a NUL byte."""
+        members = [json.loads(text) for (kind, _), text in self.guests.machines[self.key].items() if kind == MEMBER]
+        if not members:
+            return "\0+\0+\0"
+        return "".join(f"+{members[0][name]}\0" for name in ("corosync_conf", "corosync_authkey", "pacemaker_authkey"))
 
     def _found_cluster(self, kind: str, values: dict[str, Any]) -> None:
         """The first member of a cluster begins with an empty CIB. What lies on the LUN outlives the nodes."""

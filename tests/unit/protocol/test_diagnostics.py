@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -28,6 +29,12 @@ class Shaped(Exception):
         (Shaped("S", "D", "size"), Diagnostic("error", "S", "D", ("size",))),
         (Shaped("S", "D", "nics.0.mac"), Diagnostic("error", "S", "D", ("nics", 0, "mac"))),
         (Shaped("S", "D", ["a", ("k",)]), Diagnostic("error", "S", "D", ("a", ("k",)))),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/lab/id_ed25519"),
+            Diagnostic(
+                "error", "No space left on device (/lab/id_ed25519)", "Make room there, and run the command again."
+            ),
+        ),
     ],
 )
 def test_error_made_to_be_shown(error: Exception, diagnostic: Diagnostic) -> None:

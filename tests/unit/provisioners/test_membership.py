@@ -11,7 +11,15 @@ from halab.provisioners.corosync import Member, render_corosync_conf
 from halab.provisioners.errors import CommandFailed, Conflict
 from halab.provisioners.late_start import START_AT_ONCE, START_LATE, UNIT, WAIT
 from halab.provisioners.leaving import Stop
-from halab.provisioners.membership import ClusterMember, MemberItem, describe, is_online, online
+from halab.provisioners.membership import (
+    ClusterMember,
+    Definition,
+    MemberItem,
+    describe,
+    founded,
+    is_online,
+    online,
+)
 from halab.provisioners.platform import DEBIAN_13
 from halab.provisioners.steps import Await, PutFile, Run
 
@@ -111,6 +119,35 @@ def test_leaving() -> None:
     assert "disable pacemaker corosync" in text
     assert START_AT_ONCE in text
     assert done(None, None) == []
+
+
+EARLIER = Secret("OF AN EARLIER RUN")
+
+
+@pytest.mark.parametrize("now", [replace(NODE, corosync_authkey=EARLIER), replace(NODE, pacemaker_authkey=EARLIER)])
+def test_a_member_by_another_key_is_formed_anew(now: ClusterMember) -> None:
+    """As a run leaves it whose state was lost."""
+    leave, *formed = done(now, NODE)
+    assert isinstance(leave, Stop)
+    assert "rm -rf /etc/corosync/corosync.conf" in leave.after
+    assert [str(step) for step in formed] == [str(step) for step in done(None, NODE)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "found"),
+    [
+        ((conf(3), "COROSYNCKEY", "PACEMAKERKEY"), True),
+        ((conf(3), "COROSYNCKEY", None), False),
+        ((None, None, None), False),
+        (((DATA / "debian-package.conf").read_text(), "COROSYNCKEY", "PACEMAKERKEY"), False),
+    ],
+)
+def test_what_a_machine_knows_of_its_cluster(
+    guest_host: Callable[..., Any], told: Callable[..., str], answers: tuple[str | None, ...], found: bool
+) -> None:
+    host, _ = guest_host(told(*answers))
+    expected = Definition(conf(3), Secret("COROSYNCKEY"), Secret("PACEMAKERKEY"))
+    assert founded(host, NODE.cluster) == (expected if found else None)
 
 
 @pytest.mark.parametrize(("said", "warned"), [("", False), ("killed\n", True)])
