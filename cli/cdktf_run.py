@@ -17,6 +17,7 @@ from halab.provider.files import close_directory
 from .display import LiveDisplay, PlainDisplay
 from .progress import Follower, Timeline
 from .terraform_output import OutputFilter, without_colour
+from .torn_state import mend
 
 POLL_S = 0.25
 LAST_LINES = 40
@@ -57,9 +58,11 @@ class CdktfRun:
     def run(self, arguments: Sequence[str]) -> int:
         """cdktf's exit code. The log holds all of its output; shown are diagnostics, summaries and the progress.
 
-        The lab's files become their owner's only. Conflict: they are another user's.
+        The lab's files become their owner's only. Conflict: they are another user's. StateUnusable: a state was cut
+        short and there is no room to put it back.
         """
         close_directory(self.log.parent)
+        self._mend_states()
         progress = Path(self.environment["HALAB_PROGRESS"])
         progress.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         progress.unlink(missing_ok=True)
@@ -92,6 +95,13 @@ class CdktfRun:
         if code:
             self._explain_failure()
         return code if code >= 0 else 128 - code
+
+    def _mend_states(self) -> None:
+        """main.py would do it too, but cdktf does not show what it says."""
+        for state in self.log.parent.glob("terraform.*.tfstate"):
+            stack = state.name.removeprefix("terraform.").removesuffix(".tfstate")
+            if said := mend(state, self.checkout / "cdktf.out/stacks" / stack):
+                self.display.line(said)
 
     def _show_output(self, lines: "queue.Queue[str | None]", log: "Log") -> bool:
         """Shows what came within POLL_S; True at the end of the output."""

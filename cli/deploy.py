@@ -12,6 +12,7 @@ from halab.provisioners.errors import Conflict
 
 from . import libvirt_daemons
 from .cdktf_run import CdktfRun
+from .lab_state import StateUnusable
 from .progress import Timeline, table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -51,7 +52,10 @@ def stack_outputs(file: Path) -> dict[str, Any]:
 
 
 def deploy() -> tuple[int, Timeline]:
-    """Makes libvirt answer and has cdktf deploy: its exit code, and the times. LibvirtUnavailable, Conflict."""
+    """Makes libvirt answer and has cdktf deploy: its exit code, and the times.
+
+    LibvirtUnavailable, Conflict, StateUnusable.
+    """
     private_directory(LAB)
     libvirt_daemons.ensure(LAB / "libvirt.json")
     run = CdktfRun(CHECKOUT, LAB / "deploy.log", sys.stdout)
@@ -61,10 +65,10 @@ def deploy() -> tuple[int, Timeline]:
 
 
 def main() -> int:
-    """The exit code is cdktf's; 1 when libvirt does not answer, or .halab is another user's."""
+    """The exit code is cdktf's; 1 when libvirt does not answer, .halab is another user's, or its disk is full."""
     try:
         code, _ = deploy()
-    except (libvirt_daemons.LibvirtUnavailable, Conflict) as error:
+    except (libvirt_daemons.LibvirtUnavailable, Conflict, StateUnusable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if code == 0:

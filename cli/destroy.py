@@ -39,7 +39,7 @@ def main() -> int:
             _tell_leftovers()
             libvirt_daemons.stop(record, print)
             _remove_files()
-    except (libvirt_daemons.LibvirtUnavailable, Conflict) as error:
+    except (libvirt_daemons.LibvirtUnavailable, Conflict, StateUnusable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return code

@@ -38,12 +38,15 @@ def test_what_a_run_leaves_is_its_owners_only(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
     lab = tmp_path / ".halab"
     lab.mkdir(0o755)
+    (lab / "terraform.cut.tfstate").write_text('{"version": 4,')
+    (lab / "terraform.cut.tfstate.backup").write_text('{"version": 4}')
     for earlier in ("terraform.old.tfstate.backup", "deploy.log", "ssh_config"):
         (lab / earlier).touch(0o644)
     environment = {**os.environ, "HALAB_TERRAFORM": str(tmp_path / "terraform")}
     run = [sys.executable, "-P", "-c", RUN, str(tmp_path)]
     done = subprocess.run(run, env=environment, umask=0o022, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "put back from terraform.cut.tfstate.backup" in done.stdout
     left = {str(path.relative_to(lab)): path.stat().st_mode & 0o777 for path in [lab, *lab.rglob("*")]}
     assert {"terraform.new.tfstate.backup", "outputs.json", "deploy.log", "inner/file"} <= left.keys()
     assert {name: f"{mode:o}" for name, mode in left.items() if mode & 0o077} == {}
