@@ -1,4 +1,4 @@
-"""halab_cluster: what a Corosync cluster is. It touches no machine; its members carry it out."""
+"""halab_cluster: what a Corosync cluster is. It changes no machine; its members carry it out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _ALIVE = cmd("true")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """What a Corosync cluster is: its name, its members, its keys. Touches no machine; its members carry it out."""
+    """What a Corosync cluster is: its name, its members, its keys. Changes no machine; its members carry it out."""
 
     name: str
     token_ms: int | None
@@ -136,8 +136,10 @@ class ClusterResource(StateOnly):
 
     def _founded(self, ctx: Ctx, name: str) -> Definition | None:
         """The cluster as a machine has it already: the run that made it may not have lived to save its state."""
-        running = [view for view in self.provider.inventory.members(name) if view.presence.name == "RUNNING"]
-        hosts: list[Host] = [self.provider.hosts.machine(view.uuid, ctx.stop) for view in running]
+        members = self.provider.inventory.members(name)
+        # One without a host key has not been up yet.
+        up = [view for view in members if view.presence.name == "RUNNING" and view.host_key]
+        hosts: list[Host] = [self.provider.hosts.machine(view.uuid, ctx.stop) for view in up]
         if not hosts:
             return None
         with ThreadPoolExecutor(len(hosts)) as pool:

@@ -108,7 +108,7 @@ resource "halab_host" "node" {
   firewall_sources = [local.cidr]
 }
 
-# The definition of the cluster touches no machine. Its corosync.conf is rendered at plan: a change shows as a diff.
+# The definition of the cluster changes no machine. Its corosync.conf is rendered at plan: a change shows as a diff.
 resource "halab_cluster" "pair" {
   name       = local.lab
   hypervisor = values(halab_machine.node)[0].hypervisor_used

@@ -17,8 +17,8 @@ KEYS = {"corosync_authkey": "c" * 20, "pacemaker_authkey": "p" * 20}
 FOUND = Definition("", *(Secret(key) for key in KEYS.values()))
 
 
-def view(uuid: str, presence: str = "RUNNING") -> SimpleNamespace:
-    return SimpleNamespace(uuid=uuid, presence=SimpleNamespace(name=presence))
+def view(uuid: str, presence: str = "RUNNING", host_key: str = "ssh-ed25519 AAAA") -> SimpleNamespace:
+    return SimpleNamespace(uuid=uuid, presence=SimpleNamespace(name=presence), host_key=host_key)
 
 
 def create(
@@ -48,7 +48,7 @@ def test_a_machine_tells(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {key: made[key] for key in KEYS} == KEYS
 
 
-@pytest.mark.parametrize("views", [[], [view("u1")], [view("u2", "OFF")]])
+@pytest.mark.parametrize("views", [[], [view("u1")], [view("u2", "OFF"), view("boots", host_key="")]])
 def test_where_none_knows_them_they_are_new(monkeypatch: pytest.MonkeyPatch, views: list[SimpleNamespace]) -> None:
     first, second = (create(monkeypatch, views, {"u1": None}) for _ in range(2))
     assert all(len(str(first[key])) > 300 and first[key] != second[key] for key in KEYS)
