@@ -34,8 +34,8 @@ from halab.provisioners.corosync import (
     same_meaning,
 )
 from halab.provisioners.errors import ConnectError, NotSupported
+from halab.provisioners.founded import Definition, definition, founded
 from halab.provisioners.host import Host
-from halab.provisioners.membership import Definition, definition, founded
 from halab.provisioners.quorum import shrinking_problem
 
 # An emulated node under load answers late: with Corosync's own 3 s it is fenced for being slow.
@@ -143,7 +143,8 @@ class ClusterResource(StateOnly):
         if not hosts:
             return None
         with ThreadPoolExecutor(len(hosts)) as pool:
-            return next((found for found in pool.map(lambda host: founded(host, name), hosts) if found), None)
+            all_found = pool.map(lambda host: founded(host, name), hosts)
+            return next((found for found in all_found if found and found.has_keys), None)
 
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
         del ctx, cfg

@@ -10,7 +10,8 @@ from . import units
 from .cluster_keys import put_key, shown
 from .command import Command, Result, Secret, cmd, script
 from .corosync import Member, parse_corosync_conf, refuse_fixed, same_meaning
-from .errors import Conflict, HalabError, UnexpectedOutput
+from .errors import HalabError, UnexpectedOutput
+from .founded import CONF, COROSYNC_KEY, PACEMAKER_KEY, belongs
 from .host import Host
 from .item import Item, attr
 from .late_start import LATE_START, START_AT_ONCE, START_LATE, is_late
@@ -19,10 +20,6 @@ from .limits import cluster_name, dns_label
 from .platform import Platform
 from .steps import Await, Run, Step
 from .survey import Says, Text, survey
-
-CONF = "/etc/corosync/corosync.conf"
-COROSYNC_KEY = "/etc/corosync/authkey"
-PACEMAKER_KEY = "/etc/pacemaker/authkey"
 
 # How long a leaving node may take to move its resources away and to stop, in seconds.
 LEAVE_S = 240
@@ -135,7 +132,7 @@ class MemberItem(Item[ClusterMember]):
         conf, state, corosync_key, pacemaker_key, late = survey(host, Text(CONF), *asked)
         states = units.parse_show(state or "")
         ours = bool(corosync_key) and any(unit.running or unit.file == "enabled" for unit in states)
-        if not _belongs(host.name, conf, wanted.cluster, ours):
+        if not belongs(host.name, conf, wanted.cluster, ours):
             return None
         return replace(
             wanted,
@@ -176,51 +173,8 @@ class MemberItem(Item[ClusterMember]):
                 yield Run(script(_AFTER_FIRST_START, f'<cluster_property_set id="{_FIRST_START}"/>'))
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What all members of a cluster share."""
-
-    corosync_conf: str
-    corosync_authkey: Secret
-    pacemaker_authkey: Secret
-
-
-def founded(host: Host, cluster: str) -> Definition | None:
-    """The cluster as one of its machines has it; None if that is no member of it, or lacks a key. Raises Conflict."""
-    conf, *keys = survey(host, Text(CONF), shown(COROSYNC_KEY), shown(PACEMAKER_KEY))
-    if conf is None or not all(keys) or not _belongs(host.name, conf, cluster, ours=False):
-        return None
-    return Definition(conf, *(Secret(key or "") for key in keys))
-
-
-def definition(host: Host, cluster: str) -> Definition:
-    """The same. Raises Conflict if the machine is no member."""
-    if (found := founded(host, cluster)) is None:
-        raise Conflict(
-            f"{host.name} is no member of {cluster}", f"It has no {CONF} and keys of that cluster.", "cluster"
-        )
-    return found
-
-
 def _keys(member: ClusterMember) -> tuple[Secret, Secret]:
     return member.corosync_authkey, member.pacemaker_authkey
-
-
-def _belongs(name: str, conf: str | None, cluster: str, ours: bool) -> bool:
-    """Whether a node is a member of the cluster; `ours`: its key and units say so. Conflict: it is another's member."""
-    try:
-        there = parse_corosync_conf(conf) if conf is not None else None
-    except UnexpectedOutput:
-        there = None
-    if there is None or not there.name:
-        return ours  # somebody has removed or spoilt the file: it is written again, under the running node
-    if there.name != cluster and not there.is_packaged_example:
-        raise Conflict(
-            f"{name} belongs to another cluster",
-            f"{CONF} names {there.name!r}, not {cluster!r}. Take the node out of it first.",
-            "cluster",
-        )
-    return there.name == cluster
 
 
 def _late(wanted: ClusterMember) -> str:

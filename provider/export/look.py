@@ -14,7 +14,7 @@ from halab.provider.hosts import Gone, Off
 from halab.provider.protocol import Ctx, Failure, Resource, State
 from halab.provisioners.corosync import parse_corosync_conf
 from halab.provisioners.errors import ClusterNotRunning, Conflict, NotSupported
-from halab.provisioners.membership import definition
+from halab.provisioners.founded import definition
 from halab.provisioners.pacemaker.cib import query
 from halab.provisioners.partition import parent_disk
 

@@ -20,11 +20,11 @@ from halab.provider.protocol import Resource
 from halab.provider.registry import ITEMS, _load
 from halab.provisioners.command import Command, Result, Secret, cmd
 from halab.provisioners.errors import ConnectError
+from halab.provisioners.founded import COROSYNC_KEY
 from halab.provisioners.host import Host, Pace
 from halab.provisioners.interrupted import VARIABLE
 from halab.provisioners.item import Item
 from halab.provisioners.lio_view import lun_device, unit_serial
-from halab.provisioners.membership import COROSYNC_KEY
 from halab.provisioners.platform import Platform
 from halab.provisioners.ssh import Address
 from halab.provisioners.steps import Step

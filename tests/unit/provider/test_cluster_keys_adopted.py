@@ -11,7 +11,7 @@ from halab.provider.cluster_definition import ClusterResource
 from halab.provider.protocol import Ctx
 from halab.provisioners.command import Secret
 from halab.provisioners.errors import ConnectError
-from halab.provisioners.membership import Definition
+from halab.provisioners.founded import Definition
 
 KEYS = {"corosync_authkey": "c" * 20, "pacemaker_authkey": "p" * 20}
 FOUND = Definition("", *(Secret(key) for key in KEYS.values()))

@@ -9,14 +9,13 @@ import pytest
 from halab.provisioners.command import Result, Secret, cmd
 from halab.provisioners.corosync import Member, render_corosync_conf
 from halab.provisioners.errors import CommandFailed, Conflict
+from halab.provisioners.founded import Definition, founded
 from halab.provisioners.late_start import START_AT_ONCE, START_LATE, UNIT, WAIT
 from halab.provisioners.leaving import Stop
 from halab.provisioners.membership import (
     ClusterMember,
-    Definition,
     MemberItem,
     describe,
-    founded,
     is_online,
     online,
 )
@@ -134,20 +133,21 @@ def test_a_member_by_another_key_is_formed_anew(now: ClusterMember) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "found"),
+    ("text", "key", "found"),
     [
-        ((conf(3), "COROSYNCKEY", "PACEMAKERKEY"), True),
-        ((conf(3), "COROSYNCKEY", None), False),
-        ((None, None, None), False),
-        (((DATA / "debian-package.conf").read_text(), "COROSYNCKEY", "PACEMAKERKEY"), False),
+        (conf(3), "P", True),
+        (conf(3), None, True),
+        (None, None, False),
+        ((DATA / "debian-package.conf").read_text(), "P", False),
     ],
 )
 def test_what_a_machine_knows_of_its_cluster(
-    guest_host: Callable[..., Any], told: Callable[..., str], answers: tuple[str | None, ...], found: bool
+    guest_host: Callable[..., Any], told: Callable[..., str], text: str | None, key: str | None, found: bool
 ) -> None:
-    host, _ = guest_host(told(*answers))
-    expected = Definition(conf(3), Secret("COROSYNCKEY"), Secret("PACEMAKERKEY"))
-    assert founded(host, NODE.cluster) == (expected if found else None)
+    host, _ = guest_host(told(text, "C", key))
+    seen = founded(host, NODE.cluster)
+    assert seen == (Definition(conf(3), Secret("C"), Secret(key or "")) if found else None)
+    assert (seen is not None and seen.has_keys) == (found and key is not None)
 
 
 @pytest.mark.parametrize(("said", "warned"), [("", False), ("killed\n", True)])
