@@ -1,0 +1,41 @@
+"""The state is lost and everything else is there: one deploy takes it over, and nothing is made twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.doubles import DoubledProvider, stack, write_stack
+from tests.acceptance.guests import MEMBER
+
+if TYPE_CHECKING:
+    from tests.acceptance.conftest import Terraform
+
+
+@pytest.fixture
+def provider(lab: DoubledProvider) -> DoubledProvider:
+    return lab
+
+
+def keys(terraform: Terraform) -> list[str]:
+    cluster = terraform.resource("halab_cluster.cluster")
+    return [cluster["corosync_authkey"], cluster["pacemaker_authkey"]]
+
+
+def test_what_runs_is_taken_over(terraform: Terraform, provider: DoubledProvider) -> None:
+    write_stack(terraform, stack(3, terraform.folder))
+    terraform.apply()
+    before, machines, state = keys(terraform), set(provider.guests.machines), terraform.state().keys()
+    secret = terraform.resource("halab_secret.node1_chap")["value"]
+    provider.guests.done.clear()
+
+    (terraform.folder / "terraform.tfstate").unlink()
+    terraform.apply()
+    assert terraform.state().keys() == state
+    assert set(provider.guests.machines) == machines, "no machine was made again"
+    assert keys(terraform) == before
+    assert not [thing for thing in provider.guests.done if thing[1] == MEMBER], "members go on by their keys"
+    assert not [thing for thing in provider.guests.done if thing[0] == "del"]
+    assert terraform.resource("halab_secret.node1_chap")["value"] != secret, "a secret was in the state only"
+    assert terraform.plan().actions == {}
