@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
+import xml.etree.ElementTree as ET
 from functools import partial
 
 import pytest
 
-from .lab import CHECKOUT, STATE, Lab
+from .lab import CHECKOUT, STATE, Lab, hypervisor
 
 
 def test_diff_right_after_the_deploy_shows_no_changes(lab: Lab) -> None:
@@ -72,3 +73,12 @@ def test_the_firewall_opens_what_a_role_needs_and_no_more(lab: Lab) -> None:
         text = json.dumps(ruleset)
         assert str(port) in text
         assert '"policy": "drop"' in text
+
+
+def test_addresses_are_fixed_where_the_processor_is_emulated(lab: Lab) -> None:
+    """docs/design/002-image-boot.md, "Addresses"."""
+    with hypervisor() as connection:
+        for name in [*lab.nodes, "target"]:
+            domain = ET.fromstring(connection.lookupByName(f"{lab.settings.name}-{name}").XMLDesc())
+            randomized = lab.ask(name, "cat", "/proc/sys/kernel/randomize_va_space").strip()
+            assert randomized == ("0" if domain.get("type") == "qemu" else "2"), name
