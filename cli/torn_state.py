@@ -20,7 +20,7 @@ def mend(file: Path, stack: Path) -> str | None:
     """Put the state `file` back if it cannot be read; `stack` is the folder that Terraform works in.
 
     Gives what was done, in words. None: nothing was to be done, or a command is under way that writes it just now.
-    StateUnusable: there is no room for it.
+    StateUnusable: it cannot be read at all, or there is no room for it.
     """
     try:
         with locked(file) as handle:
@@ -29,7 +29,7 @@ def mend(file: Path, stack: Path) -> str | None:
         return None
     except OSError as error:
         raise StateUnusable(
-            f"{file} was cut short and cannot be put back: {error}. Make room, then run again"
+            f"{file} cannot be read, or put back where it was cut short: {error}. Make room, then run again"
         ) from error
 
 
@@ -37,8 +37,9 @@ def _mend(file: Path, handle: BinaryIO, errored: Path) -> str | None:
     there = handle.read()
     if _is_whole(there):
         return None
-    others = (errored, file.with_name(f"{file.name}.backup"))
-    found = next(((f.name, f.read_bytes()) for f in others if f.exists() and _is_whole(f.read_bytes())), None)
+    others = [other for other in (errored, file.with_name(f"{file.name}.backup")) if other.exists()]
+    texts = ((other.name, other.read_bytes()) for other in others)
+    found = next((pair for pair in texts if _is_whole(pair[1])), None)
     if found is None and not there:
         return None  # Terraform makes an empty file before the first state
     torn = file.with_name(f"{file.name}.torn")
