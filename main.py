@@ -16,7 +16,7 @@ from halab.constructs.lab import Lab
 from halab.constructs.resource import SOURCE, VERSION, HalabProvider
 from halab.constructs.settings import Settings, SettingsError, load
 from halab.images import DebianRecipe, default_cache_dir
-from halab.provisioners.errors import HalabError
+from halab.provisioners.engine.errors import HalabError
 
 CHECKOUT = Path(__file__).resolve().parent
 _POOLS = Path("/var/lib/libvirt/images")  # where libvirt's own security labels let QEMU read and write

@@ -17,13 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from halab.cli import clean, deploy, destroy, libvirt_daemons
+from halab.cli.bench_failover import Cluster, crash_active
+from halab.cli.bench_report import Measured, NoOpTimes, as_json, deploy_times, hypervisors_used, report
+from halab.cli.site_watch import SiteWatch
 from halab.constructs.settings import Settings, SettingsError, load
-from halab.provisioners.errors import HalabError
-
-from . import clean, deploy, destroy, libvirt_daemons
-from .bench_failover import Cluster, crash_active
-from .bench_report import Measured, NoOpTimes, as_json, deploy_times, hypervisors_used, report
-from .site_watch import SiteWatch
+from halab.provisioners.engine.errors import HalabError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"

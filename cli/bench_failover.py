@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from halab.provisioners.command import cmd, script
-from halab.provisioners.errors import ConnectError, HalabError, TimedOut, UnexpectedOutput
-from halab.provisioners.host import Host, Pace
+from halab.cli.bench_report import FailoverTimes
+from halab.cli.rest import rest_of
+from halab.cli.site_watch import SiteWatch
+from halab.provisioners.engine.command import cmd, script
+from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut, UnexpectedOutput
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.engine.ssh import Address, SshTransport
 from halab.provisioners.pacemaker.status import STATUS_COMMAND, ClusterStatus, parse_status
-from halab.provisioners.ssh import Address, SshTransport
-
-from .bench_report import FailoverTimes
-from .rest import rest_of
-from .site_watch import SiteWatch
 
 SETTLE_DEADLINE_S = 400
 SITE_DEADLINE_S = 60.0

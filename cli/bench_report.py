@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .progress import PhaseTime, Record, Timeline, table
+from halab.cli.progress import PhaseTime, Record, Timeline, table
 
 MACHINE = "halab_machine"
 

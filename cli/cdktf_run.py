@@ -12,12 +12,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from halab.provider.files import close_directory
-
-from .display import LiveDisplay, PlainDisplay
-from .progress import Follower, Timeline
-from .terraform_output import OutputFilter, without_colour
-from .torn_state import mend
+from halab.cli.display import LiveDisplay, PlainDisplay
+from halab.cli.progress import Follower, Timeline
+from halab.cli.terraform_output import OutputFilter, without_colour
+from halab.cli.torn_state import mend
+from halab.provider.run.files import close_directory
 
 POLL_S = 0.25
 LAST_LINES = 40

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from halab.provider.files import private_directory
-from halab.provisioners.errors import Conflict
-
-from . import libvirt_daemons
-from .cdktf_run import CdktfRun
-from .lab_state import StateUnusable
-from .progress import Timeline, table
+from halab.cli import libvirt_daemons
+from halab.cli.cdktf_run import CdktfRun
+from halab.cli.lab_state import StateUnusable
+from halab.cli.progress import Timeline, table
+from halab.provider.run.files import private_directory
+from halab.provisioners.engine.errors import Conflict
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"

@@ -3,13 +3,12 @@
 import sys
 from pathlib import Path
 
+from halab.cli import clean, libvirt_daemons, sweep
+from halab.cli.cdktf_run import CdktfRun
+from halab.cli.lab_state import StateUnusable, instances
 from halab.constructs.settings import SettingsError
-from halab.provider.files import private_directory
-from halab.provisioners.errors import Conflict
-
-from . import clean, libvirt_daemons, sweep
-from .cdktf_run import CdktfRun
-from .lab_state import StateUnusable, instances
+from halab.provider.run.files import private_directory
+from halab.provisioners.engine.errors import Conflict
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from typing import TextIO
 
-from .progress import Record, Timeline, describe
+from halab.cli.progress import Record, Timeline, describe
 
 REPEAT_WAIT_S = 30.0
 """Without a terminal, an unchanged wait is told again only after this time."""

@@ -17,10 +17,10 @@ from halab.provider.export.configuration import Configuration
 from halab.provider.export.found import LeftAlone
 from halab.provider.export.hcl import block, value
 from halab.provider.export.look import Look
-from halab.provider.files import write_private
 from halab.provider.lab import ADDRESS, HalabProvider
 from halab.provider.protocol import Ctx, Failure
-from halab.provisioners.errors import HalabError
+from halab.provider.run.files import write_private
+from halab.provisioners.engine.errors import HalabError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from halab.provider.files import write_private
+from halab.provider.run.files import write_private
 
 URI = "qemu:///system"
 ANSWER_TIMEOUT_S = 30.0

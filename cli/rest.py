@@ -5,8 +5,8 @@ pcsd starts last, and nothing waits for it: on emulated nodes it goes on for min
 
 from dataclasses import dataclass
 
-from halab.provisioners.command import Command, Result, script
-from halab.provisioners.steps import Await
+from halab.provisioners.engine.command import Command, Result, script
+from halab.provisioners.engine.steps import Await
 
 # cgroup v2: a unit that does not run has no such file.
 CPU_OF_PCSD: Command = script("""# ask for the CPU time of pcsd

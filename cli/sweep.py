@@ -16,10 +16,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from halab.cli import libvirt_daemons
+from halab.cli.lab_state import Instance, StateUnusable, instances, locked
 from halab.constructs.settings import Settings, SettingsError, load
-
-from . import libvirt_daemons
-from .lab_state import Instance, StateUnusable, instances, locked
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 LAB = CHECKOUT / ".halab"

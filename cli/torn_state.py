@@ -9,9 +9,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from halab.provider.files import write_private
-
-from .lab_state import StateUnusable, locked
+from halab.cli.lab_state import StateUnusable, locked
+from halab.provider.run.files import write_private
 
 ERRORED = "errored.tfstate"
 

@@ -11,7 +11,7 @@ from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
 from halab.constructs.places import Place
 from halab.constructs.settings import Settings
-from halab.provisioners import limits
+from halab.provisioners.engine import limits
 
 
 class Baseline(Construct):

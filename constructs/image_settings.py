@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from halab.constructs.setting import setting
-from halab.provisioners import limits
-from halab.provisioners.platform import BY_SUITE, Platform
+from halab.provisioners.engine import limits
+from halab.provisioners.engine.platform import BY_SUITE, Platform
 
 ASSEMBLED, INSTALLER = "assembled", "installer"
 _TREE = "an http(s) address, an ISO file or a directory"

@@ -6,12 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jsii
-from cdktf import (
-    TerraformProvider,
-    TerraformProviderGeneratorMetadata,
-    TerraformResource,
-    TerraformResourceLifecycle,
-)
+from cdktf import TerraformProvider, TerraformProviderGeneratorMetadata, TerraformResource, TerraformResourceLifecycle
 from constructs import Construct, IDependable
 
 # A host name of our own: a public registry's namespace could be claimed by a stranger.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
-from halab.provisioners import limits
+from halab.provisioners.engine import limits
 
 
 def setting(default: Any, doc: str, rule: limits.Rule | None = None) -> Any:

@@ -15,7 +15,7 @@ from halab.constructs import image_settings
 from halab.constructs.conversion import converted
 from halab.constructs.image_settings import Image
 from halab.constructs.setting import setting
-from halab.provisioners import limits
+from halab.provisioners.engine import limits
 
 # HALAB_ variables that are not settings of a lab, but of the tools around it.
 TOOL_VARIABLES = frozenset(

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from halab.provisioners.errors import HalabError
-
-from .build import build_image
-from .cache import ImageCache, ImageInfo, default_cache_dir
-from .debian import DEFAULT_SUITE, RENAMED, DebianRecipe
+from halab.images.build import build_image
+from halab.images.cache import ImageCache, ImageInfo, default_cache_dir
+from halab.images.debian import DEFAULT_SUITE, RENAMED, DebianRecipe
+from halab.provisioners.engine.errors import HalabError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,10 +9,9 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from halab.provisioners.errors import CommandFailed, ConfigError, HalabError
-
-from .cache import ImageInfo
-from .debian import EMULATED_CMDLINE, DebianRecipe
+from halab.images.cache import ImageInfo
+from halab.images.debian import EMULATED_CMDLINE, DebianRecipe
+from halab.provisioners.engine.errors import CommandFailed, ConfigError, HalabError
 
 # A tree of about 1 GB, an ext4 image of it and a qcow2 of that exist side by side for a moment.
 REQUIRED_FREE_BYTES = 4 * 1024**3

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
-from halab.provisioners.errors import HalabError, UnexpectedOutput
+from halab.provisioners.engine.errors import HalabError, UnexpectedOutput
 
 CACHE_VARIABLE = "HALAB_CACHE"
 

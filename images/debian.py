@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from halab.provisioners.errors import ConfigError
-
-from .host import HOST
-from .profile import ROLES, TEMPLATES, HostProfile, Role, names_of
+from halab.images.host import HOST
+from halab.images.profile import ROLES, TEMPLATES, HostProfile, Role, names_of
+from halab.provisioners.engine.errors import ConfigError
 
 FORMAT_VERSION = 3
 SCRATCH_DIR = "/root/.halab-build"

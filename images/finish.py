@@ -9,11 +9,10 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from halab.provisioners.errors import CommandFailed, HalabError, UnexpectedOutput
-
-from .cache import ImageInfo
-from .installation import EXPORT_MEMBERS, EXPORT_SIZE_BYTES, Installation
-from .seal import check_seal
+from halab.images.cache import ImageInfo
+from halab.images.installation import EXPORT_MEMBERS, EXPORT_SIZE_BYTES, Installation
+from halab.images.seal import check_seal
+from halab.provisioners.engine.errors import CommandFailed, HalabError, UnexpectedOutput
 
 # In the image's unfinished directory, while it is made.
 DISK, EXPORT = "installed.qcow2", "export.tar"

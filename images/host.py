@@ -6,8 +6,8 @@ run; docs/design/002-image-boot.md has the measurements.
 
 from __future__ import annotations
 
-from .profile import DiskLayout, GuestFile, HostProfile, Names, Region, RootAccess
-from .unneeded import MASKED, SILENCED
+from halab.images.profile import DiskLayout, GuestFile, HostProfile, Names, Region, RootAccess
+from halab.images.unneeded import MASKED, SILENCED
 
 _UNITS = "/etc/systemd/system"
 _CONNECTIONS = "/etc/NetworkManager/system-connections"

@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from halab.provisioners.command import Secret
-from halab.provisioners.errors import ConfigError
-
-from .tree import Tree
+from halab.images.tree import Tree
+from halab.provisioners.engine.command import Secret
+from halab.provisioners.engine.errors import ConfigError
 
 Installer = Literal["anaconda", "debian-installer"]
 Role = Literal["any", "node", "target"]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from halab.provisioners.errors import ConfigError
-
-from .host import HOST
-from .installation import Installation, Role
-from .profile import HostProfile
+from halab.images.host import HOST
+from halab.images.installation import Installation, Role
+from halab.images.profile import HostProfile
+from halab.provisioners.engine.errors import ConfigError
 
 EL_SUITES = ("el9",)
 
@@ -44,7 +43,7 @@ def prepare(request: Request) -> Installation:
             "image.tree",
         )
     if request.suite in EL_SUITES:
-        from .kickstart.plan import installation
+        from halab.images.kickstart.plan import installation
     else:
-        from .preseed.plan import installation
+        from halab.images.preseed.plan import installation
     return installation(request)

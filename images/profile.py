@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from halab.provisioners.errors import ConfigError
+from halab.provisioners.engine.errors import ConfigError
 
 Family = Literal["debian", "el"]
 Role = Literal["node", "target"]

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from halab.provisioners.errors import HalabError
+from halab.provisioners.engine.errors import HalabError
 
 _SECTOR_BYTES = 512
 _EXT_MAGIC_OFFSET, _EXT_MAGIC = 1024 + 56, b"\x53\xef"

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from halab.provisioners.errors import ConfigError
-
-from .tree_access import SETTING, Access, open_tree
+from halab.images.tree_access import SETTING, Access, open_tree
+from halab.provisioners.engine.errors import ConfigError
 
 Medium = Literal["url", "iso", "directory"]
 _TREEINFO = (".treeinfo", "treeinfo")  # the second one is what RHEL's content delivery network has

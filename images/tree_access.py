@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol, cast
 
-from halab.provisioners.errors import ConfigError, ConnectError
+from halab.provisioners.engine.errors import ConfigError, ConnectError
 
 SETTING = "image.tree"
 _TIMEOUT_S = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .profile import Names
+from halab.images.profile import Names
 
 MASKED = (
     Names(

@@ -11,21 +11,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from halab.provider.caller import is_destroy, is_destroy_of_all, parents_command_line
-from halab.provider.changes import Changes
-from halab.provider.files import close_directory
-from halab.provider.progress import Progress
 from halab.provider.protocol import NUM, STR, Attr, Block, Ctx, Failure, Provider, State
 from halab.provider.registry import resources
-from halab.provisioners import limits
-from halab.provisioners.interrupted import RUN
+from halab.provider.run.caller import is_destroy, is_destroy_of_all, parents_command_line
+from halab.provider.run.changes import Changes
+from halab.provider.run.files import close_directory
+from halab.provider.run.progress import Progress
+from halab.provisioners.engine import limits
+from halab.provisioners.engine.interrupted import RUN
 
 if TYPE_CHECKING:
-    from halab.provider.agenda import Agendas
-    from halab.provider.hosts import Hosts
+    from halab.provider.guests.agenda import Agendas
+    from halab.provider.guests.hosts import Hosts
+    from halab.provider.guests.rolling import Rolling
     from halab.provider.hypervisor.connection import Connection
     from halab.provider.hypervisor.inventory import Inventory
-    from halab.provider.rolling import Rolling
 
 log = logging.getLogger(__name__)
 
@@ -122,14 +122,14 @@ class HalabProvider(Provider):
 
     @cached_property
     def _hosts(self) -> Hosts:
-        from halab.provider.hosts import Hosts
+        from halab.provider.guests.hosts import Hosts
 
         return Hosts(self.inventory, self.directory / SSH_KEY_NAME, self.time_scale, agendas=self.agendas)
 
     @cached_property
     def agendas(self) -> Agendas:
         """What the guests will be asked in the next refresh."""
-        from halab.provider.agenda import Agendas
+        from halab.provider.guests.agenda import Agendas
 
         return Agendas(self.directory / _QUESTIONS)
 
@@ -164,7 +164,7 @@ class HalabProvider(Provider):
 
     @cached_property
     def _rolling(self) -> Rolling:
-        from halab.provider.rolling import Rolling
+        from halab.provider.guests.rolling import Rolling
 
         return Rolling(lambda: self.hosts, lambda: self.inventory)
 

@@ -13,36 +13,36 @@ _GUEST = "halab.provisioners"
 
 # Resources with a life cycle of their own.
 RESOURCES = {
-    "halab_network": f"{_HYPERVISOR}.network:NetworkResource",
-    "halab_pool": f"{_HYPERVISOR}.pool:PoolResource",
-    "halab_image": f"{_HYPERVISOR}.image:ImageResource",
-    "halab_installed_image": f"{_HYPERVISOR}.installed_image:InstalledImageResource",
-    "halab_volume": f"{_HYPERVISOR}.volume:VolumeResource",
-    "halab_machine": f"{_HYPERVISOR}.machine:MachineResource",
-    "halab_fencing_endpoint": f"{_HYPERVISOR}.fencing_endpoint:FencingEndpoint",
-    "halab_secret": "halab.provider.local:SecretResource",
-    "halab_ssh_key": "halab.provider.local:SshKeyResource",
-    "halab_ssh_config": "halab.provider.local:SshConfigResource",
-    "halab_cluster": "halab.provider.cluster_definition:ClusterResource",
+    "halab_network": f"{_HYPERVISOR}.network.network:NetworkResource",
+    "halab_pool": f"{_HYPERVISOR}.storage.pool:PoolResource",
+    "halab_image": f"{_HYPERVISOR}.storage.image:ImageResource",
+    "halab_installed_image": f"{_HYPERVISOR}.installer.installed_image:InstalledImageResource",
+    "halab_volume": f"{_HYPERVISOR}.storage.volume:VolumeResource",
+    "halab_machine": f"{_HYPERVISOR}.machine.machine:MachineResource",
+    "halab_fencing_endpoint": "halab.provider.fencing.endpoint:FencingEndpoint",
+    "halab_secret": "halab.provider.local.local:SecretResource",
+    "halab_ssh_key": "halab.provider.local.local:SshKeyResource",
+    "halab_ssh_config": "halab.provider.local.local:SshConfigResource",
+    "halab_cluster": "halab.provider.guests.cluster_definition:ClusterResource",
 }
 
 # What lives in a guest or in the CIB: one provisioner item each, see provider.guest.
 ITEMS = {
-    "halab_host": f"{_GUEST}.baseline:HostItem",
-    "halab_ssh_trust": f"{_GUEST}.ssh_trust:SshTrustItem",
-    "halab_packages": f"{_GUEST}.packages:PackagesItem",
-    "halab_service": f"{_GUEST}.service:ServiceItem",
-    "halab_file": f"{_GUEST}.file:FileItem",
-    "halab_cluster_file": f"{_GUEST}.file:ClusterFileItem",
-    "halab_ca_certificate": f"{_GUEST}.trust:CaCertificateItem",
-    "halab_partition": f"{_GUEST}.partition:PartitionItem",
-    "halab_shared_partition": f"{_GUEST}.partition:SharedPartitionItem",
-    "halab_iscsi_target": f"{_GUEST}.lio:TargetItem",
-    "halab_iscsi_acl": f"{_GUEST}.lio:AclItem",
-    "halab_iscsi_session": f"{_GUEST}.iscsi:SessionItem",
-    "halab_cluster_member": f"{_GUEST}.membership:MemberItem",
-    "halab_cluster_node": f"{_GUEST}.cluster_node:ClusterNodeItem",
-    "halab_pcsd": f"{_GUEST}.pcsd:PcsdItem",
+    "halab_host": f"{_GUEST}.host.baseline:HostItem",
+    "halab_ssh_trust": f"{_GUEST}.host.ssh_trust:SshTrustItem",
+    "halab_packages": f"{_GUEST}.host.packages:PackagesItem",
+    "halab_service": f"{_GUEST}.host.service:ServiceItem",
+    "halab_file": f"{_GUEST}.host.file:FileItem",
+    "halab_cluster_file": f"{_GUEST}.host.file:ClusterFileItem",
+    "halab_ca_certificate": f"{_GUEST}.host.trust:CaCertificateItem",
+    "halab_partition": f"{_GUEST}.storage.partition:PartitionItem",
+    "halab_shared_partition": f"{_GUEST}.storage.partition:SharedPartitionItem",
+    "halab_iscsi_target": f"{_GUEST}.iscsi.lio:TargetItem",
+    "halab_iscsi_acl": f"{_GUEST}.iscsi.lio:AclItem",
+    "halab_iscsi_session": f"{_GUEST}.iscsi.session:SessionItem",
+    "halab_cluster_member": f"{_GUEST}.corosync.membership:MemberItem",
+    "halab_cluster_node": f"{_GUEST}.pacemaker.cluster_node:ClusterNodeItem",
+    "halab_pcsd": f"{_GUEST}.pacemaker.pcsd:PcsdItem",
     "halab_cluster_property": f"{_GUEST}.pacemaker.settings:ClusterPropertyItem",
     "halab_primitive": f"{_GUEST}.pacemaker.items:PrimitiveItem",
     "halab_group": f"{_GUEST}.pacemaker.items:GroupItem",
@@ -52,12 +52,12 @@ ITEMS = {
     "halab_location": f"{_GUEST}.pacemaker.settings:LocationItem",
     "halab_colocation": f"{_GUEST}.pacemaker.settings:ColocationItem",
     "halab_order": f"{_GUEST}.pacemaker.settings:OrderItem",
-    "halab_lvm_host": f"{_GUEST}.lvm:LvmHostItem",
-    "halab_lvm_device": f"{_GUEST}.lvm:LvmDeviceItem",
-    "halab_shared_vg": f"{_GUEST}.lvm:SharedVgItem",
-    "halab_logical_volume": f"{_GUEST}.logical_volume:LogicalVolumeItem",
-    "halab_gfs2": f"{_GUEST}.gfs2:Gfs2Item",
-    "halab_site": f"{_GUEST}.apache:SiteItem",
+    "halab_lvm_host": f"{_GUEST}.storage.lvm:LvmHostItem",
+    "halab_lvm_device": f"{_GUEST}.storage.lvm:LvmDeviceItem",
+    "halab_shared_vg": f"{_GUEST}.storage.lvm:SharedVgItem",
+    "halab_logical_volume": f"{_GUEST}.storage.logical_volume:LogicalVolumeItem",
+    "halab_gfs2": f"{_GUEST}.storage.gfs2:Gfs2Item",
+    "halab_site": f"{_GUEST}.web.apache:SiteItem",
 }
 
 
@@ -79,7 +79,7 @@ def _own(where: str) -> Callable[[Any], Resource]:
 
 def _guest(type_name: str, where: str) -> Callable[[Any], Resource]:
     def make(provider: Any) -> Resource:
-        from halab.provider.guest import GuestResource
+        from halab.provider.guests.guest import GuestResource
 
         return GuestResource(provider, type_name, _load(where)())
 

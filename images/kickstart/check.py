@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from halab.provisioners.errors import ConfigError
+from halab.provisioners.engine.errors import ConfigError
 
 _VERSION = "RHEL9"
 _INCLUDE = re.compile(r"^%(include|ksappend)\b", re.MULTILINE)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from halab.provisioners.errors import ConfigError
-
-from ..tree import Tree
-from ..tree_access import SETTING, open_tree
+from halab.images.tree import Tree
+from halab.images.tree_access import SETTING, open_tree
+from halab.provisioners.engine.errors import ConfigError
 
 Addon = Literal["HighAvailability", "ResilientStorage"]
 ADDONS: tuple[Addon, ...] = ("HighAvailability", "ResilientStorage")

@@ -6,17 +6,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halab.provisioners.errors import ConfigError
-
-from ..debian import EMULATED_CMDLINE
-from ..installation import ArchiveFile, Installation, SecretFile, failures, read_secret, stages
-from ..tree import read_tree
-from .check import check, ends_by_itself
-from .distributions import distribution_of, sources_of
-from .render import SECRET_INCLUDE, Wanted, extend, render
+from halab.images.debian import EMULATED_CMDLINE
+from halab.images.installation import ArchiveFile, Installation, SecretFile, failures, read_secret, stages
+from halab.images.kickstart.check import check, ends_by_itself
+from halab.images.kickstart.distributions import distribution_of, sources_of
+from halab.images.kickstart.render import SECRET_INCLUDE, Wanted, extend, render
+from halab.images.tree import read_tree
+from halab.provisioners.engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..prepare import Request
+    from halab.images.prepare import Request
 
 _MIB_PER_GIB = 1024
 _MEMORY_MIB = 3072  # the installer's second stage is unpacked in memory

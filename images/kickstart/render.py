@@ -6,12 +6,11 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from halab.provisioners.limits import NODE_PORTS, TARGET_PORTS
-
-from ..installation import EXPORT_MEMBERS, EXPORT_SERIAL, Role
-from ..profile import ROLES, TEMPLATES, GuestFile, HostProfile, names_of
-from ..profile import Role as HostRole
-from .distributions import Sources
+from halab.images.installation import EXPORT_MEMBERS, EXPORT_SERIAL, Role
+from halab.images.kickstart.distributions import Sources
+from halab.images.profile import ROLES, TEMPLATES, GuestFile, HostProfile, names_of
+from halab.images.profile import Role as HostRole
+from halab.provisioners.engine.limits import NODE_PORTS, TARGET_PORTS
 
 SECRET_INCLUDE = "halab-secret.ks"  # Anaconda's initrd hands /*.ks on to the installer's root
 # The installer's root is BIOS-bootable and boots on its serial console without the lab too.

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from halab.provisioners.errors import ConfigError
-
-from ..debian import EMULATED_CMDLINE, DebianRecipe, command_line
-from ..installation import ArchiveFile, Installation, failures, stages
-from ..kickstart.render import roles_of
-from .render import LATE_SCRIPT, OVERLAY, ROOT_DEVICE, late_script, render
-from .tree import read_debian_tree
+from halab.images.debian import EMULATED_CMDLINE, DebianRecipe, command_line
+from halab.images.installation import ArchiveFile, Installation, failures, stages
+from halab.images.kickstart.render import roles_of
+from halab.images.preseed.render import LATE_SCRIPT, OVERLAY, ROOT_DEVICE, late_script, render
+from halab.images.preseed.tree import read_debian_tree
+from halab.provisioners.engine.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..prepare import Request
+    from halab.images.prepare import Request
 
 _MEMORY_MIB = 1024
 _ARGUMENTS = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ..debian import SCRATCH_DIR, DebianRecipe
-from ..installation import EXPORT_MEMBERS, EXPORT_SERIAL
-from ..profile import TEMPLATES
-from ..tree import Tree
+from halab.images.debian import SCRATCH_DIR, DebianRecipe
+from halab.images.installation import EXPORT_MEMBERS, EXPORT_SERIAL
+from halab.images.profile import TEMPLATES
+from halab.images.tree import Tree
 
 OVERLAY = "halab.tar"  # the profile's files and the scripts, beside the preseed file in the initrd's root
 LATE_SCRIPT = "halab-late"

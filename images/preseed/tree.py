@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-from halab.provisioners.errors import ConfigError
-
-from ..tree import Tree
-from ..tree_access import SETTING, Access, open_tree
+from halab.images.tree import Tree
+from halab.images.tree_access import SETTING, Access, open_tree
+from halab.provisioners.engine.errors import ConfigError
 
 _NETBOOT = "dists/{suite}/main/installer-amd64/current/images/netboot/debian-installer/amd64"
 _SUMS = "dists/{suite}/main/installer-amd64/current/images/SHA256SUMS"

@@ -175,7 +175,7 @@ def _written(attr: Attr, value: Any) -> Any:
 
 def derived(resource: Resource, values: State) -> list[str]:
     """Attributes that would come out the same if the configuration left them out."""
-    from halab.provider import specs
+    from halab.provider.guests import specs
 
     item = getattr(resource, "_item", None)
     if item is None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from halab.provider.export.found import Found, LeftAlone
-from halab.provisioners.command import Command, script
-from halab.provisioners.errors import UnexpectedOutput
-from halab.provisioners.host import Host
-from halab.provisioners.lvm_report import devices_file, rows
-from halab.provisioners.partition import parent_disk
+from halab.provisioners.engine.command import Command, script
+from halab.provisioners.engine.errors import UnexpectedOutput
+from halab.provisioners.engine.host import Host
+from halab.provisioners.storage.lvm_report import devices_file, rows
+from halab.provisioners.storage.partition import parent_disk
 
 # $3: see lvm_report. Only volume groups that DLM locks are a cluster's.
 _VOLUMES = """# look for shared volume groups

@@ -10,17 +10,17 @@ from halab.provider.export import hosts
 from halab.provider.export.cib import in_cib
 from halab.provider.export.configuration import Configuration
 from halab.provider.export.found import Found, LeftAlone
-from halab.provider.hosts import Gone, Off
+from halab.provider.guests.hosts import Gone, Off
 from halab.provider.protocol import Ctx, Failure, Resource, State
-from halab.provisioners.corosync import parse_corosync_conf
-from halab.provisioners.errors import ClusterNotRunning, Conflict, NotSupported
-from halab.provisioners.founded import definition
+from halab.provisioners.corosync.conf import parse_corosync_conf
+from halab.provisioners.corosync.founded import definition
+from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, NotSupported
 from halab.provisioners.pacemaker.cib import query
-from halab.provisioners.partition import parent_disk
+from halab.provisioners.storage.partition import parent_disk
 
 if TYPE_CHECKING:
     from halab.provider.hypervisor.inventory import MachineView
-    from halab.provisioners.host import Host
+    from halab.provisioners.engine.host import Host
 
 Tell = Callable[[str], None]
 

@@ -1,11 +1,11 @@
-"""Rules for values that only the hypervisor's resources have. See provisioners/limits.py for the form of a rule."""
+"""Rules for values that only the hypervisor's resources have. Their form: provisioners/engine/limits.py."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
-from halab.provisioners import limits
+from halab.provisioners.engine import limits
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _BRIDGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")  # 15: the kernel's limit for interface names

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from halab.provisioners.errors import ConfigError, Conflict, HalabError, NotSupported
-
-from .mark import Mark
+from halab.provider.hypervisor.mark import Mark
+from halab.provisioners.engine.errors import ConfigError, Conflict, HalabError, NotSupported
 
 SYSTEM_URI = "qemu:///system"
 

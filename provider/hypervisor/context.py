@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from halab.provider.hypervisor.connection import Connection
 
 Event = Literal["start", "wait", "done", "failed"]
 

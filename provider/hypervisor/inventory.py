@@ -6,11 +6,10 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from halab.provisioners.errors import Conflict
-
-from .connection import Connection, doing, is_code
-from .mark import MARK_URI, Mark, parse_mark
-from .paused import Pause, pause_of
+from halab.provider.hypervisor.connection import Connection, doing, is_code
+from halab.provider.hypervisor.machine.paused import Pause, pause_of
+from halab.provider.hypervisor.mark import MARK_URI, Mark, parse_mark
+from halab.provisioners.engine.errors import Conflict
 
 
 class Presence(enum.Enum):
@@ -112,7 +111,7 @@ def write_mark(domain: Any, mark: Mark) -> None:
     """Put the mark on a domain, running or not."""
     import libvirt
 
-    from .mark import MARK_PREFIX
+    from halab.provider.hypervisor.mark import MARK_PREFIX
 
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
     if domain.isActive():

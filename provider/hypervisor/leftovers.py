@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .connection import Connection, doing
-from .inventory import read_mark
-from .mark import pool_uuids
-from .network_xml import parse_network
-from .removal import remove_domain, remove_network, remove_pool, remove_volume
-from .storage_xml import parse_volume, pool_path
+from halab.provider.hypervisor.connection import Connection, doing
+from halab.provider.hypervisor.inventory import read_mark
+from halab.provider.hypervisor.mark import pool_uuids
+from halab.provider.hypervisor.network.network_xml import parse_network
+from halab.provider.hypervisor.removal import remove_domain, remove_network, remove_pool, remove_volume
+from halab.provider.hypervisor.storage.storage_xml import parse_volume, pool_path
 
 
 @dataclass(frozen=True, slots=True)

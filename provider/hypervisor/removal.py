@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from .connection import Connection, errno_of, is_code
-from .domain_xml import DomainSpec, parse_domain
-from .mark import pool_uuids
+from halab.provider.hypervisor.connection import Connection, errno_of, is_code
+from halab.provider.hypervisor.machine.domain_xml import DomainSpec, parse_domain
+from halab.provider.hypervisor.mark import pool_uuids
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
+from halab.provider.hypervisor.connection import Connection, doing
+from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.protocol import Ctx, Resource, State
-from halab.provisioners.errors import HalabError
-
-from .connection import Connection, doing
-from .context import HypervisorContext
+from halab.provisioners.engine.errors import HalabError
 
 V = TypeVar("V")
 

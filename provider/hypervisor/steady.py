@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from halab.provisioners.errors import Interrupted
-
-from .connection import Connection, is_away
-from .waiting import Wait
+from halab.provider.hypervisor.connection import Connection, is_away
+from halab.provider.hypervisor.waiting import Wait
+from halab.provisioners.engine.errors import Interrupted
 
 T = TypeVar("T")
 

@@ -13,14 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from halab.provisioners.errors import Conflict, HalabError
-
-from .connection import Connection, doing
-from .leftovers import Known, Leftover, leftovers
-from .power_files import PowerConfig, PowerFiles
-from .power_process import running_configs
-from .power_service import PowerService
-from .power_unit import Unit, supervision_here
+from halab.provider.fencing.power_files import PowerConfig, PowerFiles
+from halab.provider.fencing.power_process import running_configs
+from halab.provider.fencing.power_service import PowerService
+from halab.provider.fencing.power_unit import Unit, supervision_here
+from halab.provider.hypervisor.connection import Connection, doing
+from halab.provider.hypervisor.leftovers import Known, Leftover, leftovers
+from halab.provisioners.engine.errors import Conflict, HalabError
 
 
 def endpoints(directory: Path, lab: str, known: frozenset[str]) -> Iterator[Leftover]:

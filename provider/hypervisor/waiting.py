@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from halab.provisioners.errors import Interrupted, TimedOut
+from halab.provisioners.engine.errors import Interrupted, TimedOut
 
 T = TypeVar("T")
 

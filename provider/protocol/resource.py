@@ -125,7 +125,7 @@ Factory = Callable[[Any], Resource]
 
 
 def imported(target: str) -> Factory:
-    """A factory that imports its class when it is first needed: imported("halab.provider.guest:Guest")."""
+    """A factory that imports its class when it is first needed: imported("halab.provider.guests.guest:Guest")."""
 
     def build(provider: Any) -> Resource:
         module, _, name = target.partition(":")

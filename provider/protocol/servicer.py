@@ -12,14 +12,7 @@ from typing import Any
 from halab.provider.protocol import planning
 from halab.provider.protocol import tfplugin6_pb2 as pb
 from halab.provider.protocol.call import Call
-from halab.provider.protocol.codec import (
-    from_json,
-    pack,
-    pack_what_fits,
-    parse_json,
-    path_message,
-    schema_message,
-)
+from halab.provider.protocol.codec import from_json, pack, pack_what_fits, parse_json, path_message, schema_message
 from halab.provider.protocol.diagnostics import Failure, Stopped, from_exception
 from halab.provider.protocol.redaction import redact
 from halab.provider.protocol.resource import Provider, Resource, State

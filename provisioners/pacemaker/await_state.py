@@ -6,12 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from xml.etree import ElementTree
 
-from ..command import Result, cmd
-from ..errors import UnexpectedOutput
-from ..host import Host
-from ..steps import Await
-from .cib import NOT_CONNECTED
-from .status import HARD_ERRORS, STATUS_COMMAND, ClusterStatus, FailedOperation, ResourceStatus, parse_status, plain_id
+from halab.provisioners.engine.command import Result, cmd
+from halab.provisioners.engine.errors import UnexpectedOutput
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.steps import Await
+from halab.provisioners.pacemaker.cib import NOT_CONNECTED
+from halab.provisioners.pacemaker.status import (
+    HARD_ERRORS,
+    STATUS_COMMAND,
+    ClusterStatus,
+    FailedOperation,
+    ResourceStatus,
+    parse_status,
+    plain_id,
+)
 
 # What the scheduler would do next, from the live CIB. It changes nothing.
 NEXT_ACTIONS = cmd("crm_simulate", "--live-check", "--run", "--output-as=xml", timeout_s=120.0)

@@ -9,9 +9,9 @@ from functools import lru_cache
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from ..command import Result, cmd
-from ..errors import ClusterNotRunning, Conflict, UnexpectedOutput
-from ..host import Host
+from halab.provisioners.engine.command import Result, cmd
+from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, UnexpectedOutput
+from halab.provisioners.engine.host import Host
 
 NOT_CONNECTED = 102  # the exit code of Pacemaker's tools when no cluster runs on the host
 QUERY = cmd("cibadmin", "--query", ok=(0, NOT_CONNECTED))

@@ -6,10 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element, SubElement
 
-from ..errors import Conflict
-from ..item import attr
-from .cib import Cib
-from .values import KINDS, check_id, check_score, check_text, duplicates, one_of, same_score, score
+from halab.provisioners.engine.errors import Conflict
+from halab.provisioners.engine.item import attr
+from halab.provisioners.pacemaker.cib import Cib
+from halab.provisioners.pacemaker.values import (
+    KINDS,
+    check_id,
+    check_score,
+    check_text,
+    duplicates,
+    one_of,
+    same_score,
+    score,
+)
 
 # What `pcs resource move`, `ban` and crm_resource leave behind.
 _LEFTOVERS = ("cli-ban-", "cli-prefer-")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..command import Command, Result, cmd
-from ..errors import Conflict
-from ..host import Host
-from ..steps import Await, Run, Step
-from .await_state import NEXT_ACTIONS, await_status, next_actions
-from .status import STATUS_COMMAND, ClusterStatus, ResourceStatus, parse_status
+from halab.provisioners.engine.command import Command, Result, cmd
+from halab.provisioners.engine.errors import Conflict
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.steps import Await, Run, Step
+from halab.provisioners.pacemaker.await_state import NEXT_ACTIONS, await_status, next_actions
+from halab.provisioners.pacemaker.status import STATUS_COMMAND, ClusterStatus, ResourceStatus, parse_status
 
 # How long to wait, in seconds before time scaling: for a cluster that is busy, for resources to move, for a node.
 REST_S, EMPTY_S, BACK_S = 600.0, 300.0, 600.0

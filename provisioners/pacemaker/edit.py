@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..command import Command, Result, script
-from ..errors import CibRejected, Conflict, ConnectError, TimedOut
-from ..host import Host
-from ..steps import Await
-from .cib import NOT_CONNECTED, Cib, observe, parse, query, render
-from .status import parse_status
+from halab.provisioners.engine.command import Command, Result, script
+from halab.provisioners.engine.errors import CibRejected, Conflict, ConnectError, TimedOut
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.steps import Await
+from halab.provisioners.pacemaker.cib import NOT_CONNECTED, Cib, observe, parse, query, render
+from halab.provisioners.pacemaker.status import parse_status
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, SubElement
 
-from ..errors import Conflict
-from ..item import attr, with_fields
-from .await_state import Expected
-from .cib import Cib, existing
-from .constraints import forget_resource
-from .primitives import (
+from halab.provisioners.engine.errors import Conflict
+from halab.provisioners.engine.item import attr, with_fields
+from halab.provisioners.pacemaker.await_state import Expected
+from halab.provisioners.pacemaker.cib import Cib, existing
+from halab.provisioners.pacemaker.constraints import forget_resource
+from halab.provisioners.pacemaker.primitives import (
     META,
     Member,
     Operation,
@@ -23,8 +23,8 @@ from .primitives import (
     view_primitive,
     write_primitive,
 )
-from .resource import ResourceItem, ResourceSpec
-from .values import NOTHING, check_agent, check_id, check_options, duplicates
+from halab.provisioners.pacemaker.resource import ResourceItem, ResourceSpec
+from halab.provisioners.pacemaker.values import NOTHING, check_agent, check_id, check_options, duplicates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element, SubElement
 
-from ..errors import Conflict
-from ..item import attr
-from .cib import Cib
-from .values import (
+from halab.provisioners.engine.errors import Conflict
+from halab.provisioners.engine.item import attr
+from halab.provisioners.pacemaker.cib import Cib
+from halab.provisioners.pacemaker.values import (
     NOTHING,
     ON_FAIL,
     check_agent,

@@ -9,19 +9,26 @@ from functools import partial
 from typing import ClassVar, TypeVar
 from xml.etree.ElementTree import Element
 
-from ..command import cmd
-from ..host import Host
-from ..item import Item, attr, with_fields
-from ..platform import Platform
-from ..steps import Run, Step
-from . import constraints
-from .await_state import Expected, ForgetFailures, await_applied, await_started, await_stopped, stuck
-from .cib import Cib, observe
-from .constraints import ColocatedWith, Link, NodePreference, StartsAfter
-from .edit import EditCib
-from .primitives import holding, set_stopped
-from .status import STATUS_COMMAND, parse_status
-from .values import check_id, one_of
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.item import Item, attr, with_fields
+from halab.provisioners.engine.platform import Platform
+from halab.provisioners.engine.steps import Run, Step
+from halab.provisioners.pacemaker import constraints
+from halab.provisioners.pacemaker.await_state import (
+    Expected,
+    ForgetFailures,
+    await_applied,
+    await_started,
+    await_stopped,
+    stuck,
+)
+from halab.provisioners.pacemaker.cib import Cib, observe
+from halab.provisioners.pacemaker.constraints import ColocatedWith, Link, NodePreference, StartsAfter
+from halab.provisioners.pacemaker.edit import EditCib
+from halab.provisioners.pacemaker.primitives import holding, set_stopped
+from halab.provisioners.pacemaker.status import STATUS_COMMAND, parse_status
+from halab.provisioners.pacemaker.values import check_id, one_of
 
 COMPLETE = "complete"
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from ..host import Host
-from ..item import Item, attr, with_fields
-from ..platform import Platform
-from ..steps import Step
-from . import constraints
-from .cib import Cib, observe
-from .constraints import Link
-from .edit import EditCib
-from .primitives import options, set_options
-from .values import KINDS, check_id, check_property, check_score, check_text, one_of
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.item import Item, attr, with_fields
+from halab.provisioners.engine.platform import Platform
+from halab.provisioners.engine.steps import Step
+from halab.provisioners.pacemaker import constraints
+from halab.provisioners.pacemaker.cib import Cib, observe
+from halab.provisioners.pacemaker.constraints import Link
+from halab.provisioners.pacemaker.edit import EditCib
+from halab.provisioners.pacemaker.primitives import options, set_options
+from halab.provisioners.pacemaker.values import KINDS, check_id, check_property, check_score, check_text, one_of
 
 _SET = "cluster_property_set"
 

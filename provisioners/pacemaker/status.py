@@ -8,9 +8,9 @@ from functools import lru_cache
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from ..command import cmd
-from ..errors import ClusterNotRunning, UnexpectedOutput
-from .values import INFINITY, score
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.errors import ClusterNotRunning, UnexpectedOutput
+from halab.provisioners.pacemaker.values import INFINITY, score
 
 _NOT_CONNECTED = 102
 # 102: no cluster runs on the host; parse_status makes a ClusterNotRunning of it

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from functools import partial
 from xml.etree.ElementTree import Element, SubElement
 
-from ..errors import Conflict
-from ..host import Host
-from ..item import Item, attr, with_fields
-from ..platform import Platform
-from ..steps import Step
-from .cib import Cib, existing, observe
-from .edit import EditCib
-from .primitives import Member, Operation, primitive_problems, view_primitive, write_primitive
-from .resource import ResourceItem, ResourceSpec
-from .values import (
+from halab.provisioners.engine.errors import Conflict
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.item import Item, attr, with_fields
+from halab.provisioners.engine.platform import Platform
+from halab.provisioners.engine.steps import Step
+from halab.provisioners.pacemaker.cib import Cib, existing, observe
+from halab.provisioners.pacemaker.edit import EditCib
+from halab.provisioners.pacemaker.primitives import (
+    Member,
+    Operation,
+    primitive_problems,
+    view_primitive,
+    write_primitive,
+)
+from halab.provisioners.pacemaker.resource import ResourceItem, ResourceSpec
+from halab.provisioners.pacemaker.values import (
     NOTHING,
     check_duration,
     check_fence_agent,

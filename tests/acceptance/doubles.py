@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from halab.provider.changes import Changes
-from halab.provider.hosts import Hosts
+from halab.provider.guests.hosts import Hosts
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.lab import SSH_KEY_NAME, HalabProvider
 from halab.provider.protocol import Ctx, State
 from halab.provider.registry import ITEMS
+from halab.provider.run.changes import Changes
 from tests.acceptance.guests import Guests, stored
 from tests.acceptance.hypervisor import write_image
 

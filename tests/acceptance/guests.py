@@ -15,19 +15,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from halab.provider import specs
+from halab.provider.guests import specs
 from halab.provider.protocol import Resource
 from halab.provider.registry import ITEMS, _load
-from halab.provisioners.command import Command, Result, Secret, cmd
-from halab.provisioners.errors import ConnectError
-from halab.provisioners.founded import COROSYNC_KEY
-from halab.provisioners.host import Host, Pace
-from halab.provisioners.interrupted import VARIABLE
-from halab.provisioners.item import Item
-from halab.provisioners.lio_view import lun_device, unit_serial
-from halab.provisioners.platform import Platform
-from halab.provisioners.ssh import Address
-from halab.provisioners.steps import Step
+from halab.provisioners.corosync.founded import COROSYNC_KEY
+from halab.provisioners.engine.command import Command, Result, Secret, cmd
+from halab.provisioners.engine.errors import ConnectError
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.engine.interrupted import VARIABLE
+from halab.provisioners.engine.item import Item
+from halab.provisioners.engine.platform import Platform
+from halab.provisioners.engine.ssh import Address
+from halab.provisioners.engine.steps import Step
+from halab.provisioners.iscsi.lio_view import lun_device, unit_serial
 
 OS_RELEASE = 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n'
 _DOUBLE = "halab-double"  # the one command that a guest's double knows: get, set, half or del of a thing
@@ -284,7 +284,7 @@ def stored(type_name: str) -> Callable[[Any], Resource]:
     """What makes the resource of a type whose item is kept in a double."""
 
     def make(provider: Any) -> Resource:
-        from halab.provider.guest import GuestResource
+        from halab.provider.guests.guest import GuestResource
 
         real = _load(ITEMS[type_name])
         item = type(f"Stored{real.__name__}", (StoredItem, real), {"type_name": type_name})

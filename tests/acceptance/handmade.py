@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halab.provisioners.command import Command, Result
+from halab.provisioners.engine.command import Command, Result
 
 if TYPE_CHECKING:
     from tests.acceptance.guests import Guest

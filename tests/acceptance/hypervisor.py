@@ -16,21 +16,15 @@ from typing import Any
 import libvirt
 import pytest
 
-from halab.provider.hypervisor import (
-    boot,
-    console,
-    fencing_endpoint,
-    image,
-    leftovers,
-    network,
-    power_files,
-    removal,
-    sweep,
-)
-from halab.provider.hypervisor.domain_xml import parse_domain
-from halab.provider.hypervisor.power_files import PowerConfig
-from halab.provider.hypervisor.power_service import Answer, PowerService, Probe
-from halab.provisioners.command import Secret
+from halab.provider.fencing import endpoint, power_files
+from halab.provider.fencing.power_files import PowerConfig
+from halab.provider.fencing.power_service import Answer, PowerService, Probe
+from halab.provider.hypervisor import leftovers, removal, sweep
+from halab.provider.hypervisor.machine import boot, console
+from halab.provider.hypervisor.machine.domain_xml import parse_domain
+from halab.provider.hypervisor.network import network
+from halab.provider.hypervisor.storage import image
+from halab.provisioners.engine.command import Secret
 
 INACTIVE = 2  # VIR_DOMAIN_XML_INACTIVE
 _start = boot.start
@@ -134,7 +128,7 @@ def put_doubles(patch: pytest.MonkeyPatch) -> Contents:
     patch.setattr(leftovers, "remove_network", _remove_network)
     patch.setattr(libvirt.virNetwork, "update", _update_in_force)
     patch.setattr(network, "stored_xml", network._current_xml)  # the test driver has only one definition
-    patch.setattr(fencing_endpoint, "PowerService", Power)
+    patch.setattr(endpoint, "PowerService", Power)
     patch.setattr(sweep, "PowerService", Power)
     patch.setattr(sweep, "running_configs", lambda: {place / "config.json" for place in _answering})
     patch.setattr(power_files, "BCRYPT_COST", 4)

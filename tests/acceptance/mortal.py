@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from halab.provider.changes import NAME as LOCK
+from halab.provider.run.changes import NAME as LOCK
 
 # What only looks. Whatever libvirt adds later counts as an effect until it is named here.
 _LOOKS = re.compile(

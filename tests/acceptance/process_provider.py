@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from functools import cached_property
 
-from halab.provider.hosts import Hosts
+from halab.provider.guests.hosts import Hosts
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.lab import HalabProvider
 from halab.provider.protocol import serve
-from halab.provisioners.command import Command, Result
-from halab.provisioners.errors import ConnectError
-from halab.provisioners.host import Pace
-from halab.provisioners.ssh import Address
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.errors import ConnectError
+from halab.provisioners.engine.host import Pace
+from halab.provisioners.engine.ssh import Address
 
 OS_RELEASE = 'ID=debian\nVERSION_ID="13"\n'
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halab.provider.hypervisor import boot
-from halab.provisioners.command import Command, Result
-from halab.provisioners.corosync import Member, render_corosync_conf
+from halab.provider.hypervisor.machine import boot
+from halab.provisioners.corosync.conf import Member, render_corosync_conf
+from halab.provisioners.engine.command import Command, Result
 
 if TYPE_CHECKING:
     from tests.acceptance.doubles import DoubledProvider

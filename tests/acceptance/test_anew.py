@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from halab.provisioners.errors import TimedOut
+from halab.provisioners.engine.errors import TimedOut
 from tests.acceptance.doubles import DoubledProvider, stack, write_stack
 from tests.acceptance.guests import ON_THE_LUN
 
 if TYPE_CHECKING:
-    from halab.provisioners.command import Command
+    from halab.provisioners.engine.command import Command
     from tests.acceptance.conftest import Terraform
     from tests.acceptance.guests import Guest
 

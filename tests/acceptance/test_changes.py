@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from halab.provider.hypervisor.volume import VolumeResource
+from halab.provider.hypervisor.storage.volume import VolumeResource
 from halab.provider.protocol import reattachable
 from halab.provisioners.pacemaker import drain
 from tests.acceptance.doubles import DoubledProvider, stack, write_stack

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halab.provisioners.errors import CommandFailed, ConnectError
+from halab.provisioners.engine.errors import CommandFailed, ConnectError
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, one_machine, stack, uncovered, write_stack
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_the_hypervisors_disk_is_full(
     """The error says so; once there is room the deploy goes on, and nothing half written stays."""
     import libvirt
 
-    from halab.provider.hypervisor import image
+    from halab.provider.hypervisor.storage import image
 
     def full(*_: object) -> None:
         error = libvirt.libvirtError("")
@@ -137,8 +137,8 @@ def test_a_failed_boot_is_kept_and_repaired(
     terraform: Terraform, provider: DoubledProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The domain exists, so it is in the state: tainted, not lost."""
-    from halab.provider.hypervisor import boot
-    from halab.provider.hypervisor.console import ConsoleReport
+    from halab.provider.hypervisor.machine import boot
+    from halab.provider.hypervisor.machine.console import ConsoleReport
 
     terraform.write(one_machine(terraform.folder) + FILE)
     with monkeypatch.context() as patch:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from halab.provider.files import write_private
-from halab.provider.local import imported_secret
+from halab.provider.local.local import imported_secret
 from halab.provider.registry import ITEMS, RESOURCES
-from halab.provisioners.command import Command, Result
+from halab.provider.run.files import write_private
+from halab.provisioners.engine.command import Command, Result
 from tests.acceptance.doubles import DoubledProvider
 from tests.acceptance.guests import MEMBER, Guest
 

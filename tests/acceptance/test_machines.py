@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from halab.provider.registry import ITEMS
-from halab.provisioners.command import Command, Result
-from halab.provisioners.errors import ConnectError, HostKeyError
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.errors import ConnectError, HostKeyError
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider, one_machine
 from tests.acceptance.guests import Guest
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halab.provisioners.command import Command, Result
+from halab.provisioners.engine.command import Command, Result
 from tests.acceptance.doubles import DoubledProvider, stack, write_stack
 from tests.acceptance.guests import Guest
 

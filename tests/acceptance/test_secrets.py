@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halab.provisioners.command import Command, Result
+from halab.provisioners.engine.command import Command, Result
 from tests.acceptance.doubles import DoubledProvider, secrets_of, stack, uncovered, write_stack
 from tests.acceptance.guests import Guest
 

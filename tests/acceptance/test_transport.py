@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halab.provisioners.command import Command, Result
+from halab.provisioners.engine.command import Command, Result
 from tests.acceptance.doubles import DoubledProvider, one_machine
 from tests.acceptance.guests import Guest
 from tests.acceptance.hypervisor import put_doubles

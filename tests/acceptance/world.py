@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from halab.provider.hypervisor import image
-from halab.provider.hypervisor.power_files import PowerConfig
+from halab.provider.fencing.power_files import PowerConfig
+from halab.provider.hypervisor.storage import image
 from tests.acceptance.doubles import EMPTY_HYPERVISOR, DoubledProvider
 from tests.acceptance.hypervisor import Contents, Power, daemons, put_doubles
 from tests.acceptance.mortal import IGNORED, Fate, Killed, Mortality

@@ -13,7 +13,7 @@ from functools import partial
 
 import libvirt
 
-from .lab import STATE, Lab, hypervisor
+from tests.e2e.lab import STATE, Lab, hypervisor
 
 CONF = "/etc/corosync/corosync.conf"
 # What `pcs resource unmanage` and `disable` write. $1 primitive, $2 attribute, $3 value

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import libvirt
 
-from .lab import CHECKOUT, PYTHON, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, PYTHON, STATE, Lab, hypervisor
 
 GRACE_S = 900.0  # for a command that was broken to end by itself
 DISKS = Path("/var/lib/libvirt/images")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
 
 ARTIFACTS = CHECKOUT / "artifacts"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import requests
 
-from halab.provider.hypervisor import power_process
-from halab.provider.hypervisor.fencing_endpoint import FencingEndpoint
-from halab.provider.hypervisor.power_supervisor import SERVER_MODULE
+from halab.provider.fencing import power_process
+from halab.provider.fencing.endpoint import FencingEndpoint
+from halab.provider.fencing.power_supervisor import SERVER_MODULE
 from halab.provider.protocol import UNKNOWN, Ctx, State
 
 ADDRESS = "192.168.217.1"

@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .lab import hypervisor
-from .stand_in import StandInTree
-from .terraform_lab import TerraformLab, unwrapped
+from tests.e2e.lab import hypervisor
+from tests.e2e.stand_in import StandInTree
+from tests.e2e.terraform_lab import TerraformLab, unwrapped
 
 LAB = "installer-e2e"
 POOL = Path("/var/lib/libvirt/halab-installer-e2e")

@@ -16,10 +16,10 @@ import requests
 
 from halab.cli.rest import rest_of
 from halab.constructs.settings import load
-from halab.provisioners.command import Command, Result, cmd
-from halab.provisioners.errors import ConnectError
-from halab.provisioners.host import Host, Pace
-from halab.provisioners.ssh import Address, SshTransport
+from halab.provisioners.engine.command import Command, Result, cmd
+from halab.provisioners.engine.errors import ConnectError
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.engine.ssh import Address, SshTransport
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE = CHECKOUT / ".halab"

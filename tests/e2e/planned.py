@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from .lab import CHECKOUT, Lab
+from tests.e2e.lab import CHECKOUT, Lab
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from .lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
 
 
 def test_diff_right_after_the_deploy_shows_no_changes(lab: Lab) -> None:

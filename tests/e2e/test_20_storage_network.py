@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from .lab import STATE, Lab
+from tests.e2e.lab import STATE, Lab
 
 _TPG = "/sys/kernel/config/target/iscsi/$1/tpgt_1"
 

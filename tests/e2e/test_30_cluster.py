@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .lab import Lab
+from tests.e2e.lab import Lab
 
 
 def test_all_nodes_are_online_and_quorate(lab: Lab) -> None:

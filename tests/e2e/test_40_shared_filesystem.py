@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .lab import Lab
+from tests.e2e.lab import Lab
 
 
 def _report(lab: Lab, node: str, tool: str) -> list[dict[str, Any]]:

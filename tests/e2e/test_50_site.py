@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from .lab import Lab
+from tests.e2e.lab import Lab
 
 
 def test_site_answers_from_the_shared_file_system_and_names_its_node(lab: Lab) -> None:

@@ -7,9 +7,8 @@ from functools import partial
 import requests
 import urllib3
 
-from halab.provisioners.command import cmd
-
-from .lab import Lab
+from halab.provisioners.engine.command import cmd
+from tests.e2e.lab import Lab
 
 
 def _pcsd_runs(lab: Lab, node: str) -> bool:

@@ -11,9 +11,8 @@ import pytest
 
 from halab.provider.lab import HalabProvider
 from halab.provider.protocol.redaction import secrets_of
-from halab.provisioners.command import script
-
-from .lab import CHECKOUT, STATE, Lab, hypervisor
+from halab.provisioners.engine.command import script
+from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
 
 # Shorter lines of a secret (of a script that holds it, say) are not secret.
 _LEAST = 12

@@ -12,12 +12,11 @@ from functools import partial
 import libvirt
 import pytest
 
-from halab.provider.hypervisor import power_process
-from halab.provider.hypervisor.power_files import PowerFiles
-
-from .by_hand import EVERYTHING, Roles, add, added, drifts, standby, take_back
-from .lab import STATE, Lab, hypervisor
-from .planned import diff
+from halab.provider.fencing import power_process
+from halab.provider.fencing.power_files import PowerFiles
+from tests.e2e.by_hand import EVERYTHING, Roles, add, added, drifts, standby, take_back
+from tests.e2e.lab import STATE, Lab, hypervisor
+from tests.e2e.planned import diff
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,9 @@ from dataclasses import replace
 import pytest
 
 from halab.cli.site_watch import SiteLoad
-
-from .lab import CHECKOUT, STATE, Lab
-from .planned import diff
-from .terraform_lab import unwrapped
+from tests.e2e.lab import CHECKOUT, STATE, Lab
+from tests.e2e.planned import diff
+from tests.e2e.terraform_lab import unwrapped
 
 _GIB = 1 << 30
 MOUNT_POINT = "/var/www/html"

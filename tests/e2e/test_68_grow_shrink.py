@@ -12,10 +12,9 @@ from functools import partial
 import pytest
 
 from halab.cli.site_watch import Load, SiteLoad
-
-from .lab import CHECKOUT, STATE, Lab, hypervisor
-from .planned import diff
-from .terraform_lab import unwrapped
+from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.planned import diff
+from tests.e2e.terraform_lab import unwrapped
 
 pytestmark = pytest.mark.long
 

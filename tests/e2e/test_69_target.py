@@ -9,9 +9,8 @@ from functools import partial
 import pytest
 
 from halab.cli.site_watch import SiteLoad
-
-from .lab import STATE, Lab, hypervisor
-from .planned import diff
+from tests.e2e.lab import STATE, Lab, hypervisor
+from tests.e2e.planned import diff
 
 _FILE = "/var/www/html/written-before"
 

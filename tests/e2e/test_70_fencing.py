@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from functools import partial
 
-from halab.provisioners.command import cmd
-from halab.provisioners.errors import HalabError
-
-from .lab import Lab
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.errors import HalabError
+from tests.e2e.lab import Lab
 
 
 def _healthy(lab: Lab) -> None:

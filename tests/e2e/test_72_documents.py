@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from .lab import CHECKOUT, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, Lab, hypervisor
 
 pytestmark = pytest.mark.long
 

@@ -15,11 +15,10 @@ from pathlib import Path
 import libvirt
 import pytest
 
-from halab.provider.hypervisor.boot import ssh_problem
-
-from .chaos import breaks, broken, is_provider, is_terraform, pids
-from .lab import CHECKOUT, STATE, Lab, hypervisor
-from .planned import diff
+from halab.provider.hypervisor.machine.boot import ssh_problem
+from tests.e2e.chaos import breaks, broken, is_provider, is_terraform, pids
+from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.planned import diff
 
 pytestmark = pytest.mark.long
 
@@ -105,7 +104,7 @@ def converged(lab: Lab) -> None:
         networks = [network.name() for network in connection.listAllNetworks()]
     assert domains == sorted(f"{lab.settings.name}-{name}" for name in [*lab.nodes, "target"])
     assert networks == [lab.settings.name]
-    supervisors = pids(lambda words: "halab.provider.hypervisor.power_supervisor" in words)
+    supervisors = pids(lambda words: "halab.provider.fencing.power_supervisor" in words)
     assert len(supervisors) == 1
     lab.until("end of all providers", lambda: not pids(is_provider) and not pids(is_terraform))
 

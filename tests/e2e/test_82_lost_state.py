@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from halab.cli.site_watch import SiteLoad
-
-from .lab import STATE, Lab
-from .test_80_interruptions import converged, volumes
+from tests.e2e.lab import STATE, Lab
+from tests.e2e.test_80_interruptions import converged, volumes
 
 pytestmark = pytest.mark.long
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .lab import Lab, hypervisor
-from .planned import diff
+from tests.e2e.lab import Lab, hypervisor
+from tests.e2e.planned import diff
 
 pytestmark = pytest.mark.long
 

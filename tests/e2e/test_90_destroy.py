@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from .lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
 
 
 def test_destroy_with_a_hung_guest_leaves_nothing(lab: Lab) -> None:

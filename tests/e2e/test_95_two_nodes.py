@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .lab import STATE, Lab, deployed
+from tests.e2e.lab import STATE, Lab, deployed
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from halab.images import DebianRecipe, ImageCache, default_cache_dir
-from halab.provisioners.command import cmd, script
-from halab.provisioners.host import Host, Pace
-from halab.provisioners.ssh import Address, SshTransport
-
-from .lab import CHECKOUT, PYTHON, hypervisor
-from .terraform_lab import TerraformLab
+from halab.provisioners.engine.command import cmd, script
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.engine.ssh import Address, SshTransport
+from tests.e2e.lab import CHECKOUT, PYTHON, hypervisor
+from tests.e2e.terraform_lab import TerraformLab
 
 pytestmark = pytest.mark.long
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from halab.images import DebianRecipe, default_cache_dir
-
-from .lab import Lab, deployed
-from .stand_in import StandInTree, root_of
+from tests.e2e.lab import Lab, deployed
+from tests.e2e.stand_in import StandInTree, root_of
 
 pytestmark = pytest.mark.long
 

@@ -21,11 +21,10 @@ import libvirt
 import pytest
 import requests
 
-from halab.provider.hypervisor import power_process
-from halab.provider.hypervisor.power_supervisor import SERVER_MODULE, SUPERVISOR_MODULE
-from halab.provisioners.errors import Conflict
-
-from .endpoint_client import ADDRESS, PASSWORD, Endpoint, eventually, running_id
+from halab.provider.fencing import power_process
+from halab.provider.fencing.power_supervisor import SERVER_MODULE, SUPERVISOR_MODULE
+from halab.provisioners.engine.errors import Conflict
+from tests.e2e.endpoint_client import ADDRESS, PASSWORD, Endpoint, eventually, running_id
 
 OTHER_PASSWORD = "battery-staple-2"
 

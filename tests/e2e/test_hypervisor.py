@@ -16,16 +16,15 @@ import pytest
 
 from halab.images import DebianRecipe, ImageCache, default_cache_dir
 from halab.provider.hypervisor.context import HypervisorContext
-from halab.provider.hypervisor.image import ImageResource
 from halab.provider.hypervisor.inventory import Inventory, Presence
-from halab.provider.hypervisor.machine import MachineResource
-from halab.provider.hypervisor.network import NetworkResource
-from halab.provider.hypervisor.pool import PoolResource
-from halab.provider.hypervisor.volume import VolumeResource
+from halab.provider.hypervisor.machine.machine import MachineResource
+from halab.provider.hypervisor.network.network import NetworkResource
+from halab.provider.hypervisor.storage.image import ImageResource
+from halab.provider.hypervisor.storage.pool import PoolResource
+from halab.provider.hypervisor.storage.volume import VolumeResource
 from halab.provider.protocol import Ctx, State
-from halab.provisioners.errors import Conflict, HalabError, Interrupted
-
-from .resource_steps import Configured, Steps
+from halab.provisioners.engine.errors import Conflict, HalabError, Interrupted
+from tests.e2e.resource_steps import Configured, Steps
 
 POOL = Path("/var/lib/libvirt/halab-hypervisor-e2e")
 LAB = "hypervisor-e2e"

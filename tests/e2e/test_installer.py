@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from halab.images import default_cache_dir
-from halab.provisioners.command import cmd
-from halab.provisioners.host import Host, Pace
-from halab.provisioners.ssh import Address, SshTransport
-
-from .installer_lab import (
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.engine.ssh import Address, SshTransport
+from tests.e2e.installer_lab import (
     HOSTS,
     INSTALLER,
     LAB,
@@ -33,9 +32,9 @@ from .installer_lab import (
     stages,
     wants,
 )
-from .lab import hypervisor
-from .stand_in import StandInTree, root_of, small_root
-from .terraform_lab import TerraformLab, unwrapped
+from tests.e2e.lab import hypervisor
+from tests.e2e.stand_in import StandInTree, root_of, small_root
+from tests.e2e.terraform_lab import TerraformLab, unwrapped
 
 KEY = "0123456789-secret-key"
 

@@ -13,18 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from halab.provider.hypervisor.console import Console
 from halab.provider.hypervisor.context import HypervisorContext
-from halab.provider.hypervisor.image import ImageResource
-from halab.provider.hypervisor.network import NetworkResource
-from halab.provider.hypervisor.pool import PoolResource
+from halab.provider.hypervisor.machine.console import Console
+from halab.provider.hypervisor.network.network import NetworkResource
 from halab.provider.hypervisor.steady import SteadyDomain
-from halab.provider.hypervisor.storage_xml import VolumeSpec, volume_xml
+from halab.provider.hypervisor.storage.image import ImageResource
+from halab.provider.hypervisor.storage.pool import PoolResource
+from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, volume_xml
 from halab.provider.hypervisor.waiting import Wait
 from halab.provider.protocol import Ctx
-from halab.provisioners.errors import HalabError
-
-from .resource_steps import Configured, Steps
+from halab.provisioners.engine.errors import HalabError
+from tests.e2e.resource_steps import Configured, Steps
 
 LAB = "hypervisor-fails-e2e"
 POOL = Path("/var/lib/libvirt/halab-full-e2e")

@@ -11,10 +11,9 @@ import libvirt
 import pytest
 
 from halab.provider.hypervisor.mark import Mark, pool_uuids
-from halab.provider.hypervisor.network_xml import NetworkSpec, network_xml
-from halab.provider.hypervisor.storage_xml import VolumeSpec, pool_xml, volume_xml
-
-from .lab import CHECKOUT, PYTHON, STATE, hypervisor
+from halab.provider.hypervisor.network.network_xml import NetworkSpec, network_xml
+from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, pool_xml, volume_xml
+from tests.e2e.lab import CHECKOUT, PYTHON, STATE, hypervisor
 
 LAB = "swept"
 POOL = Path("/var/lib/libvirt/halab-sweep-e2e")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -15,10 +16,10 @@ from typing import Any
 import pytest
 
 from halab.cli import generate
-from halab.provider import specs
+from halab.provider.guests import specs
 from halab.provider.protocol import Attr
 from halab.provider.registry import ITEMS
-from halab.provisioners.item import Item
+from halab.provisioners.engine.item import Item
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAX_LINES = 300
@@ -145,3 +146,12 @@ def test_every_row_of_the_table_of_drifts_has_tests() -> None:
     assert len(rows) > 30
     used = {int(number) for row in rows for number in row[3].removesuffix(" |").split(", ")}
     assert used == set(range(1, count + 1))
+
+
+def test_every_room_is_installed() -> None:
+    with (CHECKOUT / "pyproject.toml").open("rb") as file:
+        listed = set(tomllib.load(file)["tool"]["setuptools"]["packages"])
+    folders = ("cli", "images", "provider", "provisioners")
+    rooms = {path.parent for folder in folders for path in (CHECKOUT / folder).rglob("__init__.py")}
+    there = {".".join(("halab", *room.relative_to(CHECKOUT).parts)) for room in rooms}
+    assert listed == there | {"halab.constructs"}

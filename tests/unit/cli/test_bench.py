@@ -14,7 +14,7 @@ from halab.cli.bench import BenchFailed, no_op, refuse_deployed
 from halab.cli.bench_report import Measured
 from halab.cli.site_watch import SiteWatch
 from halab.constructs.settings import Settings
-from halab.provisioners.errors import TimedOut
+from halab.provisioners.engine.errors import TimedOut
 
 
 def test_a_deployed_lab_is_left_alone(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from halab.cli import bench_failover
 from halab.cli.bench_failover import CrashEvents, choose_witness, follow, parse_token, pinned_key
-from halab.provisioners.errors import HalabError, TimedOut, UnexpectedOutput
+from halab.provisioners.engine.errors import HalabError, TimedOut, UnexpectedOutput
 from halab.provisioners.pacemaker.status import ClusterStatus, FencingEvent, parse_status
 
 RUNNING = Path(__file__).resolve().parents[2] / "data/pacemaker/crm_mon-2.1-running.xml"

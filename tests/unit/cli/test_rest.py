@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halab.cli.rest import CPU_OF_PCSD, Quiet
-from halab.provisioners.command import Result
+from halab.provisioners.engine.command import Result
 
 
 def said(uptime_s: float, *used_us: int, rc: int = 0) -> Result:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .synthesized import synthesized
+from tests.unit.constructs.synthesized import synthesized
 
 EL9 = {"HALAB_IMAGE_SUITE": "el9", "HALAB_IMAGE_TREE": "http://m.example/9/BaseOS/x86_64/os"}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .synthesized import Synthesized, synthesized
+from tests.unit.constructs.synthesized import Synthesized, synthesized
 
 LOCAL = {"HALAB_SITE_STORAGE": "local", "HALAB_FENCING_METHOD": "none"}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .synthesized import Synthesized, synthesized
+from tests.unit.constructs.synthesized import Synthesized, synthesized
 
 
 def times(lab: Synthesized) -> list[str]:

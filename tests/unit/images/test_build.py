@@ -10,7 +10,7 @@ from halab.images import build
 from halab.images.__main__ import main
 from halab.images.build import explain_failure
 from halab.images.debian import DebianRecipe
-from halab.provisioners.errors import CommandFailed, ConfigError, HalabError
+from halab.provisioners.engine.errors import CommandFailed, ConfigError, HalabError
 
 LOGS = Path(__file__).parents[2] / "data" / "images"
 

@@ -8,7 +8,7 @@ import pytest
 
 from halab.images.cache import ImageCache, ImageInfo, default_cache_dir
 from halab.images.debian import DebianRecipe
-from halab.provisioners.errors import HalabError, UnexpectedOutput
+from halab.provisioners.engine.errors import HalabError, UnexpectedOutput
 
 
 def info_of(recipe: DebianRecipe) -> ImageInfo:

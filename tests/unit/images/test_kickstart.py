@@ -16,7 +16,7 @@ from halab.images.kickstart.check import check, parse
 from halab.images.kickstart.distributions import DISTRIBUTIONS, Sources
 from halab.images.kickstart.render import SECRET_INCLUDE, Wanted, extend, render, roles_of
 from halab.images.profile import names_of
-from halab.provisioners.limits import NODE_PORTS, TARGET_PORTS
+from halab.provisioners.engine.limits import NODE_PORTS, TARGET_PORTS
 
 GOLDEN = Path(__file__).parents[2] / "data" / "kickstart"
 MIRROR = "http://archive.example/9"

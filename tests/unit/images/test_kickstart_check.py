@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from halab.images.kickstart.check import check, ends_by_itself
-from halab.provisioners.errors import ConfigError
+from halab.provisioners.engine.errors import ConfigError
 
 GOOD = """\
 lang C.UTF-8

@@ -11,9 +11,8 @@ import pytest
 
 from halab.images.installation import Installation
 from halab.images.prepare import Request, prepare
-from halab.provisioners.errors import ConfigError
-
-from .conftest import TREES, repository
+from halab.provisioners.engine.errors import ConfigError
+from tests.unit.images.conftest import TREES, repository
 
 Compose = Callable[..., Path]
 DVD = ("AppStream", "BaseOS")

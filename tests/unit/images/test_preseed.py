@@ -14,9 +14,8 @@ from halab.images.debian import SCRATCH_DIR, DebianRecipe
 from halab.images.host import HOST
 from halab.images.installation import EXPORT_MEMBERS, EXPORT_SERIAL, Installation
 from halab.images.prepare import Request, prepare
-from halab.provisioners.errors import ConfigError
-
-from .test_tree import debian
+from halab.provisioners.engine.errors import ConfigError
+from tests.unit.images.test_tree import debian
 
 
 @pytest.fixture

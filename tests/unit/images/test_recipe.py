@@ -12,7 +12,7 @@ from halab.images import debian
 from halab.images.debian import DebianRecipe
 from halab.images.host import HOST
 from halab.images.profile import TEMPLATES, Names, names_of
-from halab.provisioners.errors import ConfigError
+from halab.provisioners.engine.errors import ConfigError
 
 
 def overlay(recipe: DebianRecipe) -> dict[str, tuple[int, bytes]]:

@@ -10,9 +10,8 @@ import pytest
 
 from halab.images.preseed.tree import read_debian_tree
 from halab.images.tree import Tree, read_tree
-from halab.provisioners.errors import ConfigError, ConnectError
-
-from .conftest import INITRD, KERNEL, TREES
+from halab.provisioners.engine.errors import ConfigError, ConnectError
+from tests.unit.images.conftest import INITRD, KERNEL, TREES
 
 Compose = Callable[..., Path]
 

@@ -14,9 +14,9 @@ from halab.provider.export.found import Found, LeftAlone
 from halab.provider.export.hcl import Reference
 from halab.provider.protocol import LIST, NUM, STR, Attr, Block
 from halab.provider.registry import resources
-from halab.provisioners.lio_view import unit_serial
+from halab.provisioners.iscsi.lio_view import unit_serial
 from halab.provisioners.pacemaker.cib import parse
-from halab.provisioners.partition import parent_disk
+from halab.provisioners.storage.partition import parent_disk
 
 DATA = Path(__file__).parents[2] / "data" / "pacemaker"
 PCS = (DATA / "cib-pcs-0.12.xml").read_text()

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from halab.provider import specs
-from halab.provider.guest import GuestResource
+from halab.provider.guests import specs
+from halab.provider.guests.guest import GuestResource
 from halab.provider.registry import ITEMS, _load
-from halab.provisioners.command import Command, Result, Secret
-from halab.provisioners.errors import HalabError
-from halab.provisioners.host import Host, Pace
-from halab.provisioners.platform import DEBIAN_13
+from halab.provisioners.engine.command import Command, Result, Secret
+from halab.provisioners.engine.errors import HalabError
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.engine.platform import DEBIAN_13
 from tests.acceptance.test_values import GOOD
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from halab.provisioners.command import Command, Result
-from halab.provisioners.host import Host
-from halab.provisioners.platform import DEBIAN_13, Platform
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.platform import DEBIAN_13, Platform
 
 
 @dataclass

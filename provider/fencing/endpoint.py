@@ -1,0 +1,253 @@
+"""halab_fencing_endpoint: the lab's power control over Redfish, for fence_redfish in the guests."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from halab.provider.fencing.power_files import PowerConfig, PowerFiles
+from halab.provider.fencing.power_service import Answer, PowerService, url
+from halab.provider.fencing.power_unit import ends_at_logout, supervision_here
+from halab.provider.hypervisor.connection import SYSTEM_URI
+from halab.provider.protocol import BOOL, LIST, MAP, NUM, STR, UNKNOWN, Attr, Block, Ctx, Resource, State, has_unknown
+from halab.provisioners.engine.command import Secret
+from halab.provisioners.engine.errors import ConfigError, HalabError
+
+_DAMAGED = "damaged"  # in a resource's private data: files are missing that cannot be made again without new keys
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_USERNAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Printable ASCII: what HTTP's basic authentication carries unchanged. 72: bcrypt reads no further.
+_PASSWORD = re.compile(r"[!-~]{8,72}")
+
+
+def _name(value: str) -> str | None:
+    return None if _NAME.fullmatch(value) else "Use 1 to 63 lower-case letters, digits and hyphens."
+
+
+def _address(value: str) -> str | None:
+    try:
+        address = ipaddress.IPv4Address(value)
+    except ValueError:
+        return f"{value!r} is not an IPv4 address. Give the address of the lab's bridge."
+    if address.is_unspecified or address.is_multicast:
+        return "The endpoint listens on one address of the lab only. Give the address of the lab's bridge."
+    return None
+
+
+def _port(value: Any) -> str | None:
+    return None if isinstance(value, int) and 1 <= value <= 65535 else "Use a whole number from 1 to 65535."
+
+
+def _username(value: str) -> str | None:
+    return None if _USERNAME.fullmatch(value) else "Use 1 to 64 letters, digits, '.', '_' and '-'."
+
+
+def _password(value: str) -> str | None:
+    return None if _PASSWORD.fullmatch(value) else "Use 8 to 72 printable ASCII characters without blanks."
+
+
+def _machines(value: list[str]) -> str | None:
+    for machine in value:
+        try:
+            uuid.UUID(machine)
+        except ValueError:
+            return f"{machine!r} is not a domain's UUID. Give the ids of halab_machine resources."
+    return None
+
+
+class FencingEndpoint(Resource):
+    """The power control endpoint of a lab."""
+
+    type = "halab_fencing_endpoint"
+    schema = Block(
+        doc="Redfish service on the hypervisor that switches this lab's machines off and on, for fence_redfish.",
+        attrs={
+            "id": Attr(STR, computed=True, stable=True, doc="The endpoint's name."),
+            "name": Attr(
+                STR,
+                optional=True,
+                computed=True,
+                stable=True,
+                replace=True,
+                validators=(_name,),
+                doc="Name of the endpoint; default: the lab's. The systemd unit is halab-fencing-NAME.service.",
+            ),
+            "address": Attr(
+                STR,
+                required=True,
+                replace=True,
+                validators=(_address,),
+                doc="IPv4 address of the lab's bridge: the only one that it listens on; it stands in the certificate.",
+            ),
+            "port": Attr(NUM, default=8000, replace=True, validators=(_port,), doc="TCP port."),
+            "username": Attr(STR, required=True, validators=(_username,), doc="User name that clients give."),
+            "password": Attr(
+                STR, required=True, sensitive=True, validators=(_password,), doc="Password that clients give."
+            ),
+            "machines": Attr(
+                LIST(STR),
+                required=True,
+                validators=(_machines,),
+                doc="UUIDs of the domains that may be switched. All others are refused.",
+            ),
+            "running": Attr(BOOL, default=True, doc="Whether the endpoint is up, supervised, and answers clients."),
+            "ca_certificate": Attr(
+                STR, computed=True, stable=True, doc="PEM certificate that clients must trust. Public."
+            ),
+            "url": Attr(STR, computed=True, stable=True, doc="https://ADDRESS:PORT"),
+            "systems": Attr(
+                MAP(STR), computed=True, doc="Machine's UUID to the systems_uri that fence_redfish needs for it."
+            ),
+        },
+    )
+
+    def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
+        """All but the certificate is known before anything is made."""
+        if planned is None:
+            return
+        if _DAMAGED in ctx.private and prior is not None:
+            planned["ca_certificate"] = UNKNOWN
+            ctx.replace.append(("ca_certificate",))
+        if planned["name"] is UNKNOWN and cfg["name"] is None and isinstance(self.provider.lab, str):
+            planned["name"] = self.provider.lab
+        planned["id"] = planned["name"]
+        if not has_unknown([planned["address"], planned["port"]]):
+            planned["url"] = f"https://{planned['address']}:{planned['port']}"
+        if not has_unknown(planned["machines"]):
+            planned["systems"] = _systems(planned["machines"])
+
+    def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
+        """New keys, files, daemon. What a killed run of this lab left under this name is ended and replaced."""
+        name = planned["name"] = planned["id"] = _known(planned["name"]) or self.provider.lab
+        service = self._service(name)
+        files = service.files
+        config = self._config(planned)
+        service.stop(_leftover(files) or config)
+        files.make_directory()
+        from halab.provider.fencing.certificates import issue
+
+        issued = issue(config.lab, config.address)
+        files.write(files.private_key, Secret(issued.private_key))
+        files.write(files.certificate, issued.certificate)
+        files.write(files.authority, issued.authority)
+        files.write(files.config, config.dump())
+        state = _computed(planned, config, issued.authority)
+        ctx.save(state)
+        return self._apply(ctx, service, config, state)
+
+    def read(self, ctx: Ctx, state: State) -> State | None:
+        """What its files say, and whether it answers. Gone only when all of its files are: some hold secrets."""
+        service = self._service(state["id"])
+        ctx.private.pop(_DAMAGED, None)
+        config = service.files.read_config() if service.files.complete() else None
+        if config is None:
+            if not service.files.directory.exists():
+                return None
+            ctx.private[_DAMAGED] = True
+            return {**state, "running": False}
+        machines = list(config.machines)
+        if sorted(machines) == sorted(map(str.lower, state["machines"] or [])):
+            machines = state["machines"]  # as the user wrote them
+        username = service.files.username()
+        now = {**state, "name": state["id"], "address": config.address, "port": config.port}
+        now |= {"machines": machines, "username": username, "running": self._runs(service, config, state)}
+        return _computed(now, config, service.files.authority.read_text())
+
+    def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
+        """Machines and password change under the running daemon; it is restarted only when it is not well."""
+        service = self._service(prior["id"])
+        now = service.files.read_config()
+        config = self._config(planned)
+        if now is not None:
+            config = replace(config, supervision=now.supervision, firewall_opened=now.firewall_opened)
+        service.files.write(service.files.config, config.dump())
+        state = _computed(planned, config, service.files.authority.read_text())
+        return self._apply(ctx, service, config, state)
+
+    def delete(self, ctx: Ctx, state: State) -> None:
+        """End the daemon, close the port, remove the files; whatever of these is gone already is fine."""
+        service = self._service(state["id"])
+        service.stop(_leftover(service.files) or self._config(state))
+        service.files.remove()
+
+    def import_(self, ctx: Ctx, id: str) -> State:
+        """By name. The password cannot be read back: the next apply sets it."""
+        files = self._service(id).files
+        config = files.read_config() if files.complete() else None
+        if config is None:
+            raise ConfigError("No such fencing endpoint", f"There is none at {files.directory}.")
+        state = dict.fromkeys(self.schema.attrs)
+        return _computed({**state, "id": id, "machines": list(config.machines)}, config, files.authority.read_text())
+
+    def _apply(self, ctx: Ctx, service: PowerService, config: PowerConfig, state: State) -> State:
+        """From files to a daemon that answers (or to none, when `running` is false)."""
+        username, password = state["username"], Secret(state["password"])
+        service.files.write_password(username, password)
+        if not state["running"]:
+            service.stop(config)
+            return state
+        if not self._well(service, config, username, password):
+            service.start(config)
+            service.wait_until_ready(config, username, password, self.provider.stop)
+        if config.supervision == "user unit" and ends_at_logout():
+            ctx.warn(
+                "The fencing endpoint ends when you log out",
+                "It is a unit of your own systemd, which ends with your last session. "
+                "`sudo loginctl enable-linger $USER` keeps it running.",
+            )
+        return state
+
+    def _runs(self, service: PowerService, config: PowerConfig, state: State) -> bool:
+        password = Secret(state["password"]) if state["password"] is not None else None
+        return self._well(service, config, service.files.username() or "", password)
+
+    def _well(self, service: PowerService, config: PowerConfig, username: str, password: Secret | None) -> bool:
+        """Supervised, reachable and answering. Raises when that cannot be told, because libvirt does not answer it."""
+        if not service.supervised(config) or not service.reachable(config):
+            return False
+        seen = service.probe(config, username, password)
+        if seen.answer is Answer.BROKEN:
+            raise HalabError(
+                "The fencing endpoint cannot reach libvirt",
+                f"{url(config)}: {seen.detail}. See that libvirtd runs and that this user may use {SYSTEM_URI}.\n"
+                + service.files.last_log_lines(),
+            )
+        return seen.answer is Answer.READY
+
+    def _service(self, name: str) -> PowerService:
+        directory = Path(self.provider.directory) / "fencing" / name
+        return PowerService(name, PowerFiles(directory.absolute()), self.provider.time_scale)
+
+    def _config(self, state: State) -> PowerConfig:
+        return PowerConfig(
+            lab=self.provider.lab,
+            address=state["address"],
+            port=state["port"],
+            uri=SYSTEM_URI,
+            machines=tuple(dict.fromkeys(map(str.lower, state["machines"]))),
+            supervision=supervision_here(),
+        )
+
+
+def _computed(state: State, config: PowerConfig, authority: str) -> State:
+    return {**state, "url": url(config), "ca_certificate": authority, "systems": _systems(state["machines"])}
+
+
+def _systems(machines: list[str]) -> dict[str, str]:
+    return {machine: f"/redfish/v1/Systems/{machine.lower()}" for machine in machines}
+
+
+def _known(value: Any) -> Any:
+    return None if value is UNKNOWN else value
+
+
+def _leftover(files: PowerFiles) -> PowerConfig | None:
+    """The configuration that lies there; None when there is none or it cannot be read any more."""
+    try:
+        return files.read_config()
+    except HalabError:
+        return None

@@ -1,0 +1,281 @@
+"""Any provisioner item as a Terraform resource: the life cycle, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from halab.provider.guests import specs
+from halab.provider.guests.hosts import Gone, Off
+from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
+from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
+from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.item import Item, converge, remove, with_fields
+
+_UNSEEN = "unseen"  # in a resource's private data: why it could not be seen, as [summary, detail]
+_LOST = "its machine is gone"  # condition of what outlives it
+_ID = ("id", Attr(STR, computed=True, stable=True, doc="What `terraform import` takes for it."))
+
+
+class GuestResource(Resource):
+    """One item as a resource.
+
+    libvirt decides what exists: off = it keeps its state; gone = it is gone, unless it outlives its machine; running
+    but mute = an error. When the whole lab is destroyed, no guest is asked or changed.
+    """
+
+    def __init__(self, provider: Any, type_name: str, item: Item[Any]) -> None:
+        super().__init__(provider)
+        self.type, self._item = type_name, item
+        self.schema = specs.block(item.spec, _ID)
+
+    # --- plan ---
+
+    def validate(self, ctx: Ctx, cfg: State) -> None:
+        if not has_unknown(cfg):
+            for field, problem in self._item.check(specs.decode(self._item.spec, cfg)):
+                ctx.error(f"Invalid value for {field}", problem, (field,))
+
+    def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
+        if planned is None:
+            return
+        if prior is not None and _UNSEEN in ctx.private and self._must_be_seen(prior, planned):
+            self._fail_once(*ctx.private[_UNSEEN])
+        given = {k: v for k, v in planned.items() if not self._left_to_us(k, cfg)}
+        before = None if prior is None else specs.decode(self._item.spec, prior)
+        if has_unknown(given):
+            if before is not None:
+                if any(planned[field] is UNKNOWN for field in self._item.identity):
+                    planned["id"] = UNKNOWN
+                ctx.replace += [(field,) for field in self._replaced_by(before, given)]
+            return
+        wanted = specs.decode(self._item.spec, given)
+        self._fill(planned, specs.encode(self._item.plan(before, wanted)))
+        if before is None:
+            return  # its id stays unknown, though it could be told: so `replace_triggered_by` sees a new object
+        ctx.replace += [(field,) for field in self._item.requires_replace(before, wanted)]
+        if not any(planned[field] is UNKNOWN for field in self._item.identity):
+            planned["id"] = self._id(planned)
+
+    def _fail_once(self, summary: str, detail: str) -> None:
+        """One error is enough to fail a plan; every resource of a machine has the same to tell."""
+        if self.provider.tells(summary):
+            raise Failure(summary, detail)
+
+    def _must_be_seen(self, prior: State, planned: State) -> bool:
+        """Not before a destroy, and not when its machine is made anew, which may be the remedy."""
+        stays = self._item.scope == "cluster" or bool(planned["machine"] == prior["machine"])
+        return stays and not self.provider.destroying
+
+    def _left_to_us(self, name: str, cfg: State) -> bool:
+        """A computed attribute that the configuration does not give."""
+        attr = self.schema.attrs[name]
+        return attr.computed and not attr.has_default and cfg.get(name) is None
+
+    def _replaced_by(self, before: Any, given: State) -> Iterator[str]:
+        """Unknown fields whose change would make a new object: Terraform allows no other decision once they are known.
+
+        Such a field is likely to change: what it refers to is made anew.
+        """
+        spec: type = self._item.spec
+        for field in (name for name, value in given.items() if value is UNKNOWN and name != "id"):
+            empty = with_fields(before, **{field: specs.zero(specs.hints(spec)[field])})
+            if field in self._item.requires_replace(before, empty):
+                yield field
+
+    def _fill(self, planned: State, proposed: Mapping[str, Any]) -> None:
+        for name, value in proposed.items():
+            if planned[name] is UNKNOWN and value is not None:
+                planned[name] = value
+
+    # --- life ---
+
+    def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
+        del cfg
+        wanted = specs.decode(self._item.spec, planned)
+        with self._working(ctx, planned) as host:
+            before = self._item.observe(host, wanted)
+            try:
+                host.do(self._item.steps(host.platform, before, wanted))
+            except BaseException:
+                # What we began to make is saved and tainted, never forgotten. What was there before us is adopted by
+                # the next run, since a tainted object would be removed with whatever a person keeps in it.
+                if before is None:
+                    ctx.save(self._state(planned, wanted))
+                raise
+            return self._present(planned, self._item.observe(host, wanted))
+
+    def read(self, ctx: Ctx, state: State) -> State | None:
+        if self.provider.destroying_all:
+            return state  # it goes, whatever it has become
+        ctx.private.pop(_UNSEEN, None)
+        if self._item.on_lun and self.provider.servers_away:
+            self._warn_of_lun(ctx)
+            return state
+        last = specs.decode(self._item.spec, state)
+        try:
+            observed = self._item.observe(self._host(ctx, state, reading=True), last)
+        except Gone:
+            return {**state, "condition": _LOST} if self._item.outlives_machine else None
+        except (Off, ClusterNotRunning):
+            return state
+        except (ConnectError, TimedOut) as error:
+            # An error here would keep Terraform from making the machine anew, or destroying it: `plan` decides.
+            ctx.warn(error.summary, error.detail)
+            ctx.private[_UNSEEN] = [error.summary, error.detail]
+            return state
+        return None if observed is None else self._state(state, observed)
+
+    def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
+        del cfg
+        before, wanted = specs.decode(self._item.spec, prior), specs.decode(self._item.spec, planned)
+        if self._item.outlives_machine and prior["machine"] != planned["machine"]:
+            self.delete(ctx, prior)  # from a machine that is still there
+        with self._working(ctx, planned) as host:
+            return self._present(planned, converge(host, self._item, before, wanted))
+
+    def delete(self, ctx: Ctx, state: State) -> None:
+        if self.provider.destroying_all:
+            return  # with the disks of its machines: docs/design/010-destroy.md
+        try:
+            self._remove(ctx, state)
+        except Gone:
+            return
+        except (Off, ConnectError, ClusterNotRunning) as error:
+            if not self._removed_elsewhere(ctx, state):
+                # It lives only inside machines that cannot be asked: it goes with their disks.
+                self._leave(ctx, state, error)
+
+    def _remove(self, ctx: Ctx, state: State) -> None:
+        def attempt() -> None:
+            with self._working(ctx, state) as host:
+                remove(host, self._item, specs.decode(self._item.spec, state))
+
+        try:
+            attempt()
+        except ClusterNotRunning:
+            if self._item.scope != "cluster":
+                raise
+            attempt()  # the member that was asked may have left meanwhile, and others may be there
+
+    def import_(self, ctx: Ctx, id: str) -> State:
+        names = self._item.identity
+        values = self._item.separate(id)
+        if len(values) != len(names):
+            raise Failure(f"Cannot import {self.type}", f"The id is {':'.join(names)}, not {id!r}.")
+        spec: type = self._item.spec
+        hints = specs.hints(spec)
+        given = {n: _named(n, v, hints[n]) for n, v in zip(names, values, strict=True)}
+        wanted = specs.blank(spec, **given)
+        observed = self._item.adopt(self._host(ctx, specs.encode(wanted)), wanted)
+        if observed is None:
+            raise Failure("Nothing to import", f"There is no {self.type} {id!r}.")
+        return self._state(specs.encode(wanted), observed)
+
+    # --- in between ---
+
+    def _warn_of_lun(self, ctx: Ctx) -> None:
+        away = " and ".join(sorted(self.provider.servers_away))
+        if self.provider.tells("what is on the LUN"):
+            ctx.warn(
+                f"{away} does not run: what is on the LUN is not looked at",
+                "It is taken to be as it was, and is not touched. The next plan, when the LUN is back, tells.",
+            )
+
+    def _leave(self, ctx: Ctx, state: State, error: HalabError) -> None:
+        ctx.warn(f"{self.type} {state['id']} was left as it is", f"{error.summary}. {error.detail}")
+
+    def _removed_elsewhere(self, ctx: Ctx, state: State) -> bool:
+        """What other members of its cluster can do when its own machine cannot be asked; whether there was anything."""
+        steps = [*self._item.steps_elsewhere(specs.decode(self._item.spec, state))]
+        if not steps:
+            return False
+        report = self._reporter(str(state["id"]))
+        try:
+            other: Host = self.provider.hosts.cluster(state["cluster"], ctx.stop, report, besides=state["machine"])
+        except (Gone, Off, ConnectError, ClusterNotRunning):
+            return False
+        other.do(steps)
+        return True
+
+    def _host(self, ctx: Ctx, state: State, name: str = "", reading: bool = False) -> Host:
+        hosts, report = self.provider.hosts, self._reporter(name)
+        how = {"reading": reading, "on_lun": self._item.on_lun}
+        if self._item.scope == "cluster":
+            found: Host = hosts.cluster(state["cluster"], ctx.stop, report, **how)
+        else:
+            found = hosts.machine(state["machine"], ctx.stop, report, **how)
+            if reading and self._item.seen_from == "the cluster":
+                found = hosts.cluster(state["cluster"], ctx.stop, report, reading=True)
+        return found
+
+    def _reporter(self, name: str) -> Callable[[str], None]:
+        def report(detail: str) -> None:
+            self.provider.progress("wait", self._item.phase, self.type, name, "", detail)
+
+        return report
+
+    def _working(self, ctx: Ctx, state: State) -> _Working:
+        return _Working(self, ctx, state)
+
+    def _present(self, planned: State, observed: Any) -> State:
+        if observed is None:
+            raise Failure(
+                f"{self.type} is not there after it was made",
+                "Every step succeeded, yet it cannot be seen. Something else removes it.",
+            )
+        state = self._state(planned, observed)
+        for name, attr in self.schema.attrs.items():
+            if planned[name] is not UNKNOWN and not has_unknown(planned[name]) and planned[name] != state[name]:
+                shown = "" if attr.sensitive else f" It is {state[name]!r}, not {planned[name]!r}."
+                raise Failure(f"{self.type}: {name} did not take effect", f"Every step succeeded.{shown}", (name,))
+        return state
+
+    def _state(self, base: State, spec: Any) -> State:
+        values = {**base, **specs.encode(spec)}
+        return {**values, "id": self._id(values)}
+
+    def _id(self, values: Mapping[str, Any]) -> str:
+        return ":".join(str(values[field]) for field in self._item.identity)
+
+
+def _named(name: str, text: str, hint: type) -> Any:
+    """A part of an import id."""
+    if hint is int and not text.isdigit():
+        raise Failure(f"{text!r} is no {name}", "It is a whole number.")
+    return int(text) if hint is int else text
+
+
+class _Working:
+    """Reports start and end of a change to the progress file, and gives the host."""
+
+    def __init__(self, resource: GuestResource, ctx: Ctx, state: State) -> None:
+        self._resource, self._ctx, self._state = resource, ctx, state
+        self._held: Any = None
+        identity = resource._item.identity
+        self._name = str(state.get(identity[-1], "")) if identity[-1] != "machine" else ""
+
+    def __enter__(self) -> Host:
+        host = self._resource._host(self._ctx, self._state, self._name)
+        if self._resource._item.exclusive:
+            self._held = host.shared.lock
+            self._held.acquire()
+        self._machine = host.name if self._resource._item.scope == "machine" else ""
+        try:
+            self._report("start")
+        except BaseException:
+            self._let_go()
+            raise
+        return host
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        self._let_go()
+        self._report("done" if error is None else "failed", "" if error is None else str(error).splitlines()[0])
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.release()
+
+    def _report(self, event: str, detail: str = "") -> None:
+        resource = self._resource
+        resource.provider.progress(event, resource._item.phase, resource.type, self._name, self._machine, detail)

@@ -1,0 +1,1 @@
+"""Virtual machines: domain, console, boot, and which hypervisor runs them."""

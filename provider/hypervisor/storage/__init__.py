@@ -1,0 +1,1 @@
+"""Pools, images, volumes, and what goes in and out of them."""

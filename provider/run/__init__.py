@@ -1,0 +1,1 @@
+"""One run of Terraform: who asked for what, one at a time, what it tells, which files it leaves."""

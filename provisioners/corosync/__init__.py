@@ -1,0 +1,1 @@
+"""Corosync: the cluster's definition, its keys, and who is a member."""

@@ -1,0 +1,1 @@
+"""What any machine has: names, time, firewall, SSH, packages, units, files, trusted authorities."""

@@ -1,0 +1,1 @@
+"""The target (LIO) with its ACLs, and the initiators' sessions."""

@@ -1,0 +1,1 @@
+"""What lies on the shared disk: partition, volume group, logical volume, GFS2."""

@@ -1,0 +1,46 @@
+"""libvirt's own test driver in place of a hypervisor: what it supports behaves as libvirt does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from halab.provider.hypervisor.connection import Connection
+
+DATA = Path(__file__).parents[3] / "data" / "hypervisor"
+
+
+class Configured:
+    """A configured provider as the resources see it."""
+
+    def __init__(self, connection: Connection, directory: Path) -> None:
+        self.lab, self.connection, self.directory = "summit", connection, directory
+        self.hypervisor, self.time_scale, self.stop = "qemu", 1.0, threading.Event()
+        self.destroying_all = False
+        self.events: list[tuple[str, str, str]] = []
+        self.servers_away: set[str] = set()
+
+    def expect(self, machine: str, stop: threading.Event) -> None:
+        del machine, stop
+
+    def away(self, hostname: str) -> None:
+        self.servers_away.add(hostname)
+
+    def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
+        del phase, machine, detail
+        self.events.append((event, resource, name))
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    connection = Connection(f"test:///{DATA / 'test-driver.xml'}")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def provider(connection: Connection, tmp_path: Path) -> Configured:
+    return Configured(connection, tmp_path)

@@ -1,0 +1,40 @@
+"""What Terraform was asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from halab.provider.run.caller import is_destroy, is_destroy_of_all
+
+
+@pytest.mark.parametrize(
+    ("line", "destroy", "of_all"),
+    [
+        ("terraform destroy -auto-approve", True, True),
+        ("terraform -chdir=x destroy", True, True),
+        ("terraform plan -input=false -destroy -out=plan", True, True),
+        ("terraform apply --destroy", True, True),
+        ("terraform destroy -target=halab_site.site", True, False),
+        ("terraform apply -destroy --target halab_site.site", True, False),
+        ("tofu destroy -exclude=halab_machine.node1", True, False),
+        ("terraform plan -out destroy", False, False),
+        ("terraform apply -target=halab_file.destroy", False, False),
+        ("destroy", False, False),
+        ("", False, False),
+    ],
+)
+def test_is_destroy(line: str, destroy: bool, of_all: bool) -> None:
+    assert (is_destroy(line.split()), is_destroy_of_all(line.split())) == (destroy, of_all)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc")
+def test_the_parent_is_seen() -> None:
+    import subprocess
+
+    code = "import halab.provider.run.caller as c; print(c.parents_command_line()[1:3])"
+    middle = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}]); pass"
+    result = subprocess.run([sys.executable, "-c", middle, "destroy"], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == str(["-c", middle])

@@ -1,0 +1,34 @@
+"""The progress file is for whoever watches: no change fails because it cannot be written."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from halab.cli.progress import Follower
+from halab.provider.run.progress import Progress
+
+
+def told(path: Path) -> list[tuple[str, str]]:
+    return [(record.event, record.name) for record in Follower(path).new_records()]
+
+
+def test_a_full_disk_costs_lines_only(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        Progress(Path("/dev/full"))("start", "host", "halab_host", "one", "node1")
+    assert "No space left" in caplog.text
+
+
+def test_a_line_that_found_room_in_part_spoils_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, write = tmp_path / "progress.jsonl", os.write
+    progress = Progress(path)
+    progress("start", "host", "halab_host", "one", "node1")
+    monkeypatch.setattr(os, "write", lambda descriptor, text: write(descriptor, text[:20]))
+    progress("start", "host", "halab_host", "two", "node2")
+    monkeypatch.undo()
+    progress("done", "host", "halab_host", "one", "node1")
+    progress("start", "host", "halab_host", "three", "node3")
+    assert told(path) == [("start", "one"), ("done", "one"), ("start", "three")]

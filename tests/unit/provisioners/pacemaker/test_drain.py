@@ -1,0 +1,122 @@
+"""Taking a node out of service: what must be true before, what is waited for, what must run again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from halab.provisioners.engine.command import Result, cmd
+from halab.provisioners.engine.steps import Await, Run
+from halab.provisioners.pacemaker import drain
+from halab.provisioners.pacemaker.status import ClusterStatus, NodeStatus, parse_status
+from tests.unit.provisioners.pacemaker.test_await_state import at, node, status
+
+DATA = Path(__file__).parents[3] / "data" / "pacemaker"
+RUNNING = (DATA / "crm_mon-2.1-running.xml").read_text()
+OFF = NodeStatus("n3", "3", False, False, False, False, False, False)
+THREE = (node("n1"), node("n2"), node("n3"))
+
+
+def cluster(*nodes: NodeStatus, **changes: object) -> ClusterStatus:
+    return replace(status(nodes=nodes), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "two_node", "why"),
+    [
+        (cluster(*THREE), False, None),
+        (cluster(*THREE[:2]), True, None),
+        (cluster(*THREE[:1]), False, None),
+        (cluster(*THREE[:2]), False, "only n2 would be left, 2 nodes make a quorum"),
+        (cluster(*THREE[:2], OFF), False, "only n2 would be left, 2 nodes make a quorum"),
+        (cluster(*THREE, with_quorum=False), False, "it has no quorum"),
+        (cluster(*THREE, dc=None), False, "it has no quorum"),
+        (cluster(*THREE, maintenance_mode=True), False, "maintenance mode"),
+        (cluster(node("n1"), node("n2"), node("n3", pending=True)), False, "n3 is still joining"),
+        (cluster(node("n1"), node("n2"), node("n3", unclean=True)), False, "n3 is unclean"),
+        (cluster(node("n1"), node("n2", standby=True), node("n3", standby=True)), False, "no other node may run"),
+        (cluster(node("n1"), node("n2"), node("n3", standby=True)), False, None),
+    ],
+)
+def test_when_a_cluster_can_do_without_a_node(seen: ClusterStatus, two_node: bool, why: str | None) -> None:
+    found = drain.needed(seen, "n1", two_node)
+    assert (found is None) if why is None else (found is not None and why in found)
+
+
+CLONED = (at("dlm", "n1"), at("dlm", "n2"), at("dlm", "n3"))
+
+
+@pytest.mark.parametrize(
+    ("seen", "primitives"),
+    [
+        (replace(status(*CLONED, at("ip", "n1"), at("fence", "n1")), nodes=THREE), ("dlm",)),
+        (replace(status(at("dlm", "n1"), at("ip", "n1")), nodes=THREE[:1]), ("dlm", "ip")),  # the only node
+        (replace(status(*CLONED[1:]), nodes=THREE), ()),
+    ],
+)
+def test_what_must_run_on_a_node_again(seen: ClusterStatus, primitives: tuple[str, ...]) -> None:
+    assert drain.served(seen, "n1") == drain.Served("n1", primitives)
+
+
+def test_a_node_that_takes_no_part_is_not_drained() -> None:
+    assert drain.served(cluster(*THREE[:2], OFF), "n3") is None
+    assert drain.served(cluster(*THREE), "elsewhere") is None
+
+
+@pytest.mark.parametrize(
+    ("seen", "lacks"),
+    [
+        (replace(status(*CLONED), nodes=THREE), ""),
+        (replace(status(*CLONED[1:]), nodes=THREE), "dlm does not run on n1"),
+        (replace(status(at("dlm", "n1", role="Starting")), nodes=THREE), "dlm does not run on n1"),
+        (replace(status(*CLONED), nodes=(node("n1", pending=True), *THREE[1:])), "n1 is not available"),
+        (replace(status(*CLONED), nodes=(node("n1", standby=True), *THREE[1:])), "n1 is not available"),
+        (replace(status(*CLONED), nodes=THREE, with_quorum=False), "there is no quorum"),
+    ],
+)
+def test_when_a_node_is_back(seen: ClusterStatus, lacks: str) -> None:
+    assert drain.lacking(seen, drain.Served("n1", ("dlm",))) == lacks
+
+
+def test_the_order_in_which_a_node_is_taken_out() -> None:
+    steps = list(drain.take_out("n1", two_node=False))
+    assert [str(step) for step in steps] == [
+        "wait for cluster that can do without n1",
+        "wait for cluster at rest, before n1 is taken out",
+        "crm_attribute --node n1 --name standby --lifetime reboot --update on",
+        "wait for node n1 without resources",
+    ]
+    assert isinstance(steps[2], Run)
+    assert drain.end_standby("n1").argv[-1] == "--delete"
+
+
+def answer(text: str, rc: int = 0) -> Result:
+    return Result(cmd("crm_mon"), rc, text, "Not connected")
+
+
+def test_waits_read_what_pacemaker_prints() -> None:
+    names = [n.name for n in parse_status(RUNNING).nodes]
+    leaving = drain.empty(names[0])
+    assert not leaving.ready(answer(RUNNING))
+    assert "still there" in leaving.seen(answer(RUNNING))
+    assert drain.empty("nowhere").ready(answer(RUNNING))
+    for wait in (leaving, drain.spare(names[0], False), drain.back(drain.Served(names[0], ()))):
+        assert isinstance(wait, Await)
+        assert not wait.ready(answer("", 102))
+        assert "Not connected" in wait.seen(answer("", 102))
+
+
+NOTHING = "<pacemaker-result><actions/></pacemaker-result>"
+BUSY = (
+    '<pacemaker-result><actions><rsc_action action="Start" resource="dlm:0" blocked="false"/></actions>'
+    "</pacemaker-result>"
+)
+
+
+def test_a_cluster_at_rest_has_no_action_left() -> None:
+    rest = drain.at_rest("before it")
+    assert rest.ready(answer(NOTHING))
+    assert not rest.ready(answer(BUSY))
+    assert "dlm" in rest.seen(answer(BUSY))

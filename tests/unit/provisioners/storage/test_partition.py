@@ -1,0 +1,137 @@
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from halab.provisioners.engine.errors import Conflict, UnexpectedOutput
+from halab.provisioners.engine.platform import DEBIAN_13
+from halab.provisioners.engine.steps import Run
+from halab.provisioners.storage.partition import (
+    Partition,
+    PartitionItem,
+    SharedPartition,
+    SharedPartitionItem,
+    device_path,
+    partition_label,
+    partition_path,
+    partition_seen,
+)
+
+UUID = "c8fcf89a-abee-4a81-9728-8ea3ceb7906b"
+WANTED = Partition(machine="m", device="/dev/vdb", label="lun", path="/dev/vdb1")
+HAVE = replace(WANTED, uuid=UUID)
+GPT = "DEVNAME=/dev/vdb\nPTUUID=1\nPTTYPE=gpt\n"
+ITEM = PartitionItem()
+
+
+def table(*names: str, label: str = "gpt") -> str:
+    """As `sfdisk --json` of util-linux 2.41 prints it."""
+    partitions = [
+        {"node": f"/dev/vdb{n}", "start": 2048, "size": 6287360, "uuid": UUID.upper(), "name": name}
+        for n, name in enumerate(names, 1)
+    ]
+    return json.dumps({"partitiontable": {"label": label, "device": "/dev/vdb", "partitions": partitions}})
+
+
+def look(sfdisk: str, blkid: str, there: bool = True) -> str:
+    return f"{sfdisk}\x1e{blkid}\x1e{'there' if there else ''}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "expected"),
+    [
+        (look(table("lun"), GPT), WANTED, HAVE),
+        (look(table("lun"), GPT), HAVE, HAVE),
+        # somebody gave it another name: it is still the one that was made
+        (look(table("web"), GPT), HAVE, replace(HAVE, label="web")),
+        (look(table("lun"), GPT, there=False), HAVE, replace(HAVE, condition="/dev/vdb1 is not there on target")),
+        (look("", ""), WANTED, None),
+        ("", WANTED, None),
+        ("", HAVE, replace(HAVE, condition="/dev/vdb is not there on target")),
+    ],
+)
+def test_seen(text: str, wanted: Partition, expected: Partition | None) -> None:
+    assert partition_seen(text, wanted, "target") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (look("", "TYPE=ext4\nUUID=1\n"), "ext4"),
+        (look("", "TYPE=LVM2_member\n"), "LVM2_member"),
+        (look(table("lun", "more"), GPT), "a gpt partition table with lun, more"),
+        (look(table("other"), GPT), "other"),
+        (look(table(), GPT), "no partition"),
+        (look(table("lun", label="dos"), "PTTYPE=dos\n"), "a dos partition table"),
+    ],
+)
+def test_a_disk_that_holds_something_else_is_refused(text: str, named: str) -> None:
+    with pytest.raises(Conflict) as error:
+        partition_seen(text, WANTED, "target")
+    assert named in error.value.detail
+    assert error.value.attribute == "device"
+
+
+def test_half_a_look_is_an_error() -> None:
+    with pytest.raises(UnexpectedOutput):
+        partition_seen("{}", WANTED, "target")
+
+
+@pytest.mark.parametrize(
+    ("device", "path"),
+    [
+        ("/dev/vdb", "/dev/vdb1"),
+        ("/dev/nvme0n1", "/dev/nvme0n1p1"),
+        ("/dev/disk/by-id/wwn-0x6001405", "/dev/disk/by-id/wwn-0x6001405-part1"),
+    ],
+)
+def test_path(device: str, path: str) -> None:
+    assert partition_path(device, 1) == path
+    assert ITEM.plan(None, replace(WANTED, device=device, path=None)).path == path
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "expected"),
+    [
+        (None, WANTED, ("partition the disk", ("/dev/vdb", "/dev/vdb1", "1", "lun"))),
+        (HAVE, WANTED, None),
+        (replace(HAVE, condition="not there"), WANTED, ("have the partition seen", ("/dev/vdb", "/dev/vdb1"))),
+        (HAVE, None, ("wipe the partition table", ("/dev/vdb", "/dev/vdb1"))),
+        (replace(HAVE, condition="not there"), None, None),
+        (None, None, None),
+    ],
+)
+def test_steps(now: Partition | None, wanted: Partition | None, expected: Any) -> None:
+    steps = list(ITEM.steps(DEBIAN_13, now, wanted))
+    assert len(steps) == (expected is not None)
+    for step in steps:
+        assert isinstance(step, Run)
+        assert (step.command.what, step.command.argv[4:]) == expected
+        subprocess.run(["sh", "-n", "-c", step.command.argv[2]], check=True)
+
+
+def test_shared_is_the_same_on_any_node(guest_host: Callable[..., Any]) -> None:
+    shared = SharedPartition(cluster="summit", device="/dev/disk/by-id/wwn-0x6001405", label="lun")
+    host, guest = guest_host(look(table("lun"), GPT))
+    seen = SharedPartitionItem().observe(host, shared)
+    assert seen is not None
+    assert seen.path == "/dev/disk/by-id/wwn-0x6001405-part1"
+    assert guest.asked[0].argv[4:] == (shared.device, seen.path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "good"),
+    [
+        (partition_label, "lun-0", True),
+        (partition_label, 'a"b', False),
+        (partition_label, "x" * 37, False),
+        (device_path, "/dev/vdb", True),
+        (device_path, "vdb", False),
+        (device_path, "/dev/../etc/passwd", False),
+    ],
+)
+def test_rules(rule: Any, value: str, good: bool) -> None:
+    assert (rule(value) is None) is good
