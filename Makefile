@@ -23,19 +23,19 @@ prepare: ## Install what is missing: packages, Python, cdktf, the provider, the 
 
 .PHONY: deploy
 deploy: prepare ## Build the lab
-	@$(BIN)/python -m halab.cli.deploy
+	@$(BIN)/halab deploy $(ARGS)
 
 .PHONY: destroy
 destroy: ## Remove the lab
-	@$(BIN)/python -m halab.cli.destroy
+	@$(BIN)/halab destroy $(ARGS)
 
 .PHONY: sweep
 sweep: ## List what killed runs left behind, and remove it after a yes (ARGS=--yes: without asking)
-	@$(BIN)/python -m halab.cli.sweep $(ARGS)
+	@$(BIN)/halab sweep $(ARGS)
 
 .PHONY: bench
 bench: prepare ## Deploy, time it, a diff and a failover, destroy (ARGS=--keep: leave the lab)
-	@$(BIN)/python -m halab.cli.bench $(ARGS)
+	@$(BIN)/halab bench $(ARGS)
 
 .PHONY: lint
 lint:
@@ -69,7 +69,7 @@ test-el9: prepare ## The whole end-to-end test on EL 9, a verdict for each step 
 
 .PHONY: export
 export: ## Write HCL and import blocks for what runs in a cluster (ARGS="--cluster NAME DIRECTORY")
-	@$(BIN)/python -m halab.cli.export $(ARGS)
+	@$(BIN)/halab export $(ARGS)
 
 .PHONY: clean
 clean: ## Remove what was installed or cached in the checkout (refused while a lab is deployed)

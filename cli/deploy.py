@@ -1,6 +1,8 @@
 """`make deploy`: libvirt answers, cdktf deploys, the progress is told; at the end times and what to try next."""
 
 import json
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -61,6 +63,21 @@ def deploy() -> tuple[int, Timeline]:
     code = run.run(["deploy", "--auto-approve", "--outputs-file", str(LAB / OUTPUTS)])
     print("", *table(run.timeline.phases(), time.time() - run.timeline.began), sep="\n")
     return code, run.timeline
+
+
+def diff() -> int:
+    """Has cdktf show what a deploy would change. The exit code is cdktf's."""
+    command = [str(CHECKOUT / "node_modules/.bin/cdktf"), "diff"]
+    return subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "CI": "1"}, check=False).returncode
+
+
+def output() -> int:
+    """Shows the outputs of the last deploy; 1 when there are none."""
+    if not (outputs := stack_outputs(LAB / OUTPUTS)):
+        print("error: no lab is deployed from this checkout", file=sys.stderr)
+        return 1
+    print(*(f"{name}: {_plain(value)}" for name, value in sorted(outputs.items())), sep="\n")
+    return 0
 
 
 def main() -> int:

@@ -1,0 +1,98 @@
+"""The command `halab`. Each subcommand imports what it needs when it is called: --help and completion are quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Builds, looks after and removes a high-availability lab of virtual machines.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts.")]
+
+
+@app.command()
+def deploy() -> None:
+    """Build the lab, or change the one that is there until it is as its settings say."""
+    from halab.cli import deploy
+
+    raise typer.Exit(deploy.main())
+
+
+@app.command()
+def diff() -> None:
+    """Show what a deploy would change; nothing is changed."""
+    from halab.cli import deploy
+
+    raise typer.Exit(deploy.diff())
+
+
+@app.command()
+def destroy() -> None:
+    """Remove the lab."""
+    from halab.cli import destroy
+
+    raise typer.Exit(destroy.main())
+
+
+@app.command()
+def output() -> None:
+    """Show what the last deploy gave: addresses, names, where to log in."""
+    from halab.cli import deploy
+
+    raise typer.Exit(deploy.output())
+
+
+@app.command()
+def sweep(yes: Yes = False) -> None:
+    """List what killed runs left behind, and remove it after a yes."""
+    from halab.cli import sweep
+
+    raise typer.Exit(sweep.main(["--yes"] if yes else []))
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where main.tf and imports.tf are written.")],
+    lab: Annotated[str, typer.Option(help="The lab whose machines they are; default: the settings' name.")] = "",
+    cluster: Annotated[str, typer.Option(help="Name of the cluster; default: the lab's.")] = "",
+    directory: Annotated[Path | None, typer.Option(help="The lab's directory with its SSH key.")] = None,
+    uri: Annotated[str, typer.Option(help="The libvirt; default: the settings'.")] = "",
+) -> None:
+    """Write HCL and import blocks for what runs in a cluster, whoever built it."""
+    from halab.cli import export
+
+    given = {"--lab": lab, "--cluster": cluster, "--directory": str(directory or ""), "--uri": uri}
+    options = [word for name, value in given.items() if value for word in (name, value)]
+    raise typer.Exit(export.main([*options, "--", str(target)]))
+
+
+@app.command()
+def bench(keep: Annotated[bool, typer.Option("--keep", help="Leave the lab deployed.")] = False) -> None:
+    """Deploy, time it, a diff and a failover, and destroy."""
+    from halab.cli import bench
+
+    raise typer.Exit(bench.main(["--keep"] if keep else []))
+
+
+@app.command()
+def clean() -> None:
+    """Remove what was installed or cached in the checkout; refused while a lab is deployed."""
+    from halab.cli import clean
+
+    raise typer.Exit(clean.main())
+
+
+def main() -> None:
+    """The program `halab`."""
+    app(prog_name="halab")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""The command line itself: what can be called, and that --help acts on nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from halab.cli.main import app
+
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+PROBE = """
+import atexit, json, sys
+atexit.register(lambda: print("\\n" + json.dumps(sorted(name for name in sys.modules if name.startswith("halab")))))
+from halab.cli.main import main
+main()
+"""
+
+
+def test_what_can_be_called() -> None:
+    assert {"deploy", "diff", "destroy", "output", "sweep", "export", "bench", "clean"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_loads_nothing_that_could_act(command: str) -> None:
+    argv = [sys.executable, "-c", PROBE, command, "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert f"halab {command}" in done.stdout
+    assert json.loads(done.stdout.splitlines()[-1]) == ["halab", "halab.cli", "halab.cli.main"]
+
+
+def test_an_unknown_option_is_refused_and_nothing_is_done() -> None:
+    argv = [sys.executable, "-c", PROBE, "destroy", "--hepl"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "--hepl" in done.stderr
