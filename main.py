@@ -7,6 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+from halab.cli import jsii_environment  # noqa: F401
+
+# isort: split
 from cdktf import App, LocalBackend, TerraformStack
 
 from halab.cli.lab_state import StateUnusable

@@ -134,6 +134,7 @@ class DebianRecipe:
         without root and without a tar archive in between. Paths are relative to the working directory, `disk` is not.
         """
         mke2fs = _MKE2FS.format(filesystem=self.profile.disk.filesystem, label=self.profile.disk.label)
+        bind = 'mount --bind "$1" "$1/mnt"; mount -t tmpfs -o mode=1777 empty "$1/mnt/tmp"'
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in EXCLUDED_PATHS]
         hooks = [
             f"tar-in {overlay} /",
@@ -142,8 +143,8 @@ class DebianRecipe:
             "download /boot/kernel.halab vmlinuz",
             "download /boot/initrd.halab initrd",
             f'rm -rf "$1{SCRATCH_DIR}" "$1/boot/initrd.halab" "$1/boot/kernel.halab"',
-            # Bound alone, without /proc and what else is mounted in it.
-            f"""unshare --mount sh -ec 'mount --bind "$1" "$1/mnt"; {mke2fs} -d "$1/mnt" {disk}' - "$1\"""",
+            # Bound alone, without /proc and what else is mounted in it, and without what mmdebstrap keeps in /tmp.
+            f'unshare --mount sh -ec \'{bind}; {mke2fs} -d "$1/mnt" {disk}\' - "$1"',
         ]
         return [
             "mmdebstrap",

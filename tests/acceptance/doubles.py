@@ -88,7 +88,6 @@ EMPTY_HYPERVISOR = {"domains": ["theirs"], "networks": ["theirs"], "pools": ["th
 @cache
 def _synthesized(settings: str) -> str:
     """cdk.tf.json of the lab with these settings (JSON), as `python main.py` writes it, for the directory @DIR@."""
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     from cdktf import App
 
     from halab.constructs.settings import load
