@@ -65,7 +65,7 @@ test-el9: export HALAB_IMAGE_SUITE := el9
 test-el9: export HALAB_IMAGE_TREE := $(TREE)
 test-el9: prepare ## The whole end-to-end test on EL 9, a verdict for each step (TREE=http://…/9/BaseOS/x86_64/os)
 	HALAB_SANDBOX_PREPARED=1 HALAB_SANDBOX_UPLINK=yes HALAB_SANDBOX_DIR=$${HALAB_SANDBOX_DIR:-/var/tmp} \
-	  tests/e2e/sandbox $(BIN)/python -m halab.cli.verdicts -m "not long" tests/e2e
+	  tests/e2e/sandbox $(BIN)/python -m halab.cli.developer.verdicts -m "not long" tests/e2e
 
 .PHONY: export
 export: ## Write HCL and import blocks for what runs in a cluster (ARGS="--cluster NAME DIRECTORY")
@@ -73,4 +73,4 @@ export: ## Write HCL and import blocks for what runs in a cluster (ARGS="--clust
 
 .PHONY: clean
 clean: ## Remove what was installed or cached in the checkout (refused while a lab is deployed)
-	@python3 cli/clean.py
+	@python3 cli/leftovers/clean.py

@@ -12,8 +12,8 @@ from halab.cli import jsii_environment  # noqa: F401
 # isort: split
 from cdktf import App, LocalBackend, TerraformStack
 
-from halab.cli.lab_state import StateUnusable
-from halab.cli.torn_state import mend
+from halab.cli.lab.state import StateUnusable
+from halab.cli.lab.torn_state import mend
 from halab.constructs.base_images import ImagePlaces
 from halab.constructs.lab import Lab
 from halab.constructs.resource import SOURCE, VERSION, HalabProvider

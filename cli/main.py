@@ -20,7 +20,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts
 @app.command()
 def deploy() -> None:
     """Build the lab, or change the one that is there until it is as its settings say."""
-    from halab.cli import deploy
+    from halab.cli.change import deploy
 
     raise typer.Exit(deploy.main())
 
@@ -28,7 +28,7 @@ def deploy() -> None:
 @app.command()
 def diff() -> None:
     """Show what a deploy would change; nothing is changed."""
-    from halab.cli import deploy
+    from halab.cli.change import deploy
 
     raise typer.Exit(deploy.diff())
 
@@ -36,7 +36,7 @@ def diff() -> None:
 @app.command()
 def destroy() -> None:
     """Remove the lab."""
-    from halab.cli import destroy
+    from halab.cli.change import destroy
 
     raise typer.Exit(destroy.main())
 
@@ -44,7 +44,7 @@ def destroy() -> None:
 @app.command()
 def output() -> None:
     """Show what the last deploy gave: addresses, names, where to log in."""
-    from halab.cli import deploy
+    from halab.cli.change import deploy
 
     raise typer.Exit(deploy.output())
 
@@ -52,7 +52,7 @@ def output() -> None:
 @app.command()
 def sweep(yes: Yes = False) -> None:
     """List what killed runs left behind, and remove it after a yes."""
-    from halab.cli import sweep
+    from halab.cli.leftovers import sweep
 
     raise typer.Exit(sweep.main(["--yes"] if yes else []))
 
@@ -76,7 +76,7 @@ def export(
 @app.command()
 def bench(keep: Annotated[bool, typer.Option("--keep", help="Leave the lab deployed.")] = False) -> None:
     """Deploy, time it, a diff and a failover, and destroy."""
-    from halab.cli import bench
+    from halab.cli.bench import bench
 
     raise typer.Exit(bench.main(["--keep"] if keep else []))
 
@@ -84,7 +84,7 @@ def bench(keep: Annotated[bool, typer.Option("--keep", help="Leave the lab deplo
 @app.command()
 def clean() -> None:
     """Remove what was installed or cached in the checkout; refused while a lab is deployed."""
-    from halab.cli import clean
+    from halab.cli.leftovers import clean
 
     raise typer.Exit(clean.main())
 

@@ -1,4 +1,4 @@
-"""Typed bindings of the provider. Written by `python -m halab.cli.generate`: change the specs, not this."""
+"""Typed bindings of the provider. Written by cli/developer/generate.py: change the specs, not this."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from halab.cli import sweep as cli_sweep
-from halab.cli.lab_state import Instance
+from halab.cli.lab.state import Instance
+from halab.cli.leftovers import sweep as cli_sweep
 from halab.provider.hypervisor import sweep
 from halab.provider.hypervisor.leftovers import leftovers
 from halab.provider.protocol import reattachable

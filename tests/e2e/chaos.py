@@ -189,7 +189,7 @@ Break = Callable[[Under, random.Random], contextlib.AbstractContextManager[None]
 BREAKS: dict[str, Break] = {
     "SIGKILL of the provider": killing(is_provider),
     "SIGKILL of terraform": killing(is_terraform),
-    "SIGKILL of the shield": killing(is_module("halab.cli.shield")),
+    "SIGKILL of the shield": killing(is_module("halab.cli.terraform.shield")),
     "SIGKILL of cdktf": killing(is_cdktf),
     "SIGKILL of the make target": kill_command,
     "SIGKILL of terraform and provider": killing(lambda words: is_terraform(words) or is_provider(words)),

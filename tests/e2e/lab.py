@@ -14,7 +14,7 @@ from typing import Any
 import libvirt
 import requests
 
-from halab.cli.rest import rest_of
+from halab.cli.watch.rest import rest_of
 from halab.constructs.settings import load
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import ConnectError
@@ -50,10 +50,10 @@ class Lab:
 
     def deploy(self) -> None:
         timeout_s = 9000 if self.settings.image.by_installer else 2400
-        assert self.run(str(PYTHON), "-m", "halab.cli.deploy", timeout_s=timeout_s).returncode == 0
+        assert self.run(str(PYTHON), "-m", "halab.cli.change.deploy", timeout_s=timeout_s).returncode == 0
 
     def destroy(self) -> None:
-        assert self.run(str(PYTHON), "-m", "halab.cli.destroy").returncode == 0
+        assert self.run(str(PYTHON), "-m", "halab.cli.change.destroy").returncode == 0
 
     # --- hosts ---
 

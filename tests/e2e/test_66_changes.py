@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from halab.cli.site_watch import SiteLoad
+from halab.cli.watch.site import SiteLoad
 from tests.e2e.lab import CHECKOUT, STATE, Lab
 from tests.e2e.planned import diff
 from tests.e2e.terraform_lab import unwrapped

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from halab.cli.site_watch import Load, SiteLoad
+from halab.cli.watch.site import Load, SiteLoad
 from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
 from tests.e2e.planned import diff
 from tests.e2e.terraform_lab import unwrapped

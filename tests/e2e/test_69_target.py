@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from halab.cli.site_watch import SiteLoad
+from halab.cli.watch.site import SiteLoad
 from tests.e2e.lab import STATE, Lab, hypervisor
 from tests.e2e.planned import diff
 

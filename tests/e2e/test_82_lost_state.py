@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from halab.cli.site_watch import SiteLoad
+from halab.cli.watch.site import SiteLoad
 from tests.e2e.lab import STATE, Lab
 from tests.e2e.test_80_interruptions import converged, volumes
 

@@ -33,7 +33,7 @@ def connection() -> Iterator[libvirt.virConnect]:
 
 def sweep(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PYTHON, "-m", "halab.cli.sweep", *arguments],
+        [PYTHON, "-m", "halab.cli.leftovers.sweep", *arguments],
         cwd=CHECKOUT, env={**os.environ, "HALAB_NAME": LAB}, stdin=subprocess.DEVNULL,
         text=True, capture_output=True, timeout=120, check=False,
     )  # fmt: skip

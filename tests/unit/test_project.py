@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from halab.cli import generate
+from halab.cli.developer import generate
 from halab.provider.guests import specs
 from halab.provider.protocol import Attr
 from halab.provider.registry import ITEMS
@@ -45,7 +45,7 @@ def _texts() -> Iterator[tuple[str, str]]:
 def test_generated_files_are_what_the_generator_writes() -> None:
     wanted = generate.files(CHECKOUT, generate.schemas())
     different = [name for name, text in wanted.items() if _text(CHECKOUT / name) != text]
-    assert not different, "run .venv/bin/python -m halab.cli.generate"
+    assert not different, "run .venv/bin/python -m halab.cli.developer.generate"
     pages = {f"docs/resources/{path.name}" for path in (CHECKOUT / "docs/resources").iterdir()}
     assert pages - set(wanted) == set(), "pages of types that are gone"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from halab.cli.cdktf_run import lab_environment
-from halab.cli.clean import deployed_states
-from halab.cli.deploy import next_steps, stack_outputs
+from halab.cli.change.deploy import next_steps, stack_outputs
 from halab.cli.image import image_arguments
+from halab.cli.leftovers.clean import deployed_states
+from halab.cli.terraform.cdktf_run import lab_environment
 from halab.constructs.settings import load
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from halab.cli.progress import Follower
+from halab.cli.change.progress import Follower
 from halab.provider.run.progress import Progress
 
 

@@ -1,0 +1,1 @@
+"""`halab bench`: times of a deploy, a diff and a failover."""

@@ -1,0 +1,184 @@
+"""`make bench`: deploys, times a diff without changes and a failover, destroys; prints times and ratios.
+
+    tests/e2e/sandbox make bench     on a machine without a libvirt of its own
+
+No lab may be deployed from this checkout. What was measured is kept in artifacts/bench.json, also after a failure.
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from halab.cli import libvirt_daemons
+from halab.cli.bench.failover import Cluster, crash_active
+from halab.cli.bench.report import Measured, NoOpTimes, as_json, deploy_times, hypervisors_used, report
+from halab.cli.change import deploy, destroy
+from halab.cli.leftovers import clean
+from halab.cli.watch.site import SiteWatch
+from halab.constructs.settings import Settings, SettingsError, load
+from halab.provisioners.engine.errors import HalabError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LAB = CHECKOUT / ".halab"
+RESULT = CHECKOUT / "artifacts/bench.json"
+SITE_DEADLINE_S = 60.0
+CDKTF_TIMEOUT_S = 600.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class BenchFailed(Exception):
+    """A part of the benchmark did not end as it should; the text says why."""
+
+
+def lab_settings() -> Settings:
+    """The settings that the deploy will use."""
+    return load(json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {}), os.environ)
+
+
+def refuse_deployed(checkout: Path) -> None:
+    """BenchFailed when a lab is deployed: it would be destroyed at the end."""
+    if states := clean.deployed_states(checkout):
+        names = ", ".join(state.name for state in states)
+        raise BenchFailed(f"a lab is deployed from this checkout ({names}): make destroy first")
+
+
+def measure(settings: Settings, measured: Measured) -> None:
+    """All parts in turn; `measured` is filled as they end."""
+    url = f"http://{settings.site_address}/"
+    with SiteWatch(url) as site:
+        code, timeline = deploy.deploy()
+        ended = time.time()
+        _stop_by_exception()
+        if code:
+            raise BenchFailed(f"the deploy failed (exit code {code}); all of its output: .halab/deploy.log")
+        answered = site.wait(SITE_DEADLINE_S)
+    measured.deploy = deploy_times(timeline, ended, answered)
+    state = json.loads((LAB / f"terraform.{settings.name}.tfstate").read_text())
+    measured.hypervisors = hypervisors_used(state)
+    nodes = {f"node{n}": settings.node_address(n) for n in range(1, settings.node_count + 1)}
+    cluster = Cluster(LAB, nodes, settings.time_scale)
+    _tell("the lab comes to rest")
+    cluster.settle("node1")
+    _tell("a diff without changes")
+    measured.no_op = no_op()
+    if len(nodes) < 2:
+        _tell("no failover: the lab has one node")
+        return
+    _tell("a crash of the active node")
+    measured.failover = crash_active(cluster, url)
+
+
+def no_op() -> NoOpTimes:
+    """One run each of synth and diff, after one for warming up. BenchFailed when the diff shows changes."""
+    for command in ("synth", "diff"):
+        _timed(command)
+    synth_s, _ = _timed("synth")
+    diff_s, output = _timed("diff")
+    if "No changes" not in output:
+        raise BenchFailed(f"cdktf diff shows changes right after the deploy:\n{output}")
+    return NoOpTimes(diff_s=diff_s, synth_s=synth_s)
+
+
+def _timed(command: str) -> tuple[float, str]:
+    """Seconds and output of one cdktf command, run as a person would."""
+    began = time.monotonic()
+    with subprocess.Popen(
+        ["npx", "cdktf", command],
+        cwd=CHECKOUT,
+        env={**os.environ, "CI": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # so that all of its processes can be ended
+    ) as cdktf:
+        try:
+            output, _ = cdktf.communicate(timeout=CDKTF_TIMEOUT_S)
+        except BaseException:  # otherwise they would hold the state's lock while the lab is destroyed
+            os.killpg(cdktf.pid, signal.SIGKILL)
+            raise
+    took_s = time.monotonic() - began
+    if cdktf.returncode:
+        raise BenchFailed(f"cdktf {command} failed (exit code {cdktf.returncode}):\n{output}")
+    return took_s, output
+
+
+def _stop_by_exception() -> None:
+    """The deploy counts interrupts, to end in order. From here on the first ends the benchmark, which then destroys."""
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        for other in STOP_SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        raise BenchFailed(f"interrupted by {signal.Signals(number).name}")
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
+
+
+def circumstances(settings: Settings) -> dict[str, object]:
+    """What the times depend on."""
+    return {
+        "node_count": settings.node_count,
+        "memory_mib": settings.memory_mib,
+        "vcpus": settings.vcpus,
+        "hypervisor": settings.hypervisor,
+        "host_cpus": os.cpu_count(),
+        "load_average_before": os.getloadavg()[0],
+        "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _tell(what: str) -> None:
+    print(f"\nbench: {what}", flush=True)
+
+
+def bench(keep: bool) -> int:
+    """0 when everything was measured and removed again."""
+    try:
+        refuse_deployed(CHECKOUT)
+        settings = lab_settings()
+    except (BenchFailed, SettingsError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    measured, conditions, code = Measured(), circumstances(settings), 0
+    try:
+        measure(settings, measured)
+    except (BenchFailed, HalabError, TimeoutError, subprocess.SubprocessError, libvirt_daemons.LibvirtUnavailable) as e:
+        print(f"error: {e}", file=sys.stderr)
+        code = 1
+    finally:
+        try:
+            _write(measured, conditions)
+        finally:
+            if keep:
+                _tell("the lab stays; remove it with make destroy")
+            else:
+                _tell("destroying the lab")
+                code = destroy.main() or code
+    print("", *report(measured), "", f"written to {RESULT.relative_to(CHECKOUT)}", sep="\n")
+    return code
+
+
+def _write(measured: Measured, conditions: Mapping[str, object]) -> None:
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(as_json(measured, conditions), indent=2) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 when everything was measured and removed again."""
+    parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="leave the lab deployed")
+    return bench(parser.parse_args(arguments).keep)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

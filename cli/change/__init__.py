@@ -1,0 +1,1 @@
+"""What changes the lab: deploy, destroy, and how they show what is under way."""

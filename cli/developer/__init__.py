@@ -1,0 +1,1 @@
+"""For those who develop halab: what is derived from the sources, the verdicts of the end-to-end tests."""

@@ -1,0 +1,1 @@
+"""What stays behind: of killed runs (sweep), and in the checkout (clean)."""

@@ -1,0 +1,1 @@
+"""Runs Terraform for a lab."""

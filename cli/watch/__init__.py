@@ -1,0 +1,1 @@
+"""Watches a deployed lab from outside: the site, and whether its nodes rest."""

@@ -1,0 +1,120 @@
+"""make sweep: what it takes from the state, what it asks for, and that it removes after a yes only."""
+
+import fcntl
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halab.cli.lab.state import Instance, StateUnusable, instances, locked
+from halab.cli.leftovers import sweep
+from halab.constructs.settings import load
+
+STATE = [
+    Instance("halab_machine", {"id": "u1", "console_log": "/p/node1.console.log"}),
+    Instance("halab_network", {"id": "u2"}),
+    Instance("halab_pool", {"id": "u3"}),
+    Instance("halab_volume", {"id": "/p/d", "path": "/p/d"}),
+    Instance("halab_volume", {"id": None, "path": None}),
+    Instance("halab_image", {"disk": "/p/b.disk", "kernel": "/p/b.kernel", "initrd": "/p/b.initrd"}),
+    Instance("halab_image", {"disk": None, "kernel": None, "initrd": None}),
+    Instance("halab_fencing_endpoint", {"id": "summit"}),
+    Instance("halab_file", {"id": "u1:/etc/motd"}),
+]
+LEFT = {"kind": "domain", "name": "summit-node4", "detail": "off", "kept": "", "removed": False}
+KEPT = {"kind": "network", "name": "summit", "detail": "10.0.0.0/24", "kept": "mine uses it", "removed": False}
+
+
+def written(file: Path, *resources: dict[str, Any]) -> Path:
+    file.write_text(json.dumps({"version": 4, "resources": list(resources)}))
+    return file
+
+
+def test_what_the_state_names() -> None:
+    assert sweep.known(STATE) == {
+        "uuids": ["u1", "u2", "u3"],
+        "volumes": ["/p/b.disk", "/p/b.initrd", "/p/b.json", "/p/b.kernel", "/p/d", "/p/node1.console.log"],
+        "endpoints": ["summit"],
+    }
+
+
+def test_instances_of_a_state_file(tmp_path: Path) -> None:
+    machine = {"type": "halab_machine", "mode": "managed", "instances": [{"attributes": {"id": "u1"}}]}
+    data = {"type": "halab_machine", "mode": "data", "instances": [{"attributes": {"id": "u2"}}]}
+    file = written(tmp_path / "state", machine, data)
+    assert instances(file) == [Instance("halab_machine", {"id": "u1"})]
+    assert instances(tmp_path / "none") == []
+    (tmp_path / "empty").touch()
+    assert instances(tmp_path / "empty") == []
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"version": 3}', '{"version": 4, "resources": [{}]}'])
+def test_a_state_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state").write_text(text)
+    with pytest.raises(StateUnusable, match="state"):
+        instances(tmp_path / "state")
+
+
+def test_not_while_terraform_works(tmp_path: Path) -> None:
+    file = written(tmp_path / "state")
+    hold = "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as terraform:
+        assert terraform.stdout is not None
+        terraform.stdout.readline()
+        with pytest.raises(StateUnusable, match="under way"), locked(file):
+            pass
+        terraform.communicate(b"\n")
+    with locked(file), file.open("r+b") as again:
+        fcntl.lockf(again, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the same process: no obstacle
+
+
+def test_own_files(tmp_path: Path) -> None:
+    for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "terraform.summit.tfstate", "notes"):
+        (tmp_path / name).touch()
+    names = [path.name for path in sweep.files(tmp_path, [])]
+    assert names == ["id_ed25519", ".ssh_config.new", "known_hosts"]
+    assert [path.name for path in sweep.files(tmp_path, [Instance("halab_ssh_key", {})])] == names[1:]
+    assert sweep.files(tmp_path, [Instance("halab_machine", {})]) == []
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
+    """A lab with one leftover that can go and one that is in use; what was asked to be removed."""
+    asked: list[list[Any]] = []
+
+    def ask(_settings: object, _state: object, remove: list[Any]) -> list[dict[str, Any]]:
+        asked.append(list(remove))
+        return [LEFT, KEPT]
+
+    monkeypatch.setattr(sweep, "LAB", tmp_path)
+    monkeypatch.setattr(sweep, "ask_provider", ask)
+    (tmp_path / "id_ed25519").touch()
+    return asked
+
+
+def test_without_a_yes_it_only_lists(lab: list[list[Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep.sweep(load({}, {}), yes=False) == 1
+    said = capsys.readouterr().out
+    assert "summit-node4" in said
+    assert "kept: mine uses it" in said
+    assert "ARGS=--yes" in said
+    assert lab == [[]]
+    assert (tmp_path / "id_ed25519").exists()
+
+
+def test_with_a_yes_it_removes_what_is_not_in_use(lab: list[list[Any]], tmp_path: Path) -> None:
+    assert sweep.sweep(load({}, {}), yes=True) == 0
+    assert lab == [[], [("domain", "summit-node4")]]
+    assert not (tmp_path / "id_ed25519").exists()
+
+
+def test_nothing_left(lab: list[list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "ask_provider", lambda *_: [])
+    (tmp_path / "id_ed25519").unlink()
+    assert sweep.sweep(load({}, {}), yes=False) == 0
+    assert lab == []
