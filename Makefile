@@ -21,6 +21,18 @@ help: ## Show the commands
 prepare: ## Install what is missing: packages, Python, cdktf, the provider, the base image
 	@tools/prepare
 
+.PHONY: develop
+develop: ## The same, and the tools that check and test
+	@tools/prepare --developer
+
+# uv asks the package index that the machine is set up for; no file names one.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --custom-compile-command 'make lock' pyproject.toml
+.PHONY: lock
+lock: ## Lock what pyproject.toml asks for (ARGS=--upgrade: at the newest versions)
+	$(LOCK) $(ARGS) --output-file requirements/users.txt
+	$(LOCK) $(ARGS) --extra dev --constraints requirements/users.txt --output-file requirements/developers.txt
+
 .PHONY: deploy
 deploy: prepare ## Build the lab
 	@$(BIN)/halab deploy $(ARGS)
@@ -46,16 +58,16 @@ lint:
 	$(BIN)/lint-imports
 
 .PHONY: check
-check: lint ## Linters, types, import rules and the unit tests
+check: develop lint ## Linters, types, import rules and the unit tests
 	$(BIN)/pytest -q tests/unit
 
 # One pytest run, last: its summary line is the result of everything. The sandbox keeps the machine's libvirt apart.
 .PHONY: test
-test: prepare lint ## The checks and all tests, with real terraform and real machines in a sandbox
+test: develop lint ## The checks and all tests, with real terraform and real machines in a sandbox
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/unit tests/acceptance tests/e2e
 
 .PHONY: test-long
-test-long: prepare ## What make test leaves out, on real machines too: it takes long
+test-long: develop ## What make test leaves out, on real machines too: it takes long
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/acceptance tests/e2e
 
 # What the development machine cannot do, since no EL tree is in its reach. TREE: an http(s) address, an ISO file or a
@@ -63,7 +75,7 @@ test-long: prepare ## What make test leaves out, on real machines too: it takes 
 .PHONY: test-el9
 test-el9: export HALAB_IMAGE_SUITE := el9
 test-el9: export HALAB_IMAGE_TREE := $(TREE)
-test-el9: prepare ## The whole end-to-end test on EL 9, a verdict for each step (TREE=http://…/9/BaseOS/x86_64/os)
+test-el9: develop ## The whole end-to-end test on EL 9, a verdict for each step (TREE=http://…/9/BaseOS/x86_64/os)
 	HALAB_SANDBOX_PREPARED=1 HALAB_SANDBOX_UPLINK=yes HALAB_SANDBOX_DIR=$${HALAB_SANDBOX_DIR:-/var/tmp} \
 	  tests/e2e/sandbox $(BIN)/python -m halab.cli.developer.verdicts -m "not long" tests/e2e
 

@@ -23,7 +23,13 @@ from halab.provisioners.engine.item import Item
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAX_LINES = 300
-GENERATED = {"constructs/bindings.py", "package-lock.json", "README.md"}  # of README only the settings' table
+GENERATED = {
+    "constructs/bindings.py",
+    "package-lock.json",
+    "README.md",
+    "requirements/users.txt",
+    "requirements/developers.txt",
+}  # of README only the settings' table
 
 
 def _files() -> Iterator[Path]:
