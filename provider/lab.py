@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from halab.provider.protocol import NUM, STR, Attr, Block, Ctx, Failure, Provider, State
+from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, Failure, Provider, State
 from halab.provider.registry import resources
 from halab.provider.run.caller import is_destroy, is_destroy_of_all, parents_command_line
 from halab.provider.run.changes import Changes
@@ -74,7 +74,9 @@ class HalabProvider(Provider):
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
         self.stop = ctx.stop
-        self.lab, self.directory = _known(cfg, "lab"), Path(_known(cfg, "directory")).absolute()
+        for name in cfg:
+            _refuse_unknown(cfg, name)
+        self.lab, self.directory = cfg["lab"], Path(cfg["directory"]).absolute()
         self.uri = cfg["uri"] or "qemu:///system"
         self.hypervisor = cfg["hypervisor"] or "auto"
         self.time_scale = float(cfg["time_scale"] or 1.0)
@@ -82,7 +84,8 @@ class HalabProvider(Provider):
         self._told, self.servers_away = set[str](), set[str]()
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
         self._changes = Changes(self.directory, RUN, self.time_scale)
-        self.progress = Progress(Path(os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"))
+        progress = os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"
+        self.progress = Progress(Path(progress), self.redactor)
 
     def tells(self, what: str) -> bool:
         """Whether this is the first to tell it in this run of Terraform."""
@@ -176,7 +179,7 @@ class HalabProvider(Provider):
             return self._rolling.out_of_service(machine, stop, report)
 
 
-def _known(cfg: State, name: str) -> Any:
-    if not isinstance(cfg[name], str):
+def _refuse_unknown(cfg: State, name: str) -> None:
+    """A plan looks at what there is, for which all of the configuration is needed."""
+    if cfg[name] is UNKNOWN:
         raise Failure(f"The provider's {name} is not known yet", "Give it a value that needs no apply.", (name,))
-    return cfg[name]

@@ -13,7 +13,7 @@ from halab.provider.fencing.power_files import PowerConfig, PowerFiles
 from halab.provider.fencing.power_service import Answer, PowerService, url
 from halab.provider.fencing.power_unit import ends_at_logout, supervision_here
 from halab.provider.hypervisor.connection import SYSTEM_URI
-from halab.provider.protocol import BOOL, LIST, MAP, NUM, STR, UNKNOWN, Attr, Block, Ctx, Resource, State, has_unknown
+from halab.provider.protocol import BOOL, INT, LIST, MAP, STR, UNKNOWN, Attr, Block, Ctx, Resource, State, has_unknown
 from halab.provisioners.engine.command import Secret
 from halab.provisioners.engine.errors import ConfigError, HalabError
 
@@ -83,7 +83,7 @@ class FencingEndpoint(Resource):
                 validators=(_address,),
                 doc="IPv4 address of the lab's bridge: the only one that it listens on; it stands in the certificate.",
             ),
-            "port": Attr(NUM, default=8000, replace=True, validators=(_port,), doc="TCP port."),
+            "port": Attr(INT, default=8000, replace=True, validators=(_port,), doc="TCP port."),
             "username": Attr(STR, required=True, validators=(_username,), doc="User name that clients give."),
             "password": Attr(
                 STR, required=True, sensitive=True, validators=(_password,), doc="Password that clients give."

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from halab.provider.guests import specs
 from halab.provider.protocol import (
+    INT,
     LIST,
     MAP,
-    NUM,
     STR,
     UNKNOWN,
     Attr,
@@ -68,7 +68,7 @@ class ClusterResource(StateOnly):
         attrs={
             "id": Attr(STR, computed=True, stable=True, doc="The name."),
             "name": Attr(STR, required=True, replace=True, doc="Cluster name (corosync, DLM and GFS2 use it)."),
-            "token_ms": Attr(NUM, optional=True, doc="Corosync's token timeout in ms; none: corosync's own."),
+            "token_ms": Attr(INT, optional=True, doc="Corosync's token timeout in ms; none: corosync's own."),
             "hypervisor": Attr(
                 STR,
                 optional=True,
@@ -81,7 +81,7 @@ class ClusterResource(StateOnly):
                 nested={
                     "name": Attr(STR, required=True, doc="Node name: the short host name."),
                     "address": Attr(STR, required=True, doc="IPv4 address of its link 0."),
-                    "node_id": Attr(NUM, required=True, doc="Corosync's node id, never reused for another node."),
+                    "node_id": Attr(INT, required=True, doc="Corosync's node id, never reused for another node."),
                 },
             ),
             "options": Attr(

@@ -7,7 +7,7 @@ from typing import Any
 
 from halab.provider.guests import specs
 from halab.provider.guests.hosts import Gone, Off
-from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
+from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown, headline
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, converge, remove, with_fields
@@ -270,7 +270,7 @@ class _Working:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         self._let_go()
-        self._report("done" if error is None else "failed", "" if error is None else str(error).splitlines()[0])
+        self._report("done" if error is None else "failed", "" if error is None else headline(error))
 
     def _let_go(self) -> None:
         if self._held is not None:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from halab.provider.protocol import BOOL, LIST, MAP, NUM, STR, UNKNOWN, Attr, Block
+from halab.provider.protocol import BOOL, INT, LIST, MAP, NUM, STR, UNKNOWN, Attr, Block
 from halab.provider.protocol.schema import NOTHING
 from halab.provisioners.engine.command import Secret
 
-_SCALARS: dict[Any, Any] = {str: STR, int: NUM, float: NUM, bool: BOOL, Secret: STR}
+_SCALARS: dict[Any, Any] = {str: STR, int: INT, float: NUM, bool: BOOL, Secret: STR}
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from halab.provider.hypervisor.connection import Connection, doing
 from halab.provider.hypervisor.context import HypervisorContext
-from halab.provider.protocol import Ctx, Resource, State
+from halab.provider.protocol import Ctx, Resource, State, headline
 from halab.provisioners.engine.errors import HalabError
 
 V = TypeVar("V")
@@ -86,8 +86,7 @@ class LibvirtResource(Resource):
             with doing(f"{verb} the {self.noun} {name!r}"):
                 yield
         except BaseException as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            self.provider.progress("failed", self.phase, self.type, name, machine, first)
+            self.provider.progress("failed", self.phase, self.type, name, machine, headline(error))
             raise
         self.provider.progress("done", self.phase, self.type, name, machine)
 

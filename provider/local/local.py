@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 from typing import Any
 
-from halab.provider.protocol import BOOL, NUM, STR, Attr, Block, Ctx, Failure, Resource, State, StateOnly
+from halab.provider.protocol import BOOL, INT, STR, Attr, Block, Ctx, Failure, Resource, State, StateOnly
 from halab.provider.run.files import close_file, private_directory, read_or_none, remove_private, write_private
 
 # Letters and digits only: such a password needs no quoting in any file or tool that it passes through.
@@ -23,7 +23,7 @@ class SecretResource(StateOnly):
         attrs={
             "id": Attr(STR, computed=True, stable=True, doc="The name."),
             "name": Attr(STR, required=True, replace=True, doc="What it is for."),
-            "length": Attr(NUM, default=24, replace=True, doc="Number of letters and digits."),
+            "length": Attr(INT, default=24, replace=True, doc="Number of letters and digits."),
             "value": Attr(STR, computed=True, stable=True, sensitive=True, doc="The password."),
         },
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from halab.provider.protocol.diagnostics import Diagnostic as Diagnostic
     from halab.provider.protocol.diagnostics import Failure as Failure
     from halab.provider.protocol.diagnostics import Stopped as Stopped
+    from halab.provider.protocol.diagnostics import headline as headline
     from halab.provider.protocol.resource import Ctx as Ctx
     from halab.provider.protocol.resource import Provider as Provider
     from halab.provider.protocol.resource import Resource as Resource
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from halab.provider.protocol.server import reattachable as reattachable
     from halab.provider.protocol.server import serve as serve
     from halab.provider.protocol.types import BOOL as BOOL
+    from halab.provider.protocol.types import INT as INT
     from halab.provider.protocol.types import LIST as LIST
     from halab.provider.protocol.types import MAP as MAP
     from halab.provider.protocol.types import NUM as NUM
@@ -37,11 +39,11 @@ if TYPE_CHECKING:
     from halab.provider.protocol.types import has_unknown as has_unknown
 
 _HOME = {
-    "diagnostics": ("Diagnostic", "Failure", "Stopped"),
+    "diagnostics": ("Diagnostic", "Failure", "Stopped", "headline"),
     "resource": ("Ctx", "Provider", "Resource", "State", "StateOnly", "imported"),
     "schema": ("Attr", "Block", "SchemaError"),
     "server": ("reattachable", "serve"),
-    "types": ("BOOL", "LIST", "MAP", "NUM", "OBJ", "SET", "STR", "UNKNOWN", "Path", "Type", "has_unknown"),
+    "types": ("BOOL", "INT", "LIST", "MAP", "NUM", "OBJ", "SET", "STR", "UNKNOWN", "Path", "Type", "has_unknown"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE)

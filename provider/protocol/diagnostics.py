@@ -57,6 +57,11 @@ def from_exception(error: BaseException, doing: str) -> Diagnostic:
     return _bug(error, doing)
 
 
+def headline(error: BaseException) -> str:
+    """The first line of what an error says; its kind for one that says nothing."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def _as_path(attribute: object) -> Path:
     """A path given as such, or as text: "nics.0.mac"."""
     if isinstance(attribute, str):

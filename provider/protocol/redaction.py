@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Set
 from typing import Any
 
 from halab.provider.protocol.schema import Block
@@ -32,7 +34,39 @@ def secrets_of(block: Block, value: Any) -> set[str]:
     return found
 
 
-def redact(text: str, secrets: set[str]) -> str:
+class Redactor:
+    """The one door through which text leaves a provider process: what is sensitive in any request never passes it.
+
+    Diagnostics, Terraform's log and whatever a provider writes for people go through it. Safe for threads.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._secrets: frozenset[str] = frozenset()
+
+    def learn(self, block: Block, value: Any) -> None:
+        """Take note of all that is sensitive in `value`, an object of the schema `block`."""
+        if not (found := secrets_of(block, value)) <= self._secrets:
+            with self._guard:
+                self._secrets |= found
+
+    def __call__(self, text: str) -> str:
+        """`text` without any of it."""
+        return redact(text, self._secrets)
+
+
+class RedactedLog(logging.Formatter):
+    """Writes log records without what the redactor knows."""
+
+    def __init__(self, form: str, redactor: Redactor) -> None:
+        super().__init__(form)
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor(super().format(record))
+
+
+def redact(text: str, secrets: Set[str]) -> str:
     """`text` with each secret, also in quoted form, replaced by MASK; the longest first."""
     forms = {form for secret in secrets for form in _forms(secret)}
     for form in sorted(forms, key=len, reverse=True):

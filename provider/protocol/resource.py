@@ -6,10 +6,12 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar
 
 from halab.provider.protocol.diagnostics import Diagnostic, Failure, Stopped
+from halab.provider.protocol.redaction import Redactor
 from halab.provider.protocol.schema import Block
 from halab.provider.protocol.types import Path
 
@@ -143,6 +145,11 @@ class Provider:
     schema: Block = Block()
     resources: Mapping[str, Factory] = {}
     """Resource type -> factory, called once, when the type is first used or the schemas are asked for."""
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Through it goes every text that is written for people, so that no secret of any request is in it."""
+        return Redactor()
 
     def validate(self, ctx: Ctx, cfg: State) -> None:
         """Check the provider's configuration. Values may be UNKNOWN."""

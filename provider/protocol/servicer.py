@@ -14,11 +14,10 @@ from halab.provider.protocol import tfplugin6_pb2 as pb
 from halab.provider.protocol.call import Call
 from halab.provider.protocol.codec import from_json, pack, pack_what_fits, parse_json, path_message, schema_message
 from halab.provider.protocol.diagnostics import Failure, Stopped, from_exception
-from halab.provider.protocol.redaction import redact
 from halab.provider.protocol.resource import Provider, Resource, State
 from halab.provider.protocol.schema import Block, check_resource_schema, cut_path
 from halab.provider.protocol.types import WrongType
-from halab.provider.protocol.validation import invalid_values
+from halab.provider.protocol.validation import broken_rules, malformed
 
 METHODS = (
     "GetProviderSchema",
@@ -44,7 +43,6 @@ class Servicer:
         self._reusable = reusable
         self._resources: dict[str, Resource] = {}
         self._building = threading.Lock()
-        self._configured: tuple[Block, Any] = (provider.schema, None)
         self.asked = threading.Event()
         """Set by the first request: somebody knows of this process."""
         self._running = 0
@@ -70,8 +68,7 @@ class Servicer:
     def _answer(self, method: str, request: Any) -> Any:
         response = getattr(pb, method).Response()
         type_name = getattr(request, "type_name", "")
-        call = Call(self.stop, f"{method} of {type_name}" if type_name else method)
-        call.seen.append(self._configured)
+        call = Call(self.stop, f"{method} of {type_name}" if type_name else method, self.provider.redactor)
         handler: Callable[[Any, Any, Call], None] = getattr(self, f"_{method}")
         try:
             handler(request, response, call)
@@ -84,7 +81,7 @@ class Servicer:
     def _report(self, error: BaseException, call: Call) -> None:
         call.diagnostics.append(from_exception(error, call.doing))
         text = "".join(traceback.format_exception(error))
-        print(redact(text, call.secrets()), file=sys.stderr, flush=True)  # Terraform's log, shown with TF_LOG only
+        print(self.provider.redactor(text), file=sys.stderr, flush=True)  # Terraform's log, shown with TF_LOG only
 
     def _resource(self, type_name: str) -> Resource:
         with self._building:
@@ -107,20 +104,17 @@ class Servicer:
 
     def _ValidateProviderConfig(self, request: Any, _response: Any, call: Call) -> None:
         config = call.take(request.config, self.provider.schema)
-        call.diagnostics.extend(invalid_values(self.provider.schema, config))
-        self.provider.validate(call, config)
+        _validate(self.provider, self.provider.schema, config, call)
 
     def _ValidateResourceConfig(self, request: Any, _response: Any, call: Call) -> None:
         resource = self._resource(request.type_name)
         config = call.take(request.config, resource.schema)
-        call.diagnostics.extend(invalid_values(resource.schema, config))
-        resource.validate(call, config)
+        _validate(resource, resource.schema, config, call)
 
     def _ConfigureProvider(self, request: Any, _response: Any, call: Call) -> None:
         if self._reusable:
             self.stop = call.stop = threading.Event()
         config = call.take(request.config, self.provider.schema)
-        self._configured = (self.provider.schema, config)
         self.provider.configure(call, config)
 
     def _StopProvider(self, _request: Any, _response: Any, _call: Call) -> None:
@@ -138,7 +132,7 @@ class Servicer:
             state = from_json(request.raw_state.json, schema.object_type)
         else:
             state = schema.object_type.decode(_upgraded(resource, request))
-        call.seen.append((schema, state))
+        call.seen(state)
         response.upgraded_state.CopyFrom(pack(state, schema.object_type))
 
     def _ReadResource(self, request: Any, response: Any, call: Call) -> None:
@@ -150,7 +144,7 @@ class Servicer:
         found = resource.read(call, state)
         if call.failed:
             return
-        call.seen.append((resource.schema, found))
+        call.seen(found)
         response.new_state.CopyFrom(_pack_state(found, resource.schema))
         response.private = json.dumps(call.private).encode()
 
@@ -191,6 +185,7 @@ class Servicer:
 
     def _keep(self, state: State | None, schema: Block, response: Any, call: Call) -> None:
         """Put the resulting state into the response. One that does not fit the schema is kept as far as it does."""
+        call.seen(state)
         try:
             response.new_state.CopyFrom(_pack_state(state, schema))
         except WrongType as error:
@@ -202,7 +197,7 @@ class Servicer:
         resource = self._resource(request.type_name)
         call.schema = resource.schema
         state: State | None = resource.import_(call, request.id)
-        call.seen.append((resource.schema, state))
+        call.seen(state)
         if call.failed:
             return
         if state is None:
@@ -212,6 +207,14 @@ class Servicer:
             state=_pack_state(state, resource.schema),
             private=json.dumps(call.private).encode(),
         )
+
+
+def _validate(whose: Provider | Resource, schema: Block, config: Any, call: Call) -> None:
+    """All that is wrong with a configuration. Its owner looks at values only that can be what it expects."""
+    flaws = [*malformed(schema, config)]
+    call.diagnostics.extend((*flaws, *broken_rules(schema, config)))
+    if not flaws:
+        whose.validate(call, config)
 
 
 def _apply(resource: Resource, call: Call, prior: State | None, planned: State | None, config: Any) -> State | None:

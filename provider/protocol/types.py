@@ -6,7 +6,7 @@ UNKNOWN for a value that Terraform knows only after apply. Any part of a value, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final, Literal
 
@@ -16,6 +16,8 @@ Path = tuple[Step, ...]
 Nesting = Literal["single", "list", "set", "map"]
 
 _INT64_MAX = 2**63 - 1
+# Python spends minutes on the digits of 1e100000000; no number of ours is longer than a few dozen.
+_MAX_DIGITS = 400
 
 
 class _Unknown:
@@ -72,6 +74,14 @@ class Type:
             return one is other
         return self._same(one, other)
 
+    def flaws(self, value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+        """What no resource can make sense of in a value that is not null: (where, what is wrong and the remedy).
+
+        What is inside of objects is not looked at: their attributes tell (see validation).
+        """
+        del value, path
+        return iter(())
+
     def _decode(self, raw: Any) -> Any:
         return raw
 
@@ -83,6 +93,10 @@ class Type:
 
 
 class _String(Type):
+    def flaws(self, value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+        if "\0" in value:  # no file name, argument, environment or XML can hold it
+            yield path, "A text cannot hold the character NUL: take it out."
+
     def _encode(self, value: Any, path: Path) -> str:
         if not isinstance(value, str):
             raise WrongType.instead(path, "a string", value)
@@ -108,7 +122,7 @@ class _Number(Type):
         if isinstance(raw, int):
             return raw
         exact = Decimal(raw)
-        if exact == exact.to_integral_value():
+        if exact.adjusted() < _MAX_DIGITS and exact == exact.to_integral_value():
             return int(exact)
         near = float(exact)
         return near if Decimal(repr(near)) == exact else exact
@@ -119,6 +133,14 @@ class _Number(Type):
         if isinstance(value, int):
             return value if -_INT64_MAX <= value <= _INT64_MAX else str(value)
         return str(value)
+
+
+class _Whole(_Number):
+    """A number whose decimals would mean nothing. On the wire it is any number."""
+
+    def flaws(self, value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+        if not isinstance(value, int):
+            yield path, f"{value} is not a whole number, or one that is far too large."
 
 
 class _Sequence(Type):
@@ -133,6 +155,10 @@ class _Sequence(Type):
 
     def encode(self, value: Any, path: Path = ()) -> Any:
         return super().encode([] if value is None and self.empty_for_null else value, path)
+
+    def flaws(self, value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+        for index, item in enumerate(value):
+            yield from _element_flaws(self.element, item, (*path, index) if self.kind == "list" else path)
 
     def _decode(self, raw: Any) -> list[Any]:
         return [self.element.decode(item) for item in raw]
@@ -166,6 +192,11 @@ class _Map(Type):
 
     def encode(self, value: Any, path: Path = ()) -> Any:
         return super().encode({} if value is None and self.empty_for_null else value, path)
+
+    def flaws(self, value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+        for key, item in value.items():
+            yield from STR.flaws(key, (*path, (key,)))
+            yield from _element_flaws(self.element, item, (*path, (key,)))
 
     def _decode(self, raw: Any) -> dict[str, Any]:
         return {key: self.element.decode(item) for key, item in raw.items()}
@@ -201,8 +232,18 @@ class ObjectType(Type):
         return all(attr.same(one.get(name), other.get(name)) for name, attr in self.attrs.items())
 
 
+def _element_flaws(element: Type, item: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Terraform lets null stand inside a collection; neither "not given" nor any value of ours is meant by it."""
+    if item is None:
+        remedy = "leave it out, for example by a `for` with `if v != null`."
+        yield path, f"{show_path(path)} is null. An element has a value: give it one, or {remedy}"
+    elif item is not UNKNOWN:
+        yield from element.flaws(item, path)
+
+
 STR: Final[Type] = _String("string")
 NUM: Final[Type] = _Number("number")
+INT: Final[Type] = _Whole("number")
 BOOL: Final[Type] = _Bool("bool")
 
 

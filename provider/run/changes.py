@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ class Changes:
         self._guard = threading.Lock()
         self._under_way = 0
         self._descriptor = -1
+        self._asked: float | None = None
         self.crashed: frozenset[str] = frozenset()
         """Runs that left a change in the middle, as far as they are known."""
 
@@ -69,14 +71,11 @@ class Changes:
         self._descriptor = descriptor
 
     def _lock(self, descriptor: int, stop: threading.Event) -> None:
-        waited_s = 0.0
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pass
-            else:
-                return
+        """All operations of this run have one deadline, from the first that asked in vain: it is one lock."""
+        if self._asked is None:
+            self._asked = time.monotonic()
+        while not _taken(descriptor):
+            waited_s = time.monotonic() - self._asked
             if waited_s >= self._deadline_s:
                 raise TimedOut(
                     "another run still changes this lab",
@@ -85,7 +84,7 @@ class Changes:
                 )
             if stop.wait(_INTERVAL_S):
                 raise Interrupted("the end of another run")
-            waited_s += _INTERVAL_S
+        self._asked = None
 
     def _release(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -94,3 +93,11 @@ class Changes:
                 os.ftruncate(descriptor, 0)
         finally:
             os.close(descriptor)  # which lets the lock go: nobody waits for a run that could not say that it was done
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

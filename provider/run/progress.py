@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -19,11 +20,11 @@ log = logging.getLogger(__name__)
 class Progress:
     """Appends to the file; a line goes out in one write, so that parallel processes never mix.
 
-    It is for whoever watches: a full disk costs lines, and no change fails by it.
+    It is for whoever watches: a full disk costs lines, and no change fails by it. `redact` takes out what is secret.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._guard = path, threading.Lock()
+    def __init__(self, path: Path, redact: Callable[[str], str]) -> None:
+        self._path, self._redact, self._guard = path, redact, threading.Lock()
         self._torn = False
         self._started: dict[tuple[str, str, str], float] = {}
 
@@ -41,7 +42,7 @@ class Progress:
             "resource": resource,
             "name": name,
             "machine": machine,
-            "detail": detail,
+            "detail": self._redact(detail),
             "elapsed_s": round(now - started, 1),
         }
         try:

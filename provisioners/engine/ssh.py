@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # sshd allows 10 sessions on a connection by default; two are left for whoever else uses a shared one.
 _CHANNELS = 8
 _RETRY_S = 0.5
+_CHUNK = 1 << 16
 # How long a machine that did not answer counts as mute for the rest of this process: a refresh asks it dozens of times.
 _MUTE_S = 60.0
 # Atomic: the content goes to a file beside the target with its final mode and owner, then takes its name.
@@ -85,10 +86,11 @@ class SshTransport:
 
         with self._channels:
             channel = self._open_channel()
+            deadline = time.monotonic() + timeout_s
             try:
                 channel.settimeout(timeout_s)
                 channel.exec_command(f"LC_ALL=C.UTF-8 {VARIABLE}={RUN} {shlex.join(command.argv)}")
-                return _converse(channel, command, stdin, timeout_s)
+                return _converse(channel, command, stdin, deadline)
             except TimeoutError:
                 UNFINISHED.set()
                 raise TimedOut(
@@ -187,34 +189,48 @@ class SshTransport:
             )
 
 
-def _converse(channel: paramiko.Channel, command: Command, stdin: bytes, timeout_s: float) -> Result:
-    errors = bytearray()
+def _converse(channel: paramiko.Channel, command: Command, stdin: bytes, deadline: float) -> Result:
+    """Raises TimeoutError when the program has not ended by `deadline`, however much it says meanwhile."""
+    output, errors = bytearray(), bytearray()
 
     def drain() -> None:
         try:
-            while chunk := channel.recv_stderr(65536):
+            while chunk := channel.recv_stderr(_CHUNK):
                 errors.extend(chunk)
         except OSError:
             pass  # the main thread sees the same and reports it
 
     reader = threading.Thread(target=drain, daemon=True)
     reader.start()
-    if stdin:
-        try:
-            channel.sendall(stdin)
-        except OSError:
-            if not channel.closed and not channel.exit_status_ready():
-                raise  # otherwise: the program ended without reading; its exit code tells
+    _send(channel, stdin, deadline)
     channel.shutdown_write()
-    output = bytearray()
-    while chunk := channel.recv(65536):
+    channel.settimeout(_left_s(deadline))
+    while chunk := channel.recv(_CHUNK):
         output.extend(chunk)
-    if not channel.status_event.wait(timeout_s):
+        channel.settimeout(_left_s(deadline))
+    if not channel.status_event.wait(_left_s(deadline)):
         raise TimeoutError
-    reader.join(timeout_s)
+    reader.join(_left_s(deadline))
     if channel.exit_status == -1:
         raise EOFError("no exit status came back")
     return Result(command, channel.exit_status, output.decode(errors="replace"), errors.decode(errors="replace"))
+
+
+def _send(channel: paramiko.Channel, stdin: bytes, deadline: float) -> None:
+    sent = 0
+    try:
+        while sent < len(stdin):
+            channel.settimeout(_left_s(deadline))
+            sent += channel.send(stdin[sent:])
+    except OSError:
+        if not channel.closed and not channel.exit_status_ready():
+            raise  # otherwise: the program ended without reading; its exit code tells
+
+
+def _left_s(deadline: float) -> float:
+    if (left_s := deadline - time.monotonic()) <= 0:
+        raise TimeoutError
+    return left_s
 
 
 def _dial(ip: str, port: int, timeout_s: float) -> socket.socket:

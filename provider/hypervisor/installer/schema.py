@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halab.provider.hypervisor.checks import absolute_path, mac_address, object_name, whole_number
-from halab.provider.protocol import BOOL, LIST, NUM, STR, Attr, Block
+from halab.provider.protocol import BOOL, INT, LIST, NUM, STR, Attr, Block
 from halab.provisioners.engine import limits
 
 # What says what is installed: together they are images.prepare.Request.
@@ -62,7 +62,7 @@ SCHEMA = Block(
         ),
         "kickstart": Attr(STR, optional=True, validators=(absolute_path,), doc="An answer file of one's own."),
         "allow_plaintext_password": Attr(BOOL, default=False, doc="Whether that one may hold a password."),
-        "disk_gib": Attr(NUM, default=0, validators=(whole_number(0, 2048),), doc="Size of the disk; 0: enough."),
+        "disk_gib": Attr(INT, default=0, validators=(whole_number(0, 2048),), doc="Size of the disk; 0: enough."),
         "rhsm_organization": Attr(STR, optional=True, doc="Organization of a RHEL subscription."),
         "rhsm_activation_key_file": Attr(
             STR,
@@ -71,9 +71,9 @@ SCHEMA = Block(
             doc="A file for its owner only with the subscription's activation key; read when the installer boots.",
         ),
         "memory_mib": Attr(
-            NUM, optional=True, validators=(whole_number(256, 1 << 20),), doc="The installer's memory; default: enough."
+            INT, optional=True, validators=(whole_number(256, 1 << 20),), doc="The installer's memory; default: enough."
         ),
-        "vcpus": Attr(NUM, default=2, validators=(whole_number(1, 64),), doc="The installer's virtual processors."),
+        "vcpus": Attr(INT, default=2, validators=(whole_number(1, 64),), doc="The installer's virtual processors."),
         "hypervisor": Attr(
             STR,
             optional=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halab.provider.hypervisor.checks import absolute_path, each, mac_address, object_name, public_key, whole_number
-from halab.provider.protocol import BOOL, LIST, NUM, STR, Attr, Block
+from halab.provider.protocol import BOOL, INT, LIST, STR, Attr, Block
 from halab.provisioners.engine import limits
 
 _MAX_DISKS = 20  # vda to vdt, far from what PCIe ports of q35 allow
@@ -18,13 +18,13 @@ SCHEMA = Block(
         "hostname": Attr(STR, required=True, replace=True, validators=(limits.dns_label,), doc="Short host name."),
         "domain": Attr(STR, optional=True, validators=(limits.dns_domain,), doc="DNS domain."),
         "memory_mib": Attr(
-            NUM,
+            INT,
             required=True,
             validators=(whole_number(_MIN_MEMORY_MIB, 1 << 24),),
             doc="Memory in MiB. A change shuts the machine down and starts it again.",
         ),
         "vcpus": Attr(
-            NUM,
+            INT,
             default=1,
             validators=(whole_number(1, 255),),
             doc="Virtual processors. A change shuts the machine down and starts it again.",

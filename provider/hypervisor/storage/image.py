@@ -14,7 +14,7 @@ from halab.provider.hypervisor.resource import LibvirtResource
 from halab.provider.hypervisor.storage.pool import require_own_pool
 from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, pool_path, volume_xml
 from halab.provider.hypervisor.storage.transfer import download, upload
-from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, State
+from halab.provider.protocol import INT, STR, UNKNOWN, Attr, Block, Ctx, State
 from halab.provisioners.engine.errors import ConfigError, UnexpectedOutput
 
 INFO_FILE = "image.json"
@@ -74,7 +74,7 @@ class ImageResource(LibvirtResource):
             "cmdline": Attr(STR, computed=True, stable=True, doc="Kernel command line for any machine."),
             "cmdline_emulated": Attr(STR, computed=True, stable=True, doc="Words to add under emulation."),
             "virtual_size_bytes": Attr(
-                NUM, computed=True, stable=True, doc="Size of the disk, the least for an overlay."
+                INT, computed=True, stable=True, doc="Size of the disk, the least for an overlay."
             ),
         },
     )

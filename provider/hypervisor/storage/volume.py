@@ -11,7 +11,7 @@ from halab.provider.hypervisor.removal import remove_volume
 from halab.provider.hypervisor.resource import LibvirtResource
 from halab.provider.hypervisor.storage.pool import require_own_pool
 from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, parse_volume, volume_xml
-from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, State
+from halab.provider.protocol import INT, STR, UNKNOWN, Attr, Block, Ctx, State
 from halab.provisioners.engine.errors import ConfigError, Conflict
 
 
@@ -34,7 +34,7 @@ class VolumeResource(LibvirtResource):
             "name": Attr(STR, required=True, replace=True, validators=(object_name,), doc="File name in the pool."),
             "pool": Attr(STR, required=True, replace=True, doc="Name of the lab's halab_pool."),
             "size_bytes": Attr(
-                NUM, required=True, validators=(whole_sectors,), doc="Size of the disk; can grow, not shrink."
+                INT, required=True, validators=(whole_sectors,), doc="Size of the disk; can grow, not shrink."
             ),
             "backing": Attr(
                 STR,

@@ -201,6 +201,13 @@ def test_failed_create_keeps_what_it_began(provider: Provider, resource: GuestRe
     assert ctx.saved["id"] == "u1:greeting"
 
 
+def test_an_error_without_a_word_hides_nothing(provider: Provider, resource: GuestResource) -> None:
+    provider.guest.fail = CommandFailed("")
+    with pytest.raises(CommandFailed):
+        resource.create(Ctx(), dict(PLANNED), {})
+    assert provider.events[-1] == ("failed", "halab_word", "greeting", "node1")
+
+
 def test_failed_create_leaves_an_adopted_object_to_the_next_run(provider: Provider, resource: GuestResource) -> None:
     provider.guest.words["greeting"] = "of an earlier run"
     provider.guest.fail = CommandFailed("set failed")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import errno
+import logging
 from typing import Any
 
 import pytest
 
 from halab.provider.protocol import LIST, MAP, NUM, STR, UNKNOWN, Attr, Block, Ctx, Diagnostic, Failure, Stopped
-from halab.provider.protocol.diagnostics import from_exception
-from halab.provider.protocol.redaction import MASK, redact, secrets_of
-from halab.provider.protocol.validation import invalid_values
+from halab.provider.protocol.diagnostics import from_exception, headline
+from halab.provider.protocol.redaction import MASK, RedactedLog, Redactor, redact, secrets_of
+from halab.provider.protocol.validation import broken_rules
 
 
 class Shaped(Exception):
@@ -69,6 +70,36 @@ def test_redact(text: str, secrets: set[str], shown: str) -> None:
     assert redact(text, secrets) == shown
 
 
+PASSWORD = Block(attrs={"password": Attr(STR, optional=True, sensitive=True)})
+
+
+def test_what_one_request_told_is_hidden_in_all() -> None:
+    redactor = Redactor()
+    for value in ({"password": "tr0ub4dor"}, {"password": "correct horse"}, {"password": UNKNOWN}, None):
+        redactor.learn(PASSWORD, value)
+    assert redactor("tr0ub4dor or correct horse") == f"{MASK} or {MASK}"
+
+
+def test_the_log_hides_it_too() -> None:
+    redactor = Redactor()
+    redactor.learn(PASSWORD, {"password": "tr0ub4dor"})
+    record = logging.LogRecord("halab", logging.INFO, __file__, 1, "it is %s", ("tr0ub4dor",), None)
+    assert RedactedLog("[%(levelname)s] %(message)s", redactor).format(record) == f"[INFO] it is {MASK}"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("first\nsecond"), "first"),
+        (ValueError("\n\n  \nthird"), "third"),
+        (ValueError(""), "ValueError"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+    ],
+)
+def test_any_error_has_a_headline(error: BaseException, line: str) -> None:
+    assert headline(error) == line
+
+
 def test_secrets_of_a_value() -> None:
     block = Block(
         attrs={
@@ -124,7 +155,7 @@ VALIDATED = Block(
     ],
 )
 def test_validators_see_known_values_only(config: dict[str, Any], found: list[tuple[str, Any]]) -> None:
-    assert [(entry.detail, entry.path) for entry in invalid_values(VALIDATED, config)] == found
+    assert [(entry.detail, entry.path) for entry in broken_rules(VALIDATED, config)] == found
 
 
 def test_context_keeps_a_copy() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,30 @@ def test_waiting_ends(tmp_path: Path) -> None:
         with pytest.raises(Interrupted), Changes(tmp_path, "two").under_way(stop):
             pass
         other.communicate("")
+
+
+def test_many_operations_wait_for_one_deadline(tmp_path: Path) -> None:
+    with other_run(tmp_path) as other:
+        changes, began = Changes(tmp_path, "two", 1 / 180), time.monotonic()
+        refused: list[TimedOut] = []
+
+        def operate() -> None:
+            try:
+                with changes.under_way(never()):
+                    pytest.fail("another run holds the lock")
+            except TimedOut as error:
+                refused.append(error)
+
+        operations = [threading.Thread(target=operate) for _ in range(5)]
+        for operation in operations:
+            operation.start()
+        for operation in operations:
+            operation.join()
+        assert len(refused) == 5
+        assert 0.9 < time.monotonic() - began < 2.5, "each second of the five would be one deadline more"
+        other.communicate("")
+        with changes.under_way(never()):
+            pass
 
 
 class View:

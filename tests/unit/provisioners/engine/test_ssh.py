@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +81,45 @@ def test_a_command_that_was_never_sent_is_not(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConnectError, match="no session"):
         run(monkeypatch, OSError("Connection reset"))
     assert not UNFINISHED.is_set()
+
+
+class Trickle(Channel):
+    """A program that says something now and then, and never ends."""
+
+    closed = False
+
+    def __init__(self, takes_input: bool = True) -> None:
+        self.status_event, self._takes_input, self._timeout_s = threading.Event(), takes_input, 0.0
+
+    def settimeout(self, seconds: float) -> None:
+        self._timeout_s = seconds
+
+    def exec_command(self, _line: str) -> None: ...
+
+    def recv_stderr(self, _count: int) -> bytes:
+        return b""
+
+    def send(self, _data: bytes) -> int:
+        time.sleep(0.01)
+        return 1
+
+    def shutdown_write(self) -> None:
+        assert self._takes_input
+
+    def exit_status_ready(self) -> bool:
+        return False
+
+    def recv(self, _count: int) -> bytes:
+        time.sleep(min(0.05, self._timeout_s))
+        return b"."
+
+
+@pytest.mark.parametrize("stdin", ["", "x" * 10_000])
+def test_a_command_has_one_deadline_however_much_it_says(monkeypatch: pytest.MonkeyPatch, stdin: str) -> None:
+    transport = SshTransport(Address("node1", "192.0.2.1", "ssh-ed25519 AAAA", Path("/nowhere")), Pace())
+    monkeypatch.setattr(transport, "_connect", lambda: Connection(Trickle(takes_input=not stdin)))
+    began = time.monotonic()
+    with pytest.raises(TimedOut, match="did not end within"):
+        transport.run(cmd("yes", stdin=stdin), 0.5)
+    assert 0.4 < time.monotonic() - began < 2
+    assert UNFINISHED.is_set()
