@@ -66,6 +66,7 @@ class ClonePrimitivesOperations(TypedDict, total=False):
     interval: str | None
     timeout: str | None
     on_fail: str | None
+    attributes: Mapping[str, str] | None
 
 
 class ClonePrimitives(TypedDict, total=False):
@@ -735,6 +736,7 @@ class GroupPrimitivesOperations(TypedDict, total=False):
     interval: str | None
     timeout: str | None
     on_fail: str | None
+    attributes: Mapping[str, str] | None
 
 
 class GroupPrimitives(TypedDict, total=False):
@@ -1983,6 +1985,7 @@ class PrimitiveOperations(TypedDict, total=False):
     interval: str | None
     timeout: str | None
     on_fail: str | None
+    attributes: Mapping[str, str] | None
 
 
 class Primitive(HalabResource):
@@ -2441,6 +2444,7 @@ class StonithOperations(TypedDict, total=False):
     interval: str | None
     timeout: str | None
     on_fail: str | None
+    attributes: Mapping[str, str] | None
 
 
 class Stonith(HalabResource):

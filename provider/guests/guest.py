@@ -114,7 +114,10 @@ class GuestResource(Resource):
             return state
         last = specs.decode(self._item.spec, state)
         try:
-            observed = self._item.observe(self._host(ctx, state, reading=True), last)
+            host = self._host(ctx, state, reading=True)
+            observed = self._item.observe(host, last)
+            if observed is not None:
+                self._warn_of_surroundings(ctx, host, observed)
         except Gone:
             return {**state, "condition": _LOST} if self._item.outlives_machine else None
         except (Off, ClusterNotRunning):
@@ -173,6 +176,11 @@ class GuestResource(Resource):
         return self._state(specs.encode(wanted), observed)
 
     # --- in between ---
+
+    def _warn_of_surroundings(self, ctx: Ctx, host: Host, observed: Any) -> None:
+        for summary, detail in self._item.warnings(host, observed):
+            if self.provider.tells(summary):
+                ctx.warn(summary, detail)
 
     def _warn_of_lun(self, ctx: Ctx) -> None:
         away = " and ".join(sorted(self.provider.servers_away))

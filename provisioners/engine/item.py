@@ -86,6 +86,14 @@ class Item(Generic[S]):
         """
         raise NotImplementedError
 
+    def warnings(self, host: Host, seen: S) -> Iterable[tuple[str, str]]:
+        """What a plan is to say of its surroundings, since no attribute shows it: (what is so, the remedy). Reads only.
+
+        Several items may say the same: it is told once.
+        """
+        del host, seen
+        return ()
+
     def separate(self, id: str) -> list[str]:
         """The values of `identity` in an import id."""
         return id.split(":", len(self.identity) - 1)

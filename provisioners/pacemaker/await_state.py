@@ -139,8 +139,7 @@ def hopeless(
         fatal = any(f.exit_code == 6 for f in hard)
         if any(r.settled for r in status.instances(name)) and expected.copies == 1:
             continue
-        dead = bool(spent & nodes) if expected.copies is None else bool(nodes) and nodes <= spent
-        if fatal or dead:
+        if fatal or _too_few(nodes, spent, expected.copies):
             of_all = [f for f in status.failures if f.resource in expected.primitives]
             return (words or _explain)(name, failures or of_all)
     return None
@@ -192,6 +191,11 @@ def _copies(status: ClusterStatus, expected: Expected) -> int:
 def _eligible(status: ClusterStatus, expected: Expected) -> set[str]:
     """Nodes that are available and from which nothing of it is banned."""
     return {node.name for node in status.nodes if node.available} - _banned(status, expected)
+
+
+def _too_few(nodes: set[str], spent: set[str], copies: int | None) -> bool:
+    """Whether the nodes on which it has not failed for good cannot hold as many copies as all of them would."""
+    return len(nodes - spent) < (len(nodes) if copies is None else min(len(nodes), copies))
 
 
 def _banned(status: ClusterStatus, expected: Expected) -> set[str]:

@@ -128,14 +128,19 @@ class CloneItem(ResourceItem[Clone]):
         group = element.find("group")
         holder, name = (element, None) if group is None else (group, group.get("id"))
         members = _members(holder, wanted.primitives)
-        return with_fields(wanted, primitives=members, group_name=name, meta=_meta(element, wanted))
+        # What was disabled by the inner group's name holds the clone as much as what was disabled by its own.
+        meta = {**({} if group is None else holds(group)), **_meta(element, wanted)}
+        return with_fields(wanted, primitives=members, group_name=name, meta=meta)
 
     def write(self, cib: Cib, now: Clone | None, wanted: Clone) -> None:
         element = self.find(cib, wanted.name)
         if element is None:
             element = SubElement(cib.section("resources"), "clone", id=wanted.name)
         set_options(cib, element, META, now.meta if now else {}, wanted.meta)
-        holder = element if wanted.group_name is None else _inner_group(cib, element, wanted.group_name)
+        holder = element
+        if wanted.group_name is not None:
+            holder = _inner_group(cib, element, wanted.group_name)
+            set_options(cib, holder, META, holds(holder), {})
         _write_members(cib, holder, now.primitives if now else (), wanted.primitives)
 
     def primitives(self, spec: Clone) -> tuple[str, ...]:

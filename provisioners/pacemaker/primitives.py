@@ -10,8 +10,10 @@ from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.item import attr
 from halab.provisioners.pacemaker.cib import Cib
 from halab.provisioners.pacemaker.values import (
+    FALSE,
     NOTHING,
     ON_FAIL,
+    TRUE,
     check_agent,
     check_duration,
     check_id,
@@ -26,7 +28,7 @@ PARAMS, META = "instance_attributes", "meta_attributes"
 _STOPPED_BY_US = "-stopped-for-removal"
 # What `pcs resource disable` and `unmanage` (or a removal of ours that did not come to an end) leave: nobody who
 # declares a resource wants it so for ever, so these show as a difference although nobody declared the attribute.
-_HOLDS = {"target-role": ("stopped",), "is-managed": ("false", "off", "no", "n", "0"), "maintenance": ("true", "on")}
+_HOLDS = {"target-role": ("stopped",), "is-managed": FALSE, "maintenance": TRUE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,11 @@ class Operation:
     )
     timeout: str | None = attr("How long it may take, for example 60s.", default=None, check=check_duration)
     on_fail: str | None = attr("What follows when it fails.", default=None, check=one_of(*ON_FAIL))
+    attributes: Mapping[str, str] = attr(
+        "What the agent gets for this operation alone, for example OCF_CHECK_LEVEL; others are left alone.",
+        default=NOTHING,
+        check=check_options,
+    )
 
     @property
     def key(self) -> tuple[str, int | None]:
@@ -217,12 +224,16 @@ def _view_operations(element: Element, wanted: tuple[Operation, ...] | None) -> 
 
 def _switched_off(op: Element) -> bool:
     """Pacemaker does not carry it out: for whoever declared it, that is as if it were not there."""
-    return op.get("enabled", "true").lower() in _HOLDS["is-managed"]
+    return op.get("enabled", "true").lower() in FALSE
 
 
 def _read_operation(op: Element) -> Operation:
     return Operation(
-        name=op.get("name", ""), interval=op.get("interval", "0s"), timeout=op.get("timeout"), on_fail=op.get("on-fail")
+        name=op.get("name", ""),
+        interval=op.get("interval", "0s"),
+        timeout=op.get("timeout"),
+        on_fail=op.get("on-fail"),
+        attributes=options(op, PARAMS),
     )
 
 
@@ -230,7 +241,13 @@ def _as_declared(found: Operation, wanted: Operation) -> Operation:
     """`found` in the spelling of `wanted`, without what it does not declare."""
     same = found.timeout is not None and wanted.timeout is not None and same_duration(found.timeout, wanted.timeout)
     timeout = wanted.timeout if same or wanted.timeout is None else found.timeout
-    return replace(found, interval=wanted.interval, timeout=timeout, on_fail=found.on_fail if wanted.on_fail else None)
+    return replace(
+        found,
+        interval=wanted.interval,
+        timeout=timeout,
+        on_fail=found.on_fail if wanted.on_fail else None,
+        attributes=declared(found.attributes, wanted.attributes),
+    )
 
 
 def _write_operations(cib: Cib, element: Element, now: tuple[Operation, ...], wanted: tuple[Operation, ...]) -> None:
@@ -255,6 +272,7 @@ def _write_operation(cib: Cib, owner: Element, home: Element, now: Operation | N
         del op.attrib["enabled"]
     _set_attribute(op, "timeout", now.timeout if now else None, wanted.timeout, same=same_duration)
     _set_attribute(op, "on-fail", now.on_fail if now else None, wanted.on_fail, same=str.__eq__)
+    set_options(cib, op, PARAMS, now.attributes if now else {}, wanted.attributes)
 
 
 def _set_attribute(

@@ -26,6 +26,7 @@ from halab.provisioners.pacemaker.await_state import (
 from halab.provisioners.pacemaker.cib import Cib, observe
 from halab.provisioners.pacemaker.constraints import ColocatedWith, Link, NodePreference, StartsAfter
 from halab.provisioners.pacemaker.edit import EditCib
+from halab.provisioners.pacemaker.held import held, held_by_default
 from halab.provisioners.pacemaker.primitives import holding, set_stopped
 from halab.provisioners.pacemaker.status import STATUS_COMMAND, parse_status
 from halab.provisioners.pacemaker.values import check_id, one_of
@@ -101,6 +102,10 @@ class ResourceItem(Item[S]):
             return found
         status = parse_status(host.ask(STATUS_COMMAND, cached=True).stdout)
         return with_fields(found, condition=stuck(status, self.expected(found)) or COMPLETE)
+
+    def warnings(self, host: Host, seen: S) -> Iterable[tuple[str, str]]:
+        yield from held(seen.cluster, parse_status(host.ask(STATUS_COMMAND, cached=True).stdout))
+        yield from held_by_default(seen.cluster, observe(host))
 
     def seen(self, cib: Cib, wanted: S) -> S | None:
         """Pure part of `observe`."""

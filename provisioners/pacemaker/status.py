@@ -119,6 +119,7 @@ class ClusterStatus:
     dc: str | None
     with_quorum: bool
     maintenance_mode: bool
+    stop_all_resources: bool
     symmetric: bool
     nodes: tuple[NodeStatus, ...]
     resources: tuple[ResourceStatus, ...]
@@ -157,6 +158,7 @@ def parse_status(xml: str) -> ClusterStatus:
         dc=None if dc is None else dc.get("name"),
         with_quorum=dc is not None and _yes(dc, "with_quorum"),
         maintenance_mode=_yes(options, "maintenance-mode"),
+        stop_all_resources=_yes(options, "stop-all-resources"),
         symmetric=_yes(options, "symmetric-cluster"),
         nodes=tuple(_node(e) for e in root.iterfind("nodes/node")),
         resources=tuple(_resources(root.find("resources"), ())),

@@ -41,6 +41,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 _S, _MIN, _H = 1000, 60_000, 3_600_000
 _UNIT_MS = {"": _S, "s": _S, "sec": _S, "ms": 1, "msec": 1, "m": _MIN, "min": _MIN, "h": _H, "hr": _H}
 
+# How Pacemaker spells a boolean, in any case.
+TRUE, FALSE = ("true", "on", "yes", "y", "1"), ("false", "off", "no", "n", "0")
 ON_FAIL = ("block", "demote", "fence", "ignore", "restart", "standby", "stop")
 KINDS = ("Mandatory", "Optional", "Serialize")
 # The cluster writes these itself.

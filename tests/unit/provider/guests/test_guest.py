@@ -39,6 +39,10 @@ class WordItem(Item[Word]):
             None if text.rc else Word(machine=wanted.machine, name=wanted.name, text=text.stdout, size=len(text.stdout))
         )
 
+    def warnings(self, host: Host, seen: Word) -> Iterator[tuple[str, str]]:
+        if seen.text == "help":
+            yield f"{host.name} calls", "Go there."
+
     def steps(self, platform: Platform, now: Word | None, wanted: Word | None) -> Iterator[Step]:
         if wanted is None:
             yield Run(cmd("del", now.name if now else ""))
@@ -79,7 +83,7 @@ class Provider:
     def __init__(self, guest: Guest) -> None:
         self.guest, self.absent, self.events = guest, None, []  # type: ignore[var-annotated]
         self.hosts, self.destroying, self.destroying_all = self, False, False
-        self.servers_away, self.machines = set[str](), {"u1"}
+        self.servers_away, self.machines, self.told = set[str](), {"u1"}, set[str]()
 
     def machine(
         self, uuid: str, stop: threading.Event, report: Callable[[str], None], reading: bool, on_lun: bool
@@ -90,7 +94,9 @@ class Provider:
         return Host(self.guest, report=report, platform=DEBIAN_13)
 
     def tells(self, what: str) -> bool:
-        return bool(what)
+        first = what not in self.told
+        self.told.add(what)
+        return first
 
     def progress(self, event: str, *rest: str) -> None:
         self.events.append((event, *rest[1:4]))
@@ -128,6 +134,14 @@ def test_create_read_update_delete(provider: Provider, resource: GuestResource) 
     resource.delete(Ctx(), made)
     assert provider.guest.words == {}
     assert resource.read(Ctx(), made) is None
+
+
+def test_what_no_attribute_shows_is_told_once(provider: Provider, resource: GuestResource) -> None:
+    made = resource.create(Ctx(), {**PLANNED, "text": "help"}, {})
+    first, again = Ctx(), Ctx()
+    assert resource.read(first, made) == resource.read(again, made) == made
+    assert [(d.severity, d.summary, d.detail) for d in first.diagnostics] == [("warning", "node1 calls", "Go there.")]
+    assert again.diagnostics == []
 
 
 def test_plan_fills_in_what_is_known_before(resource: GuestResource) -> None:

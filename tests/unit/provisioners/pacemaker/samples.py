@@ -65,6 +65,12 @@ OP_XML = (
     "<operations><op id='ip-monitor-interval-10s' name='monitor' interval='10s' timeout='20s' on-fail='restart'/>"
     "</operations>"
 )
+DEEP_OP_XML = OP_XML.replace(
+    "'restart'/>",
+    "'restart'><instance_attributes id='ip-monitor-interval-10s-instance_attributes'>"
+    "<nvpair id='ip-monitor-interval-10s-instance_attributes-OCF_CHECK_LEVEL' name='OCF_CHECK_LEVEL' value='10'/>"
+    "</instance_attributes></op>",
+)
 META_XML = (
     "<meta_attributes id='ip-meta_attributes'><nvpair id='ip-meta_attributes-priority' name='priority' value='1'/>"
     "</meta_attributes>"

@@ -32,6 +32,7 @@ DATA = Path(__file__).parents[3] / "data" / "pacemaker"
 RUNNING, FAILED = (DATA / "crm_mon-2.1-running.xml").read_text(), (DATA / "crm_mon-3.0-failed.xml").read_text()
 CLONE = Expected("k", ("a", "b"), None)
 GROUP = Expected("g", ("a", "b"))
+BOTH_NODES = Expected("k", ("a", "b"), 2)  # clone-max, as the lab's own file system has it
 
 
 def node(name: str, **flags: bool) -> NodeStatus:
@@ -50,8 +51,8 @@ def at(
 
 def status(*resources: ResourceStatus, nodes: tuple[NodeStatus, ...] = (node("n1"), node("n2"))) -> ClusterStatus:
     return ClusterStatus(
-        version="", dc="n1", with_quorum=True, maintenance_mode=False, symmetric=True, nodes=nodes,
-        resources=resources, failures=(), fail_counts=(), bans=(), fencing=(),
+        version="", dc="n1", with_quorum=True, maintenance_mode=False, stop_all_resources=False,
+        symmetric=True, nodes=nodes, resources=resources, failures=(), fail_counts=(), bans=(), fencing=(),
     )  # fmt: skip
 
 
@@ -103,6 +104,9 @@ def failed(name: str, where: str, code: int = 1, task: str = "start") -> FailedO
         ((failed("a", "n1"),), ("n1",), GROUP, False),
         ((failed("other", "n1", 6),), (), GROUP, False),
         ((failed("a", "n1", 1, "monitor"),), (), CLONE, False),
+        ((failed("a", "n1", 5),), (), BOTH_NODES, True),  # a copy for each node, and one of them cannot have it
+        ((failed("a", "n1"),), ("n1",), replace(CLONE, copies=5), True),
+        ((failed("a", "n1", 5),), (), replace(CLONE, copies=1), False),
     ],
 )
 def test_hopeless(
@@ -130,6 +134,7 @@ FAILED_B = replace(at("b", "n2"), failed=True)
             "b has failed as often",
         ),
         (replace(status(*BOTH[:3], at("b")), failures=(failed("b", "n2", 5),)), CLONE, "start of b failed on n2"),
+        (replace(status(*BOTH[:3], at("b")), failures=(failed("b", "n2", 5),)), BOTH_NODES, "start of b failed on n2"),
         (
             replace(status(*BOTH[:3], FAILED_B), failures=(failed("b", "n2", 7, "monitor"),)),
             CLONE,

@@ -81,15 +81,29 @@ def test_a_removal_that_stopped_half_way_shows() -> None:
     assert render(change(item, before, WEB, WEB)) == render(cib(WEB_XML))
 
 
+CONTROLD = Member(name="dlm", agent="ocf:pacemaker:controld")
 HELD = "<meta_attributes id='m'><nvpair id='m1' name='{}' value='{}'/></meta_attributes>"
 
 
-@pytest.mark.parametrize(("name", "value"), [("target-role", "Stopped"), ("is-managed", "false")])
+CLONED = Clone(cluster="c", name="lock-clone", group_name="lock", primitives=(CONTROLD,))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("target-role", "Stopped"),
+        ("target-role", "stopped"),
+        *(("is-managed", word) for word in ("false", "No", "n", "off", "0")),
+        *(("maintenance", word) for word in ("true", "Yes", "y", "on", "1")),
+    ],
+)
 @pytest.mark.parametrize(
     ("item", "wanted", "xml"),
     [
         (PrimitiveItem(), IP, IP_XML),
         (GroupItem(), WEB, WEB_XML.replace(">", ">{}", 1)),
+        (CloneItem(), CLONED, LOCKING.replace(">", ">{}", 1)),
+        pytest.param(CloneItem(), CLONED, LOCKING.replace("'lock'>", "'lock'>{}"), id="the group in a clone"),
         (
             StonithItem(),
             Stonith(cluster="c", name="f1", agent="fence_xvm", node="n1"),
@@ -143,7 +157,7 @@ def test_what_happened_while_nobody_managed_it_is_looked_at_before_it_is_managed
                 cluster="c",
                 name="lock-clone",
                 group_name="lock",
-                primitives=(Member(name="dlm", agent="ocf:pacemaker:controld"),),
+                primitives=(CONTROLD,),
             ),
         ),
         (
