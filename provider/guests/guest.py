@@ -97,13 +97,13 @@ class GuestResource(Resource):
             before = self._item.observe(host, wanted)
             try:
                 host.do(self._item.steps(host.platform, before, wanted))
+                return self._present(planned, self._item.observe(host, wanted))
             except BaseException:
                 # What we began to make is saved and tainted, never forgotten. What was there before us is adopted by
                 # the next run, since a tainted object would be removed with whatever a person keeps in it.
                 if before is None:
                     ctx.save(self._state(planned, wanted))
                 raise
-            return self._present(planned, self._item.observe(host, wanted))
 
     def read(self, ctx: Ctx, state: State) -> State | None:
         if self.provider.destroying_all:

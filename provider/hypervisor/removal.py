@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from halab.provider.hypervisor.connection import Connection, errno_of, is_code
 from halab.provider.hypervisor.machine.domain_xml import DomainSpec, parse_domain
 from halab.provider.hypervisor.mark import pool_uuids
+from halab.provider.hypervisor.storage.storage_xml import pool_path
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +77,36 @@ def remove_network(network: Any) -> None:
 
 
 def remove_volume(connection: Connection, path: str) -> None:
-    """Delete the volume at `path` if an active pool knows it."""
-    volume = connection.volume(path)
-    if volume is not None:
-        with connection.pool_lock(volume.storagePoolLookupByVolume().name()):
-            _unless_gone(volume.delete, "VIR_ERR_NO_STORAGE_VOL")
+    """Delete the volume at `path`, if there is one. A pool that is not active is started for it, and stopped again."""
+    with _pool_awake(connection, path):
+        volume = connection.volume(path)
+        if volume is not None:
+            with connection.pool_lock(volume.storagePoolLookupByVolume().name()):
+                _unless_gone(volume.delete, "VIR_ERR_NO_STORAGE_VOL")
+
+
+@contextmanager
+def _pool_awake(connection: Connection, path: str) -> Iterator[None]:
+    """While the block runs, the pool in whose directory `path` is knows its volumes."""
+    asleep = None if connection.volume(path) is not None else _pool_asleep(connection, path)
+    if asleep is None:
+        yield
+        return
+    with connection.pool_lock(asleep.name()):
+        started = not asleep.isActive() and _start_unless_directory_gone(asleep)
+        try:
+            yield
+        finally:
+            if started:
+                _unless_gone(asleep.destroy, "VIR_ERR_OPERATION_INVALID")
+
+
+def _pool_asleep(connection: Connection, path: str) -> Any | None:
+    """The pool that is not active and has its directory there."""
+    import libvirt
+
+    pools = connection.libvirt.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_INACTIVE) if path else ()
+    return next((pool for pool in pools if pool_path(pool.XMLDesc()) == str(Path(path).parent)), None)
 
 
 def remove_pool(pool: Any, lab: str) -> None:
@@ -96,7 +124,7 @@ def remove_pool(pool: Any, lab: str) -> None:
     pool.undefine()
 
 
-def _start_unless_directory_gone(pool: Any) -> None:
+def _start_unless_directory_gone(pool: Any) -> bool:
     import libvirt
 
     try:
@@ -104,6 +132,8 @@ def _start_unless_directory_gone(pool: Any) -> None:
     except libvirt.libvirtError as error:
         if errno_of(error) != errno.ENOENT:
             raise
+        return False
+    return True
 
 
 def _unless_gone(action: Callable[[], Any], *gone: str) -> None:

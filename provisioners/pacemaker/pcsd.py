@@ -7,29 +7,32 @@ tokens this node takes, for whom). Their formats are those of pcs 0.10 to 0.12. 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from halab.provisioners.engine import units
 from halab.provisioners.engine.command import Command, Secret, script
-from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
-from halab.provisioners.engine.limits import cluster_name, dns_label, ipv4
+from halab.provisioners.engine.limits import cluster_name
 from halab.provisioners.engine.managed_block import Whole, write
 from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Run, Step
 from halab.provisioners.engine.survey import Says, Text, survey
-
-PORT = 2224
-USER = "hacluster"
-DIRECTORY = "/var/lib/pcsd"
-KNOWN_HOSTS = f"{DIRECTORY}/known-hosts"
-USERS = f"{DIRECTORY}/pcs_users.conf"
-SETTINGS = f"{DIRECTORY}/pcs_settings.conf"
-_CREATION_DATE = "1970-01-01 00:00:00 +0000"  # the same on all nodes and in all runs; pcs only shows it
+from halab.provisioners.pacemaker.pcsd_files import (
+    DROP_INS,
+    KNOWN_HOSTS,
+    SETTINGS,
+    USER,
+    USERS,
+    Authorize,
+    PcsdNode,
+    Revoke,
+    accepted_tokens,
+    parse_known_hosts,
+    parsed,
+)
 
 _CERTIFICATE_THERE = "if [ -s /var/lib/pcsd/pcsd.crt ] && [ -s /var/lib/pcsd/pcsd.key ]; then echo yes; fi"
 
@@ -44,7 +47,6 @@ TimeoutStartSec=20min
 CPUWeight=10
 Environment=PCSD_WORKER_COUNT=2 PCSD_CHECK_INTERVAL_MS=1000
 """
-_DROP_INS = tuple(f"/etc/systemd/system/{unit}.service.d/halab.conf" for unit in ("pcsd", "pcsd-ruby"))
 
 # pcsd itself would make an RSA key at its first start, for which an emulated guest needs longer than systemd waits.
 _CERTIFICATE = """# make pcsd's certificate
@@ -71,14 +73,6 @@ import crypt, spwd, sys
 h = spwd.getspnam(sys.argv[1]).sp_pwdp
 sys.exit(0 if len(h) > 2 and crypt.crypt(sys.stdin.read(), h) == h else 3)' "$1"
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PcsdNode:
-    """A node that is reached through its pcsd."""
-
-    name: str = attr("Node name.", check=dns_label)
-    address: str = attr("IPv4 address.", check=ipv4)
 
 
 def _token(token: Any) -> str | None:
@@ -125,7 +119,7 @@ class PcsdItem(Item[Pcsd]):
             Text(SETTINGS),
         )
         (unit,) = units.parse_show(state or "")
-        clusters = _json(settings, SETTINGS).get("clusters", [])
+        clusters = parsed(settings, SETTINGS).get("clusters", [])
         if not certificate or not any(c.get("name") == wanted.cluster for c in clusters):
             return None
         mine = sorted(next(c["nodes"] for c in clusters if c.get("name") == wanted.cluster))
@@ -146,10 +140,12 @@ class PcsdItem(Item[Pcsd]):
         del platform
         if wanted is None:
             if now is not None:
-                yield Run(_remove())
+                yield Revoke(now.cluster, now.token)
+                if now.hacluster_password.reveal():
+                    yield Run(_LOCK)  # it is the one that was set here
             return
         if now is None:
-            yield write(Whole(path, _DROP_IN) for path in _DROP_INS)
+            yield write(Whole(path, _DROP_IN) for path in DROP_INS)
             yield Run(script(_CERTIFICATE))
         if now is None or now.hacluster_password != wanted.hacluster_password:
             yield Run(
@@ -173,103 +169,4 @@ def _units(wanted: Pcsd) -> Command:
     return script(f"# start or stop pcsd\n{enable}\n{reload}\n{run}", timeout_s=300)
 
 
-def _remove() -> Command:
-    stop = f"systemctl stop --no-block pcsd\n{units.disable('pcsd')}"
-    files = (KNOWN_HOSTS, USERS, SETTINGS, f"{DIRECTORY}/pcsd.crt", f"{DIRECTORY}/pcsd.key", *_DROP_INS)
-    return script(f'# stop pcsd and remove its files\n{stop}\nrm -f -- "$@"\nusermod --lock {USER}', *files)
-
-
-def _json(text: str | None, path: str) -> dict[str, Any]:
-    """One of pcsd's files; {} when it is missing or empty."""
-    if text is None or not text.strip():
-        return {}
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise Conflict(f"{path} cannot be read", "It is not what pcs writes. Remove the file, and apply again.")
-    return found
-
-
-def parse_known_hosts(text: str | None, names: list[str]) -> tuple[str, tuple[PcsdNode, ...]]:
-    """(token, nodes) as known-hosts has them for these names; the token is empty when they do not share one."""
-    hosts = {name: host for name, host in _json(text, KNOWN_HOSTS).get("known_hosts", {}).items() if name in names}
-    tokens = {host["token"] for host in hosts.values()}
-    nodes = tuple(
-        PcsdNode(name=name, address=dest["addr"])
-        for name, host in sorted(hosts.items())
-        for dest in host["dest_list"][:1]
-    )
-    return (tokens.pop() if len(tokens) == 1 else ""), nodes
-
-
-def accepted_tokens(text: str | None) -> frozenset[str]:
-    """The tokens that let somebody in as hacluster."""
-    return frozenset(entry["token"] for entry in _users(text) if entry.get("username") == USER)
-
-
-def _users(text: str | None) -> list[dict[str, str]]:
-    return list(_json(f'{{"users": {text}}}', USERS)["users"]) if text and text.strip() else []
-
-
-def merge_known_hosts(text: str | None, before: list[str], nodes: tuple[PcsdNode, ...], token: str) -> str:
-    """known-hosts with our nodes; `before` are the ones that were ours. The data version grows, else a peer's wins."""
-    old = _json(text, KNOWN_HOSTS)
-    hosts = {name: host for name, host in old.get("known_hosts", {}).items() if name not in before}
-    for node in nodes:
-        hosts[node.name] = {"dest_list": [{"addr": node.address, "port": PORT}], "token": token}
-    return _file(
-        {
-            "format_version": 1,
-            "data_version": old.get("data_version", 0) + 1,
-            "known_hosts": dict(sorted(hosts.items())),
-        }
-    )
-
-
-def merge_users(text: str | None, token: str, replaced: str) -> str:
-    """pcs_users.conf with our token in place of the one it replaces; tokens of people who logged in stay."""
-    rest = [entry for entry in _users(text) if entry.get("token") not in (token, replaced)]
-    return _file([*rest, {"token": token, "username": USER, "creation_date": _CREATION_DATE}])
-
-
-def merge_settings(text: str | None, cluster: str, nodes: tuple[PcsdNode, ...]) -> str:
-    """pcs_settings.conf with our cluster in it; permissions as pcs gives them by default."""
-    old = _json(text, SETTINGS)
-    default = {"local_cluster": [{"type": "group", "name": "haclient", "allow": ["grant", "read", "write"]}]}
-    clusters = [c for c in old.get("clusters", []) if c.get("name") != cluster]
-    return _file(
-        {
-            "format_version": 2,
-            "data_version": old.get("data_version", 0) + 1,
-            "clusters": [*clusters, {"name": cluster, "nodes": sorted(node.name for node in nodes)}],
-            "permissions": old.get("permissions") or default,
-        }
-    )
-
-
-def _file(content: Any) -> str:
-    return json.dumps(content, indent=2) + "\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Authorize:
-    """Step: write our entries into pcsd's three files. pcsd reads them anew for each request."""
-
-    cluster: str
-    nodes: tuple[PcsdNode, ...]
-    token: Secret
-
-    def run(self, host: Host) -> None:
-        known, users, settings = survey(host, Text(KNOWN_HOSTS), Text(USERS), Text(SETTINGS))
-        clusters = _json(settings, SETTINGS).get("clusters", [])
-        before = [name for c in clusters if c.get("name") == self.cluster for name in c["nodes"]]
-        replaced, _ = parse_known_hosts(known, before)
-        token = self.token.reveal()
-        host.put(KNOWN_HOSTS, Secret(merge_known_hosts(known, before, self.nodes, token)), 0o600)
-        host.put(USERS, Secret(merge_users(users, token, replaced)), 0o600)
-        host.put(SETTINGS, merge_settings(settings, self.cluster, self.nodes), 0o600)
-
-    def __str__(self) -> str:
-        return f"authorize {', '.join(node.name for node in self.nodes)} in pcsd"
+_LOCK = script(f"# lock hacluster's password\nusermod --lock {USER}")

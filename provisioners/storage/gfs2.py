@@ -36,12 +36,21 @@ _ACTIVATE = """[ -b "$1" ] || {
   vgchange --lockstart "$(lvs --nolocking --noheadings --options vg_name "$1" | tr -d ' ')"
   lvchange --activate sy "$1"
 }"""
+# Refused while any node has the volume active: then nobody has it mounted, and nobody can mount it meanwhile.
+_ALONE = """vgchange --lockstart "$(lvs --nolocking --noheadings --options vg_name "$1" | tr -d ' ')"
+lvchange --activate n "$1"
+lvchange --activate ey "$1"
+trap 'lvchange --activate n "$1"' EXIT
+"""
 # What was seen as empty is looked at again.
 _MAKE = rf"""# make the GFS2 file system
-{_ACTIVATE}
+{_ALONE}
 found=$(blkid --probe --output value --match-tag TYPE "$1") || [ $? = 2 ]
 [ -z "$found" ] || {{ echo "$1 holds $found" >&2; exit 4; }}
 mkfs.gfs2 -O -q -p lock_dlm -t "$2" -j "$3" -J "$4" "$1"
+trap - EXIT
+lvchange --activate n "$1"
+lvchange --activate sy "$1"
 """
 # Both are done to a mounted file system, on one node.
 _MOUNTED = rf"""
@@ -64,9 +73,8 @@ size=$(stat --file-system --format '%S * %b' "$at")
 [ $(($size)) -ge $(($(blockdev --getsize64 "$1") / 100 * {_FULL})) ] || gfs2_grow "$at"
 """
 _CLEAR = f"""# remove the GFS2 file system
-{_ACTIVATE}
+{_ALONE}
 wipefs --quiet --all --types gfs2 "$1"
-lvchange --activate n "$1"
 """
 
 

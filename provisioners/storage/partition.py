@@ -45,7 +45,21 @@ partx --update --nr "$3" "$1"
 udevadm wait --timeout=60 "$2"
 """
 _SHOW = '# have the partition seen\nudevadm wait --timeout=60 "$1"; partx --update "$1"; udevadm wait --timeout=60 "$2"'
-_CLEAR = '# wipe the partition table\nwipefs --quiet --lock=yes --all "$2"; wipefs --quiet --lock=yes --all "$1"'
+# A name is nothing that the kernel knows of, so the partition may be in use.
+_RENAME = """# rename the partition
+sfdisk --quiet --no-reread --no-tell-kernel --lock=yes --part-label "$1" "$2" "$3"
+blockdev --flushbufs "$1"
+udevadm trigger --settle "$1"
+"""
+# wipefs refuses a device that is in use here. What other nodes do with a disk that they share shows in what is on it.
+_CLEAR = """# wipe the partition table
+if [ "$3" = shared ]; then
+  found=$(blkid --probe --output export "$2") || [ $? = 2 ]
+  [ -z "$found" ] || { echo "$2 is in use, it holds:" $found >&2; exit 4; }
+fi
+wipefs --quiet --lock=yes --all "$2"
+wipefs --quiet --lock=yes --all "$1"
+"""
 
 
 def partition_label(value: object) -> str | None:
@@ -66,7 +80,7 @@ class Partition:
 
     machine: str = attr("UUID of the domain. One that is made anew takes over what is on the disk.")
     device: str = attr("The disk, for example /dev/vdb.", replace=True, check=device_path)
-    label: str = attr("The partition's name in the GPT.", default="halab", replace=True, check=partition_label)
+    label: str = attr("The partition's name in the GPT.", default="halab", check=partition_label)
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
     uuid: str | None = attr("The partition's UUID.", computed=True, stable=True)
@@ -85,7 +99,7 @@ class SharedPartition:
 
     cluster: str = attr("Name of the cluster.", replace=True)
     device: str = attr("The disk, as /dev/disk/by-id/wwn-0x….", replace=True, check=device_path)
-    label: str = attr("The partition's name in the GPT.", default="halab", replace=True, check=partition_label)
+    label: str = attr("The partition's name in the GPT.", default="halab", check=partition_label)
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
     uuid: str | None = attr("The partition's UUID.", computed=True, stable=True)
@@ -103,6 +117,7 @@ P = TypeVar("P", Partition, SharedPartition)
 
 class _PartitionItem(Item[P]):
     phase = "iscsi"
+    use: ClassVar[Literal["own", "shared"]] = "own"
 
     def plan(self, prior: P | None, wanted: P) -> P:
         del prior
@@ -126,7 +141,7 @@ class _PartitionItem(Item[P]):
         del platform
         if wanted is None:
             if now is not None and now.condition == COMPLETE:
-                yield Run(script(_CLEAR, now.device, str(now.path)))
+                yield Run(script(_CLEAR, now.device, str(now.path), self.use))
             return
         wanted = self.plan(None, wanted)
         if now is None:
@@ -134,6 +149,8 @@ class _PartitionItem(Item[P]):
             return
         if now.condition != COMPLETE:
             yield Run(script(_SHOW, wanted.device, str(wanted.path), timeout_s=180))
+        if now.label != wanted.label:
+            yield Run(script(_RENAME, wanted.device, wanted.number, wanted.label))
         if now.lun_bytes != wanted.lun_bytes:
             yield Run(script(_GROW, wanted.device, str(wanted.path), wanted.number, timeout_s=180))
 
@@ -147,6 +164,7 @@ class PartitionItem(_PartitionItem[Partition]):
 
 class SharedPartitionItem(_PartitionItem[SharedPartition]):
     spec = SharedPartition
+    use = "shared"
     on_lun = True
     scope: ClassVar[Literal["machine", "cluster"]] = "cluster"
     identity = ("cluster", "device")
@@ -200,12 +218,12 @@ def partition_seen(text: str, wanted: P, host: str) -> P | None:
 
 
 def _ours(table: Mapping[str, Any], wanted: Partition | SharedPartition) -> Mapping[str, Any] | None:
-    """The disk's only partition, if it is the wanted one."""
+    """The disk's only partition, if it is the wanted one: by its UUID, by its name only where that is not known."""
     found: list[Mapping[str, Any]] = table.get("partitions", [])
     if table.get("label") != "gpt" or len(found) != 1:
         return None
-    named = found[0].get("name") == wanted.label or found[0]["uuid"].lower() == wanted.uuid
-    return found[0] if named and found[0]["node"].endswith(str(wanted.number)) else None
+    same = found[0]["uuid"].lower() == wanted.uuid if wanted.uuid else found[0].get("name") == wanted.label
+    return found[0] if same and found[0]["node"].endswith(str(wanted.number)) else None
 
 
 def _named(table: Mapping[str, Any], signatures: Mapping[str, str]) -> str:

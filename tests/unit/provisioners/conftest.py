@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +50,20 @@ def guest_host() -> GuestHost:
 def told() -> Callable[..., str]:
     """What a survey's command prints for these answers; None is a missing file."""
     return lambda *texts: "".join(f"{'' if text is None else '+' + text}\0" for text in texts)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Callable[..., list[str]]:
+    """Run a guest's script with stand-ins for its programs, name=body; gives the commands that it ran, a line each."""
+
+    def run(argv: Sequence[str], **programs: str) -> list[str]:
+        ran = tmp_path / "ran"
+        ran.touch()
+        for name, body in programs.items():
+            program = tmp_path / name.replace("_", ".")
+            program.write_text(f'#!/bin/sh\necho "{program.name} $*" >>{ran}\n{body}\n')
+            program.chmod(0o755)
+        subprocess.run(list(argv), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False, capture_output=True)
+        return ran.read_text().splitlines()
+
+    return run

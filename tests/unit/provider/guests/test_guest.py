@@ -144,6 +144,23 @@ def test_what_no_attribute_shows_is_told_once(provider: Provider, resource: Gues
     assert again.diagnostics == []
 
 
+def test_what_was_made_is_not_forgotten_when_it_cannot_be_looked_at_again(
+    provider: Provider, resource: GuestResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = provider.guest.run
+
+    def mute_afterwards(command: Command, timeout_s: float) -> Result:
+        if command.argv[0] == "get" and provider.guest.words:
+            raise ConnectError("node1 fell silent")
+        return run(command, timeout_s)
+
+    monkeypatch.setattr(provider.guest, "run", mute_afterwards)
+    ctx = Ctx()
+    with pytest.raises(ConnectError):
+        resource.create(ctx, dict(PLANNED), {})
+    assert (ctx.saved or {})["id"] == "u1:greeting"
+
+
 def test_plan_fills_in_what_is_known_before(resource: GuestResource) -> None:
     planned = dict(PLANNED)
     resource.plan(Ctx(), {"machine": "u1", "name": "greeting", "text": "hello"}, None, planned)

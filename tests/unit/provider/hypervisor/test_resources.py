@@ -175,6 +175,19 @@ def test_an_inactive_pool_hides_volumes_but_they_are_not_gone(
     assert volumes.read(Ctx(), state) == state
 
 
+def test_a_volume_is_deleted_though_its_pool_is_not_active(
+    provider: Configured, pools: PoolResource, volumes: VolumeResource
+) -> None:
+    create(pools, POOL)
+    state = create(volumes, {"name": "a", "pool": "summit", "size_bytes": 512})
+    pool = provider.connection.libvirt.storagePoolLookupByName("summit")
+    pool.destroy()
+    volumes.delete(Ctx(), state)
+    assert not pool.isActive(), "it is left as it was found"
+    pool.create()
+    assert pool.listVolumes() == []
+
+
 def test_an_overlay_needs_a_known_base_that_fits(pools: PoolResource, volumes: VolumeResource) -> None:
     create(pools, POOL)
     base = create(volumes, {"name": "base", "pool": "summit", "size_bytes": 1 << 20})

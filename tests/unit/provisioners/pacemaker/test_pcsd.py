@@ -11,8 +11,9 @@ from halab.provisioners.engine.command import Secret
 from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import Run
-from halab.provisioners.pacemaker import pcsd
-from halab.provisioners.pacemaker.pcsd import KNOWN_HOSTS, SETTINGS, USERS, Authorize, Pcsd, PcsdItem, PcsdNode
+from halab.provisioners.pacemaker import pcsd, pcsd_files
+from halab.provisioners.pacemaker.pcsd import Pcsd, PcsdItem
+from halab.provisioners.pacemaker.pcsd_files import KNOWN_HOSTS, SETTINGS, USERS, Authorize, PcsdNode, Revoke
 
 DATA = Path(__file__).parents[3] / "data" / "pcsd"
 ITEM = PcsdItem()
@@ -30,40 +31,40 @@ PCS_SETTINGS = (DATA / "pcs_settings.conf").read_text()
 
 
 def test_what_is_written_is_read_back() -> None:
-    text = pcsd.merge_known_hosts(None, [], NODES, TOKEN)
-    assert pcsd.parse_known_hosts(text, ["node1", "node2"]) == (TOKEN, NODES)
-    assert pcsd.accepted_tokens(pcsd.merge_users(None, TOKEN, "")) == {TOKEN}
+    text = pcsd_files.merge_known_hosts(None, [], NODES, TOKEN)
+    assert pcsd_files.parse_known_hosts(text, ["node1", "node2"]) == (TOKEN, NODES)
+    assert pcsd_files.accepted_tokens(pcsd_files.merge_users(None, TOKEN, "")) == {TOKEN}
 
 
 def test_the_form_is_the_one_that_pcs_writes() -> None:
     theirs = json.loads(PCS_KNOWN_HOSTS)
-    ours = json.loads(pcsd.merge_known_hosts(None, [], NODES, TOKEN))
+    ours = json.loads(pcsd_files.merge_known_hosts(None, [], NODES, TOKEN))
     assert ours.keys() == theirs.keys()
     assert ours["known_hosts"]["node1"].keys() == theirs["known_hosts"]["node1"].keys()
     assert ours["known_hosts"]["node1"]["dest_list"][0].keys() == theirs["known_hosts"]["node1"]["dest_list"][0].keys()
-    assert json.loads(pcsd.merge_users(None, TOKEN, ""))[0].keys() == json.loads(PCS_USERS)[0].keys()
-    assert json.loads(pcsd.merge_settings(None, "summit", NODES)).keys() == json.loads(PCS_SETTINGS).keys()
+    assert json.loads(pcsd_files.merge_users(None, TOKEN, ""))[0].keys() == json.loads(PCS_USERS)[0].keys()
+    assert json.loads(pcsd_files.merge_settings(None, "summit", NODES)).keys() == json.loads(PCS_SETTINGS).keys()
 
 
 def test_entries_of_others_stay() -> None:
     theirs = json.loads(PCS_KNOWN_HOSTS)
     assert set(theirs["known_hosts"]) == {"node1", "node2", "node3"}
-    merged = json.loads(pcsd.merge_known_hosts(PCS_KNOWN_HOSTS, ["node1", "node2"], NODES[:1], TOKEN))
+    merged = json.loads(pcsd_files.merge_known_hosts(PCS_KNOWN_HOSTS, ["node1", "node2"], NODES[:1], TOKEN))
     assert set(merged["known_hosts"]) == {"node1", "node3"}
     assert merged["known_hosts"]["node3"] == theirs["known_hosts"]["node3"]
     assert merged["data_version"] == theirs["data_version"] + 1
-    users = pcsd.merge_users(PCS_USERS, TOKEN, "")
-    assert pcsd.accepted_tokens(users) == {TOKEN} | pcsd.accepted_tokens(PCS_USERS)
+    users = pcsd_files.merge_users(PCS_USERS, TOKEN, "")
+    assert pcsd_files.accepted_tokens(users) == {TOKEN} | pcsd_files.accepted_tokens(PCS_USERS)
 
 
 def test_a_token_is_replaced_not_added() -> None:
-    users = pcsd.merge_users(pcsd.merge_users(None, "old" * 8, ""), TOKEN, "old" * 8)
-    assert pcsd.accepted_tokens(users) == {TOKEN}
-    assert pcsd.merge_users(users, TOKEN, "") == users
+    users = pcsd_files.merge_users(pcsd_files.merge_users(None, "old" * 8, ""), TOKEN, "old" * 8)
+    assert pcsd_files.accepted_tokens(users) == {TOKEN}
+    assert pcsd_files.merge_users(users, TOKEN, "") == users
 
 
 def test_settings_keep_other_clusters_and_permissions() -> None:
-    merged = json.loads(pcsd.merge_settings(PCS_SETTINGS, "other", NODES))
+    merged = json.loads(pcsd_files.merge_settings(PCS_SETTINGS, "other", NODES))
     before = json.loads(PCS_SETTINGS)
     assert merged["clusters"] == [*before["clusters"], {"name": "other", "nodes": ["node1", "node2"]}]
     assert merged["permissions"] == before["permissions"]
@@ -72,7 +73,7 @@ def test_settings_keep_other_clusters_and_permissions() -> None:
 @pytest.mark.parametrize("text", ["{", "[]", "null"])
 def test_a_file_that_pcs_did_not_write(text: str) -> None:
     with pytest.raises(Conflict, match="known-hosts"):
-        pcsd.parse_known_hosts(text, [])
+        pcsd_files.parse_known_hosts(text, [])
 
 
 def test_authorize(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
@@ -84,6 +85,44 @@ def test_authorize(guest_host: Callable[..., Any], told: Callable[..., str]) -> 
     }
     assert TOKEN in guest.files[USERS][0]
     assert TOKEN not in str(step) + repr(step) + repr(guest.asked)
+
+
+def test_removal_leaves_what_is_of_others(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
+    known = pcsd_files.merge_known_hosts(PCS_KNOWN_HOSTS, ["node1", "node2"], NODES, TOKEN)
+    users = pcsd_files.merge_users(PCS_USERS, TOKEN, "")
+    settings = pcsd_files.merge_settings(PCS_SETTINGS, "other", NODES)
+    host, guest = guest_host(told(known, users, settings))
+    Revoke("other", Secret(TOKEN)).run(host)
+    assert len(guest.asked) == 1, "pcsd goes on, and so does its certificate"
+    texts = [guest.files[path][0] for path in (KNOWN_HOSTS, USERS, SETTINGS)]
+    assert TOKEN not in "".join(texts)
+    theirs = json.loads(PCS_KNOWN_HOSTS)["known_hosts"]
+    assert json.loads(texts[0])["known_hosts"] == {"node3": theirs["node3"]}
+    assert pcsd_files.accepted_tokens(texts[1]) == pcsd_files.accepted_tokens(PCS_USERS)
+    assert json.loads(texts[2])["clusters"] == json.loads(PCS_SETTINGS)["clusters"]
+
+
+def test_a_node_that_somebody_authorized_anew_stays_known(
+    guest_host: Callable[..., Any], told: Callable[..., str]
+) -> None:
+    host, guest = guest_host(told(PCS_KNOWN_HOSTS, PCS_USERS, pcsd_files.merge_settings(None, "summit", NODES)))
+    Revoke("summit", Secret(TOKEN)).run(host)
+    assert json.loads(guest.files[KNOWN_HOSTS][0])["known_hosts"] == json.loads(PCS_KNOWN_HOSTS)["known_hosts"]
+
+
+@pytest.mark.parametrize(("subject", "stays"), [("/CN=$(uname -n)", False), ("/O=pcsd/CN=$(uname -n)", True)])
+def test_pcsd_ends_where_nobody_else_uses_it(
+    guest_host: Callable[..., Any], told: Callable[..., str], tmp_path: Path, subject: str, stays: bool
+) -> None:
+    host, guest = guest_host(told(*FILES), "")
+    Revoke("summit", Secret(TOKEN)).run(host)
+    assert guest.files == {}
+    program = guest.asked[1].argv[2].replace("cd /var/lib/pcsd", f"cd {tmp_path}")
+    program = program.replace("systemctl", ":").replace("\nrm -f -- ", "\n: ")
+    key = f'openssl req -x509 -newkey rsa:2048 -nodes -keyout pcsd.key -out pcsd.crt -subj "{subject}" 2>/dev/null'
+    subprocess.run(["sh", "-euc", key], cwd=tmp_path, check=True)
+    subprocess.run(["sh", "-euc", program], check=True)
+    assert (tmp_path / "pcsd.crt").exists() == (tmp_path / "pcsd.key").exists() == stays
 
 
 # --- steps ---
@@ -110,14 +149,16 @@ def done(now: Pcsd | None, wanted: Pcsd | None) -> str:
         (replace(WANTED, nodes=NODES[::-1]), WANTED, set()),
         (replace(WANTED, running=False), WANTED, {"start --no-block", "enable pcsd"}),
         (WANTED, replace(WANTED, enabled=False), {"disable pcsd", "start --no-block"}),
-        (WANTED, None, {"stop --no-block", "disable pcsd", KNOWN_HOSTS}),
+        (WANTED, None, {"take the entries of summit out", "lock hacluster"}),
+        (replace(WANTED, hacluster_password=Secret("")), None, {"take the entries of summit out"}),
         (None, None, set()),
     ],
 )
 def test_steps(now: Pcsd | None, wanted: Pcsd | None, has: set[str]) -> None:
-    words = {"openssl", "chpasswd", "authorize", "start --no-block", "stop --no-block", "enable pcsd", "disable pcsd"}
+    words = {"openssl", "chpasswd", "authorize", "start --no-block", "enable pcsd", "disable pcsd"}
+    words |= {"take the entries of summit out", "lock hacluster"}
     said = done(now, wanted)
-    assert {word for word in words | {KNOWN_HOSTS} if word in said} == has
+    assert {word for word in words if word in said} == has
 
 
 # --- what is seen ---
@@ -129,9 +170,9 @@ def unit(active: str, file: str, job: str = "") -> str:
 
 STATE = unit("active", "enabled")
 FILES = (
-    pcsd.merge_known_hosts(None, [], NODES, TOKEN),
-    pcsd.merge_users(None, TOKEN, ""),
-    pcsd.merge_settings(None, "summit", NODES),
+    pcsd_files.merge_known_hosts(None, [], NODES, TOKEN),
+    pcsd_files.merge_users(None, TOKEN, ""),
+    pcsd_files.merge_settings(None, "summit", NODES),
 )
 
 
@@ -148,7 +189,7 @@ FILES = (
         (
             STATE,
             "yes\n",
-            (pcsd.merge_known_hosts(None, [], NODES[:1], TOKEN), *FILES[1:]),
+            (pcsd_files.merge_known_hosts(None, [], NODES[:1], TOKEN), *FILES[1:]),
             0,
             replace(WANTED, nodes=NODES[:1]),
         ),

@@ -90,3 +90,21 @@ def test_a_failing_look_is_an_error(guest_host: Callable[..., Any]) -> None:
 def test_journals_that_cannot_be_read() -> None:
     with pytest.raises(UnexpectedOutput):
         count_journals("")
+
+
+@pytest.mark.parametrize("steps", [list(ITEM.steps(DEBIAN_13, None, WANTED)), list(ITEM.steps(DEBIAN_13, HAVE, None))])
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_volume_that_another_node_has_active_is_not_written_to(
+    shell: Callable[..., list[str]], steps: list[Run], elsewhere: bool
+) -> None:
+    """lvmlockd refuses the exclusive lock then."""
+    refuse = 'case "$*" in *" ey "*) exit 5;; esac' if elsewhere else ""
+    done = shell(
+        steps[0].command.argv, lvs="echo vg", vgchange="", lvchange=refuse, blkid="exit 2", mkfs_gfs2="", wipefs=""
+    )
+    wrote = [line for line in done if line.startswith(("mkfs.gfs2", "wipefs"))]
+    assert len(wrote) == (0 if elsewhere else 1)
+    if not elsewhere:
+        assert done.index("lvchange --activate ey /dev/vg_summit/lv_web") < done.index(wrote[0])
+        shared = "lvchange --activate sy /dev/vg_summit/lv_web"
+        assert done[-1] == (shared if "mkfs" in wrote[0] else "lvchange --activate n /dev/vg_summit/lv_web")

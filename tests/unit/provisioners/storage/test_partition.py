@@ -1,7 +1,7 @@
 import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -25,6 +25,8 @@ WANTED = Partition(machine="m", device="/dev/vdb", label="lun", path="/dev/vdb1"
 HAVE = replace(WANTED, uuid=UUID)
 GPT = "DEVNAME=/dev/vdb\nPTUUID=1\nPTTYPE=gpt\n"
 ITEM = PartitionItem()
+SHARED = SharedPartitionItem()
+SHARED_HAVE = SharedPartition(cluster="c", device="/dev/vdb", label="lun", path="/dev/vdb1", uuid=UUID)
 
 
 def table(*names: str, label: str = "gpt") -> str:
@@ -75,6 +77,34 @@ def test_a_disk_that_holds_something_else_is_refused(text: str, named: str) -> N
     assert error.value.attribute == "device"
 
 
+def test_another_partition_by_the_same_name_is_refused() -> None:
+    with pytest.raises(Conflict) as error:
+        partition_seen(look(table("lun"), GPT), replace(HAVE, uuid="11111111-2222-3333-4444-555555555555"), "target")
+    assert "a gpt partition table with lun" in error.value.detail
+
+
+def test_another_name_is_no_other_partition() -> None:
+    for spec in (Partition, SharedPartition):
+        assert not {f.name: f.metadata["replace"] for f in fields(spec)}["label"]
+    assert list(ITEM.requires_replace(HAVE, replace(HAVE, label="web"))) == []
+
+
+@pytest.mark.parametrize(
+    ("use", "holds", "wiped"), [("shared", "TYPE=LVM2_member", False), ("shared", "", True), ("own", "x", True)]
+)
+def test_a_shared_partition_is_wiped_only_when_nothing_is_on_it(
+    shell: Callable[..., list[str]], use: str, holds: str, wiped: bool
+) -> None:
+    (step,) = (
+        PartitionItem().steps(DEBIAN_13, HAVE, None) if use == "own" else SHARED.steps(DEBIAN_13, SHARED_HAVE, None)
+    )
+    assert isinstance(step, Run)
+    done = shell(step.command.argv, blkid=f'echo "{holds}"' if holds else "exit 2", wipefs="")
+    assert [line for line in done if line.startswith("wipefs")] == (
+        ["wipefs --quiet --lock=yes --all /dev/vdb1", "wipefs --quiet --lock=yes --all /dev/vdb"] if wiped else []
+    )
+
+
 def test_half_a_look_is_an_error() -> None:
     with pytest.raises(UnexpectedOutput):
         partition_seen("{}", WANTED, "target")
@@ -99,7 +129,8 @@ def test_path(device: str, path: str) -> None:
         (None, WANTED, ("partition the disk", ("/dev/vdb", "/dev/vdb1", "1", "lun"))),
         (HAVE, WANTED, None),
         (replace(HAVE, condition="not there"), WANTED, ("have the partition seen", ("/dev/vdb", "/dev/vdb1"))),
-        (HAVE, None, ("wipe the partition table", ("/dev/vdb", "/dev/vdb1"))),
+        (replace(HAVE, label="web"), WANTED, ("rename the partition", ("/dev/vdb", "1", "lun"))),
+        (HAVE, None, ("wipe the partition table", ("/dev/vdb", "/dev/vdb1", "own"))),
         (replace(HAVE, condition="not there"), None, None),
         (None, None, None),
     ],
