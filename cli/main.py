@@ -50,6 +50,53 @@ def output() -> None:
 
 
 @app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; docs/status.md says what is in it.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a machine may take to answer.")] = 5.0,
+) -> None:
+    """Look at the lab: machines, cluster, resources, fencing, storage, the site.
+
+    Exit codes: 0 healthy, 3 something is wrong or set by hand, 4 no lab is deployed, 1 it cannot be looked at.
+    """
+    from halab.cli.look import status
+
+    raise typer.Exit(status.main(as_json, watch, timeout))
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def ssh(
+    node: Annotated[str, typer.Argument(help="node1, target and so on.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[COMMAND]", help="What ssh(1) takes: options, then a command.")
+    ] = None,
+) -> None:
+    """A shell on a machine of the lab, or one command. The exit code is ssh's own."""
+    from halab.cli.look import people
+
+    raise typer.Exit(people.ssh(node, arguments or []))
+
+
+@app.command()
+def serial(
+    node: Annotated[str, typer.Argument(help="node1, target and so on.")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Show the log of a machine's serial console."""
+    from halab.cli.look import people
+
+    raise typer.Exit(people.serial(node, follow))
+
+
+@app.command("open")
+def open_() -> None:
+    """Open the site in a browser, or print its address where there is no desktop."""
+    from halab.cli.look import people
+
+    raise typer.Exit(people.open_site())
+
+
+@app.command()
 def sweep(yes: Yes = False) -> None:
     """List what killed runs left behind, and remove it after a yes."""
     from halab.cli.leftovers import sweep

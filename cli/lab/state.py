@@ -2,13 +2,14 @@
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 FORMAT = 4  # of every Terraform since 0.12
+T = TypeVar("T")
 
 
 class StateUnusable(Exception):
@@ -25,22 +26,39 @@ class Instance:
 
 def instances(file: Path) -> list[Instance]:
     """All managed resources in a state file; none when there is no file. StateUnusable."""
-    try:
-        text = file.read_text()
-    except FileNotFoundError:
-        return []
-    if not text:
-        return []
-    try:
-        state = json.loads(text)
-        if state["version"] != FORMAT:
-            raise StateUnusable(f"{file} has format {state['version']}, and {FORMAT} is known here: update halab")
-        return [
+    return _read(
+        file,
+        lambda state: [
             Instance(resource["type"], instance["attributes"])
             for resource in state["resources"]
             for instance in resource["instances"]
             if resource["mode"] == "managed"
-        ]
+        ],
+        [],
+    )
+
+
+def outputs(file: Path) -> dict[str, Any]:
+    """The stack's outputs by name, secret ones left out; none when there is no file. StateUnusable."""
+    return _read(
+        file,
+        lambda state: {name: one["value"] for name, one in state["outputs"].items() if not one.get("sensitive")},
+        {},
+    )
+
+
+def _read(file: Path, pick: Callable[[Any], T], empty: T) -> T:
+    try:
+        text = file.read_text()
+    except FileNotFoundError:
+        return empty
+    if not text:
+        return empty
+    try:
+        state = json.loads(text)
+        if state["version"] != FORMAT:
+            raise StateUnusable(f"{file} has format {state['version']}, and {FORMAT} is known here: update halab")
+        return pick(state)
     except (ValueError, KeyError, TypeError) as error:
         raise StateUnusable(f"{file} cannot be read as a state ({error!r}): restore it from its backup") from error
 

@@ -127,6 +127,7 @@ class ClusterStatus:
     fail_counts: tuple[FailCount, ...]
     bans: tuple[Ban, ...]
     fencing: tuple[FencingEvent, ...]
+    fencing_enabled: bool = True
 
     def node(self, name: str) -> NodeStatus | None:
         return next((n for n in self.nodes if n.name == name), None)
@@ -166,6 +167,7 @@ def parse_status(xml: str) -> ClusterStatus:
         fail_counts=tuple(_fail_counts(root)),
         bans=tuple(_ban(e) for e in root.iterfind("bans/ban") if _forbids(e)),
         fencing=tuple(_fencing(e) for e in root.iterfind("fence_history/fence_event")),
+        fencing_enabled=_yes(options, "stonith-enabled"),
     )
 
 

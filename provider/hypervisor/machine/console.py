@@ -74,6 +74,22 @@ class Console:
         start = self._offset if self._offset <= len(whole) else 0
         return whole[start:].decode(errors="replace")
 
+    def exists(self) -> bool:
+        """Whether libvirt knows the log. Raises libvirtError, LibvirtFailed."""
+        return self._connection.volume(self._path) is not None
+
+    def news(self) -> bytes:
+        """What came since the last call; at first all that there is. Raises libvirtError, LibvirtFailed."""
+        volume = self._connection.volume(self._path)
+        if volume is None:
+            return b""
+        _, size_bytes, _ = volume.info()
+        if size_bytes < self._offset:  # virtlogd has begun a new file
+            self._offset = 0
+        new = download(self._connection.libvirt, volume, self._offset) if size_bytes > self._offset else b""
+        self._offset += len(new)
+        return new
+
     def _read(self, offset: int) -> bytes:
         return self._look(offset) if self._wait is None else steadily(self._wait, lambda: self._look(offset))
 

@@ -1,0 +1,81 @@
+"""The machines: their power, whether they answer, and what the cluster makes of its members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from halab.cli.look import guest
+from halab.cli.look.report import Fault, MachineReport
+from halab.cli.look.snapshot import Machine, Snapshot
+from halab.cli.look.views import View
+from halab.provisioners.pacemaker.status import NodeStatus
+
+
+def machines(snapshot: Snapshot, view: View | None) -> tuple[MachineReport, ...]:
+    return tuple(_report(machine, view) for machine in snapshot.machines)
+
+
+def _report(machine: Machine, view: View | None) -> MachineReport:
+    node = view.status.node(machine.name) if view and machine.member else None
+    heard = guest.parse(machine.answer.look) if machine.answer and not machine.silence else None
+    return MachineReport(
+        name=machine.name,
+        role="member" if machine.member else "target",
+        address=machine.address,
+        power=machine.power.state,
+        uptime_s=heard.uptime_s if heard else None,
+        answers=heard is not None,
+        heard_at=machine.answer.at if machine.answer else None,
+        cluster=_words(node) if node and view and view.current else "",
+        dc=node is not None and node.is_dc,
+    )
+
+
+def _words(node: NodeStatus) -> str:
+    if not node.online:
+        return "unclean" if node.unclean else "offline"
+    states = ("unclean", "pending", "maintenance", "standby")
+    return next((state for state in states if getattr(node, state)), "online")
+
+
+def faults(snapshot: Snapshot, view: View | None) -> Iterator[Fault]:
+    for machine in snapshot.machines:
+        yield from _of_machine(machine)
+        if view is not None and view.current and machine.member:
+            yield from _of_member(machine, view)
+
+
+def _of_machine(machine: Machine) -> Iterator[Fault]:
+    power = machine.power
+    if power.state in ("off", "gone", "paused"):
+        words = {"off": "is powered off", "gone": "does not exist any more", "paused": f"is paused {power.why}"}
+        yield Fault(machine.name, words[power.state])
+    elif power.state == "unknown":
+        yield Fault(machine.name, f"its power is unknown: {power.why}")
+    if machine.silence and power.state in ("running", "unknown"):
+        yield Fault(machine.name, f"does not answer: {machine.silence}")
+
+
+def _of_member(machine: Machine, view: View) -> Iterator[Fault]:
+    node = view.status.node(machine.name)
+    if node is None:
+        yield Fault(machine.name, "is no member of the cluster")
+    elif not node.online:
+        yield from _offline(machine, node)
+    elif node.unclean or node.pending:
+        yield Fault(machine.name, "is unclean and will be fenced" if node.unclean else "is joining the cluster")
+    elif node.standby:
+        yield Fault(machine.name, "is in standby: it runs no resources", by_hand=True)
+    elif node.maintenance:
+        yield Fault(machine.name, "is in maintenance: its resources are not watched", by_hand=True)
+
+
+def _offline(machine: Machine, node: NodeStatus) -> Iterator[Fault]:
+    if node.unclean:
+        yield Fault(machine.name, "is offline and unclean: it has to be fenced before its resources go elsewhere")
+    elif machine.answer and not machine.silence:
+        running = guest.parse(machine.answer.look).units
+        missing = [unit for unit in ("corosync", "pacemaker") if unit not in running]
+        yield Fault(machine.name, f"is offline: {' and '.join(missing)} stopped" if missing else "is offline")
+    else:
+        yield Fault(machine.name, "is offline in the cluster")

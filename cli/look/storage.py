@@ -1,0 +1,96 @@
+"""The way of the data: the target, each node's session, the volumes and the mounts, as machines told it just now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from halab.cli.look import guest
+from halab.cli.look.guest import Guest
+from halab.cli.look.report import Fault, MountReport, SessionReport, StorageReport
+from halab.cli.look.snapshot import Snapshot
+from halab.provisioners.pacemaker.status import ClusterStatus
+
+_LOGGED_IN = "LOGGED_IN"
+
+
+def heard(snapshot: Snapshot, member: bool) -> dict[str, Guest]:
+    """What members, or the others, have told just now."""
+    machines = [m for m in snapshot.machines if m.member is member and m.answer and not m.silence]
+    return {machine.name: guest.parse(machine.answer.look) for machine in machines if machine.answer}
+
+
+def storage(snapshot: Snapshot) -> StorageReport:
+    members, others = heard(snapshot, True), heard(snapshot, False)
+    names = {machine.address: machine.name for machine in snapshot.machines}
+    volumes = dict.fromkeys(volume for told in members.values() for volume in told.volumes)
+    return StorageReport(
+        targets=tuple(name for one in others.values() for name, enabled in one.targets if enabled),
+        logged_in=_logged_in(others, names) if others else None,
+        sessions=tuple(_sessions(members)),
+        volumes={
+            plain_name(volume): tuple(node for node, told in members.items() if volume in told.volumes)
+            for volume in volumes
+        },
+        mounts=tuple(
+            MountReport(
+                node, one.table.rpartition(":")[2], one.device, one.point, one.size_bytes, one.free_bytes, one.said
+            )
+            for node, told in members.items()
+            for one in told.mounts
+        ),
+    )
+
+
+def plain_name(mapped: str) -> str:
+    """vg_summit-lv_web -> vg_summit/lv_web: the device mapper doubles the hyphens that are part of a name."""
+    return mapped.replace("--", "\0").replace("-", "/", 1).replace("\0", "-")
+
+
+def _logged_in(others: Mapping[str, Guest], names: Mapping[str, str]) -> tuple[str, ...]:
+    found = (one for told in others.values() for one in told.initiators if one.state == _LOGGED_IN)
+    return tuple(sorted(names.get(one.address, one.name) for one in found))
+
+
+def _sessions(members: Mapping[str, Guest]) -> Iterator[SessionReport]:
+    for node, told in members.items():
+        for session in told.sessions:
+            yield SessionReport(node, session.target, session.disk, session.fault)
+
+
+def faults(snapshot: Snapshot, status: ClusterStatus | None) -> Iterator[Fault]:
+    members, others = heard(snapshot, True), heard(snapshot, False)
+    for name, told in others.items():
+        yield from _of_target(name, told)
+    has_target = any(not machine.member for machine in snapshot.machines)
+    for node, told in members.items():
+        if has_target and not told.sessions:
+            yield Fault(node, "has no iSCSI session")
+        for session in told.sessions:
+            if session.fault:
+                yield Fault(node, f"iSCSI: {session.fault}")
+        for volume in told.suspended:
+            yield Fault(node, f"the volume {plain_name(volume)} is suspended")
+        for mount in told.mounts:
+            if mount.said:
+                yield Fault(node, f"GFS2 at {mount.point}: {mount.said}")
+        if status is not None:
+            yield from _not_mounted(node, told, status)
+
+
+def _of_target(name: str, told: Guest) -> Iterator[Fault]:
+    if not told.targets:
+        yield Fault(name, "exports no iSCSI target")
+    yield from (Fault(name, f"the iSCSI target {iqn} is not enabled") for iqn, enabled in told.targets if not enabled)
+
+
+def _not_mounted(node: str, told: Guest, status: ClusterStatus) -> Iterator[Fault]:
+    """What the cluster believes to be mounted, and is not."""
+    for resource in status.resources:
+        mounts = resource.agent.endswith(":Filesystem") and resource.active and node in resource.nodes
+        if mounts and resource.role == "Started" and not told.mounts and _is_gfs2(status, resource.id):
+            yield Fault(node, f"{resource.id} is started there, but nothing is mounted")
+
+
+def _is_gfs2(status: ClusterStatus, name: str) -> bool:
+    """Only a clone can be a file system that is mounted on all nodes: GFS2 is the one that is looked at."""
+    return len(status.instances(name)) > 1

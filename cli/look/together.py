@@ -1,0 +1,38 @@
+"""Several questions at once, and no waiting for those that are not answered in time."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def together(jobs: Mapping[str, Callable[[], T]], limit_s: float) -> dict[str, T]:
+    """The results of all jobs that end within `limit_s`, by name; what one of them raises is raised.
+
+    The others go on in the background, as long as the process lives.
+    """
+    ended: queue.Queue[tuple[str, T | None, BaseException | None]] = queue.Queue()
+    for name, job in jobs.items():
+        threading.Thread(target=_do, args=(name, job, ended), name=f"look at {name}", daemon=True).start()
+    deadline, found = time.monotonic() + limit_s, dict[str, T]()
+    while len(found) < len(jobs):
+        try:
+            name, result, error = ended.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            break
+        if error is not None:
+            raise error
+        found[name] = result  # type: ignore[assignment]  # a result of None is one, too
+    return found
+
+
+def _do(name: str, job: Callable[[], T], ended: queue.Queue[tuple[str, T | None, BaseException | None]]) -> None:
+    try:
+        ended.put((name, job(), None))
+    except BaseException as error:
+        ended.put((name, None, error))

@@ -1,0 +1,181 @@
+"""What is wrong with a lab, from what was seen of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from halab.cli.look.judgement import judge
+from halab.cli.look.snapshot import Endpoint, Machine, Power, Site, Snapshot
+
+from .samples import AT, EXPORTER, MEMBER, RUNNING, STOPPED, TARGET, lab, member
+
+
+def _silent(machine: Machine, power: str, why: str = "", silence: str = "no answer within 5 s") -> Machine:
+    assert machine.answer
+    return replace(machine, power=Power(power, why), silence=silence, answer=replace(machine.answer, at=AT - 180))
+
+
+def _seen(change: str, to: str) -> Snapshot:
+    """What every member's crm_mon says, with a change."""
+    assert change in RUNNING
+    return lab(*(member(number, cluster=RUNNING.replace(change, to)) for number in (1, 2, 3)))
+
+
+def _told(change: str, to: str) -> Snapshot:
+    """What node2 says of itself, with a change."""
+    assert change in MEMBER
+    return lab(member(1), member(2, MEMBER.replace(change, to)), member(3))
+
+
+_NODE3 = 'name="node3" id="3" online="true"'
+_OFFLINE = RUNNING.replace(_NODE3, 'name="node3" id="3" online="false"')
+_URL = "https://192.168.77.1:8000"
+FAULTS = [
+    ("healthy", lab(), []),
+    # machines
+    (
+        "powered off",
+        lab(member(1), member(2), _silent(member(3), "off")),
+        [("node3", "is powered off")],
+    ),
+    (
+        "mute",
+        lab(member(1), member(2), _silent(member(3), "running")),
+        [("node3", "does not answer: no answer within 5 s")],
+    ),
+    (
+        "paused",
+        lab(member(1), member(2), _silent(member(3), "paused", "by hand. Let it go on")),
+        [("node3", "is paused by hand. Let it go on")],
+    ),
+    ("gone", lab(member(1), member(2), _silent(member(3), "gone")), [("node3", "does not exist any more")]),
+    (
+        "libvirt silent",
+        lab(member(1), member(2), replace(member(3), power=Power("unknown", "libvirt does not answer"))),
+        [("node3", "its power is unknown: libvirt does not answer")],
+    ),
+    # the cluster
+    (
+        "stopped on one",
+        lab(
+            member(1, cluster=_OFFLINE),
+            member(2, cluster=_OFFLINE),
+            member(3, MEMBER.replace("unit corosync\nunit pacemaker\n", ""), STOPPED),
+        ),
+        [("node3", "is offline: corosync and pacemaker stopped")],
+    ),
+    (
+        "stopped on all",
+        lab(*(member(number, cluster=STOPPED) for number in (1, 2, 3))),
+        [("cluster", "it runs on none of node1, node2, node3")],
+    ),
+    (
+        "all mute",
+        lab(*(_silent(member(number), "off") for number in (1, 2, 3))),
+        [
+            *((f"node{number}", "is powered off") for number in (1, 2, 3)),
+            ("cluster", "no member answers"),
+        ],
+    ),
+    (
+        "no quorum",
+        _seen('with_quorum="true"', 'with_quorum="false"'),
+        [("cluster", "no quorum: 3 of 3 members online, 2 needed")],
+    ),
+    (
+        "two views",
+        lab(member(1), member(2), member(3, cluster=_OFFLINE)),
+        [("node3", "sees node1, node2 online, and node2 sees node1, node2, node3")],
+    ),
+    (
+        "unclean",
+        _seen(_NODE3 + ' standby="false" standby_onfail="false" maintenance="false" pending="false" unclean="false"',
+              _NODE3 + ' standby="false" standby_onfail="false" maintenance="false" pending="false" unclean="true"'),
+        [("node3", "is unclean and will be fenced")],
+    ),
+    # storage
+    (
+        "input/output error",
+        _told("answers 4096 943718 900000", "head: cannot open '/var/www/html/x' for reading: Input/output error"),
+        [("node2", "GFS2 at /var/www/html: Input/output error")],
+    ),
+    (
+        "hanging",
+        _told("answers 4096 943718 900000", "does not answer within 2 s"),
+        [("node2", "GFS2 at /var/www/html: does not answer within 2 s")],
+    ),
+    ("logged out", _told(f"session {TARGET} LOGGED_IN sda running\n", ""), [("node2", "has no iSCSI session")]),
+    ("lost session", _told("LOGGED_IN", "FAILED"), [("node2", "iSCSI: the session is FAILED")]),
+    (
+        "offline disk",
+        _told("sda running", "sda transport-offline"),
+        [("node2", "iSCSI: the disk sda is transport-offline")],
+    ),
+    ("suspended", _told("lv_web 0", "lv_web 1"), [("node2", "the volume vg_summit/lv_web is suspended")]),
+    # services
+    (
+        "endpoint dead",
+        lab(endpoint=Endpoint(_URL, "does not answer (Connection refused)")),
+        [("fencing", f"the endpoint {_URL} does not answer (Connection refused)")],
+    ),
+    (
+        "endpoint behind a firewall",
+        _told("endpoint open", "endpoint no answer within 2 s"),
+        [("node2", f"cannot reach the fencing endpoint {_URL}: no answer within 2 s")],
+    ),
+    (
+        "site down",
+        lab(site=Site("http://192.168.77.50/", fault="answers with HTTP status 503")),
+        [("site", "answers with HTTP status 503")],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("snapshot", "faults"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
+def test_faults(snapshot: Snapshot, faults: list[tuple[str, str]]) -> None:
+    report = judge(snapshot)
+    assert [(fault.what, fault.text) for fault in report.faults] == faults
+    assert not any(fault.by_hand for fault in report.faults)
+    assert report.healthy is not bool(faults)
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "what", "text"),
+    [
+        ('maintenance-mode="false"', 'maintenance-mode="true"', "cluster", "maintenance mode is set"),
+        ('stop-all-resources="false"', 'stop-all-resources="true"', "cluster", "stop-all-resources is set"),
+        ('stonith-enabled="true"', 'stonith-enabled="false"', "cluster", "stonith-enabled is false"),
+        (f'{_NODE3} standby="false"', f'{_NODE3} standby="true"', "node3", "is in standby"),
+    ],
+)
+def test_what_was_set_by_hand_is_told_as_such(change: str, to: str, what: str, text: str) -> None:
+    (fault,) = judge(_seen(change, to)).faults
+    assert (fault.what, fault.by_hand) == (what, True)
+    assert fault.text.startswith(text)
+
+
+def test_the_target_that_exports_nothing_and_one_that_is_not_enabled() -> None:
+    healthy = lab()
+    for look, text in [
+        ("uptime 3.0\n", "exports no iSCSI target"),
+        (EXPORTER.replace(f"{TARGET} 1", f"{TARGET} 0"), f"the iSCSI target {TARGET} is not enabled"),
+    ]:
+        *members, exporter = healthy.machines
+        assert exporter.answer
+        changed = replace(exporter, answer=replace(exporter.answer, look=look))
+        (fault,) = judge(replace(healthy, machines=(*members, changed))).faults
+        assert (fault.what, fault.text) == ("target", text)
+
+
+def test_an_old_view_counts_only_when_there_is_no_other() -> None:
+    old = _silent(member(1, cluster=RUNNING), "running")
+    now = _OFFLINE
+    report = judge(lab(old, member(2, cluster=now), member(3, cluster=now)))
+    assert report.cluster
+    assert (report.cluster.current, report.cluster.online) == (True, 2)
+    report = judge(lab(*(_silent(member(number), "running") for number in (1, 2, 3))))
+    assert report.cluster
+    assert (report.cluster.current, report.cluster.seen_at, report.cluster.online) == (False, AT - 180, 3)
+    assert [machine.heard_at for machine in report.machines[:3]] == [AT - 180] * 3

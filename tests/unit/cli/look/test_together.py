@@ -1,0 +1,29 @@
+"""Nobody waits for who does not answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from halab.cli.look.together import together
+
+
+def test_who_hangs_is_left_out() -> None:
+    never = threading.Event()
+    began = time.monotonic()
+    found = together({"quick": lambda: "said", "mute": lambda: str(never.wait(30))}, 0.3)
+    assert found == {"quick": "said"}
+    assert time.monotonic() - began < 5
+    never.set()
+
+
+def test_all_are_asked_at_the_same_time() -> None:
+    meeting = threading.Barrier(3)
+    assert set(together({name: meeting.wait for name in "abc"}, 10)) == set("abc")
+
+
+def test_a_fault_of_ours_is_not_swallowed() -> None:
+    with pytest.raises(ZeroDivisionError):
+        together({"a": lambda: 1 // 0}, 5)
