@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 
@@ -13,39 +11,34 @@ from halab.cli import jsii_environment  # noqa: F401
 from cdktf import App, LocalBackend, TerraformStack
 
 from halab.cli.lab.state import StateUnusable
-from halab.cli.lab.torn_state import mend
+from halab.cli.lab.this_lab import CHECKOUT as INSTALLED
+from halab.cli.lab.this_lab import entered, lab_folder, lab_settings
 from halab.constructs.base_images import ImagePlaces
 from halab.constructs.lab import Lab
 from halab.constructs.resource import SOURCE, VERSION, HalabProvider
-from halab.constructs.settings import Settings, SettingsError, load
+from halab.constructs.settings import Settings, SettingsError
 from halab.images import DebianRecipe, default_cache_dir
-from halab.provisioners.engine.errors import HalabError
+from halab.provisioners.engine.errors import ConfigError, HalabError
 
 CHECKOUT = Path(__file__).resolve().parent
 _POOLS = Path("/var/lib/libvirt/images")  # where libvirt's own security labels let QEMU read and write
 
 
 def settings() -> Settings:
-    """The settings, from the context in cdktf.json (`cdktf` adds nothing to it) and the environment."""
-    context = json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {})
-    return load(context, os.environ)
+    """The settings that cdktf.json and the environment give."""
+    return lab_settings(CHECKOUT)
 
 
 def build(app: App, chosen: Settings) -> TerraformStack:
     """The stack of one lab."""
     stack = TerraformStack(app, chosen.name)
     # The state holds the lab's passwords: it stands in a directory that nobody else can enter.
-    directory = CHECKOUT / ".halab"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    directory.chmod(0o700)
-    state = directory / f"terraform.{chosen.name}.tfstate"
-    if said := mend(state, Path(app.outdir, "stacks", chosen.name)):
-        print(said, file=sys.stderr)
-    LocalBackend(stack, path=str(state))
+    folder = entered(lab_folder(chosen, CHECKOUT), lambda said: print(said, file=sys.stderr))
+    LocalBackend(stack, path=str(folder.state))
     HalabProvider(
         stack,
         lab=chosen.name,
-        directory=str(directory),
+        directory=str(folder.path),
         uri=chosen.uri,
         hypervisor=chosen.hypervisor,
         time_scale=chosen.time_scale,
@@ -78,6 +71,8 @@ def lock(app: App) -> None:
 
 def main() -> int:
     try:
+        if CHECKOUT != INSTALLED:
+            raise ConfigError(f"{sys.prefix} is that of {INSTALLED}", f"Run make prepare in {CHECKOUT}.")
         chosen = settings()
         app = App()
         build(app, chosen)

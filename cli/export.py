@@ -7,12 +7,13 @@ Then, in the directory: `terraform init`, `terraform plan` (which shows nothing 
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from halab.constructs.settings import SettingsError, load
+from halab.cli.lab.state import StateUnusable
+from halab.cli.lab.this_lab import entered, lab_folder, lab_settings
+from halab.constructs.settings import SettingsError
 from halab.provider.export.configuration import Configuration
 from halab.provider.export.found import LeftAlone
 from halab.provider.export.hcl import block, value
@@ -20,9 +21,8 @@ from halab.provider.export.look import Look
 from halab.provider.lab import ADDRESS, HalabProvider
 from halab.provider.protocol import Ctx, Failure
 from halab.provider.run.files import write_private
+from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import HalabError
-
-CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def look(lab: str, cluster: str, directory: Path, uri: str | None) -> tuple[Configuration, list[LeftAlone]]:
@@ -39,7 +39,7 @@ def write(configuration: Configuration, target: Path, head: str, directory: Path
     for name, text in configuration.files(head).items():
         write_private(target / name, text)  # people keep passwords in a CIB
     for name, secret in configuration.secrets.items():
-        write_private(directory / "import" / name, secret)
+        write_private(LabFolder(directory).imports / name, secret)
     if configuration.variables:
         write_private(target / "secrets.auto.tfvars.json", json.dumps(configuration.variables, indent=2) + "\n")
 
@@ -58,17 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", type=Path, metavar="DIRECTORY", help="where main.tf and imports.tf are written")
     parser.add_argument("--lab", help="the lab whose machines they are; default: the settings' name")
     parser.add_argument("--cluster", help="name of the cluster; default: the lab's")
-    parser.add_argument("--directory", type=Path, help="the lab's directory with its SSH key; default: .halab")
+    parser.add_argument("--directory", type=Path, help="the lab's directory with its SSH key; default: this lab's")
     parser.add_argument("--uri", help="the libvirt; default: the settings'")
     options = parser.parse_args(arguments)
     try:
-        settings = load(json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {}), os.environ)
+        settings = lab_settings()
         lab = options.lab or settings.name
-        directory = (options.directory or CHECKOUT / ".halab").absolute()
+        directory = (options.directory or entered(lab_folder(settings), print).path).absolute()
         uri = options.uri or settings.uri
         configuration, left_alone = look(lab, options.cluster or lab, directory, uri)
         write(configuration, options.target, head(lab, directory, uri, left_alone), directory)
-    except (HalabError, Failure, SettingsError) as error:
+    except (HalabError, Failure, SettingsError, StateUnusable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for note in left_alone:

@@ -2321,7 +2321,7 @@ class SshConfigHosts(TypedDict):
 
 
 class SshConfig(HalabResource):
-    """An SSH client configuration with pinned host keys: `ssh -F .halab/ssh_config node1`."""
+    """An SSH client configuration with pinned host keys: `ssh -F .halab/LAB/ssh_config node1`."""
 
     TYPE = "halab_ssh_config"
 

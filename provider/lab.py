@@ -15,7 +15,8 @@ from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, Failure
 from halab.provider.registry import resources
 from halab.provider.run.caller import is_destroy, is_destroy_of_all, parents_command_line
 from halab.provider.run.changes import Changes
-from halab.provider.run.files import close_directory
+from halab.provider.run.folder import LabFolder
+from halab.provider.run.ownership import claimed, private_keys
 from halab.provider.run.progress import Progress
 from halab.provisioners.engine import limits
 from halab.provisioners.engine.interrupted import RUN
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ADDRESS = "terraform.local/halab/halab"
-SSH_KEY_NAME = "id_ed25519"
-_QUESTIONS = "questions.json"
 
 
 class HalabProvider(Provider):
@@ -44,7 +43,9 @@ class HalabProvider(Provider):
             "lab": Attr(
                 STR, required=True, validators=(limits.lab_name,), doc="Name of the lab; it marks all it makes."
             ),
-            "directory": Attr(STR, required=True, doc="Directory for keys and progress, for its owner only."),
+            "directory": Attr(
+                STR, required=True, doc="The lab's own directory, for its keys; made if it is not there."
+            ),
             "uri": Attr(STR, optional=True, doc="libvirt URI; qemu:///system when left out."),
             "hypervisor": Attr(
                 STR,
@@ -66,7 +67,7 @@ class HalabProvider(Provider):
         self.resources = resources()
         self.stop = threading.Event()
         self.lab, self.uri, self.hypervisor, self.time_scale = "", "", "auto", 1.0
-        self.directory = Path()
+        self.folder = LabFolder(Path())
         self._told: set[str] = set()
         self.servers_away: set[str] = set()
         """Machines outside of all clusters that a refresh has found off or gone: they serve no LUN."""
@@ -76,15 +77,19 @@ class HalabProvider(Provider):
         self.stop = ctx.stop
         for name in cfg:
             _refuse_unknown(cfg, name)
-        self.lab, self.directory = cfg["lab"], Path(cfg["directory"]).absolute()
+        self.lab, self.folder = cfg["lab"], LabFolder(Path(cfg["directory"]).absolute())
         self.uri = cfg["uri"] or "qemu:///system"
         self.hypervisor = cfg["hypervisor"] or "auto"
         self.time_scale = float(cfg["time_scale"] or 1.0)
-        close_directory(self.directory)
+        with claimed(self.folder, self.lab) as former:
+            if former is not None:
+                from halab.provider.fencing.relocation import bring_over
+
+                bring_over(LabFolder(former).fencing, self.folder.fencing, ctx.warn, self.time_scale)
         self._told, self.servers_away = set[str](), set[str]()
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
-        self._changes = Changes(self.directory, RUN, self.time_scale)
-        progress = os.environ.get("HALAB_PROGRESS") or self.directory / "progress.jsonl"
+        self._changes = Changes(self.folder.changes_lock, RUN, self.time_scale)
+        progress = os.environ.get("HALAB_PROGRESS") or self.folder.progress
         self.progress = Progress(Path(progress), self.redactor)
 
     def tells(self, what: str) -> bool:
@@ -123,18 +128,22 @@ class HalabProvider(Provider):
         with self._guard:
             return self._connection
 
+    def keys(self) -> list[Path]:
+        """The private keys that may open a guest: those in the lab's folder; where one belongs, if there is none."""
+        return private_keys(self.folder) or [self.folder.private_key]
+
     @cached_property
     def _hosts(self) -> Hosts:
         from halab.provider.guests.hosts import Hosts
 
-        return Hosts(self.inventory, self.directory / SSH_KEY_NAME, self.time_scale, agendas=self.agendas)
+        return Hosts(self.inventory, self.keys, self.time_scale, agendas=self.agendas)
 
     @cached_property
     def agendas(self) -> Agendas:
         """What the guests will be asked in the next refresh."""
         from halab.provider.guests.agenda import Agendas
 
-        return Agendas(self.directory / _QUESTIONS)
+        return Agendas(self.folder.questions)
 
     def expect(self, machine: str, stop: threading.Event) -> None:
         """A refresh has come to a machine that runs (its UUID): what is in it will be asked for next."""
@@ -151,7 +160,7 @@ class HalabProvider(Provider):
             try:
                 self.agendas.save()
             except OSError as error:  # it only makes the next refresh faster
-                log.warning("%s is not kept: %s", _QUESTIONS, error)
+                log.warning("%s is not kept: %s", self.folder.questions, error)
 
     @property
     def hosts(self) -> Hosts:

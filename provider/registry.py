@@ -20,9 +20,9 @@ RESOURCES = {
     "halab_volume": f"{_HYPERVISOR}.storage.volume:VolumeResource",
     "halab_machine": f"{_HYPERVISOR}.machine.machine:MachineResource",
     "halab_fencing_endpoint": "halab.provider.fencing.endpoint:FencingEndpoint",
-    "halab_secret": "halab.provider.local.local:SecretResource",
-    "halab_ssh_key": "halab.provider.local.local:SshKeyResource",
-    "halab_ssh_config": "halab.provider.local.local:SshConfigResource",
+    "halab_secret": "halab.provider.local.secret:SecretResource",
+    "halab_ssh_key": "halab.provider.local.ssh_key:SshKeyResource",
+    "halab_ssh_config": "halab.provider.local.ssh_config:SshConfigResource",
     "halab_cluster": "halab.provider.guests.cluster_definition:ClusterResource",
 }
 

@@ -21,13 +21,12 @@ from halab.cli import libvirt_daemons
 from halab.cli.bench.failover import Cluster, crash_active
 from halab.cli.bench.report import Measured, NoOpTimes, as_json, deploy_times, hypervisors_used, report
 from halab.cli.change import deploy, destroy
+from halab.cli.lab.this_lab import CHECKOUT, lab_folder, lab_settings
 from halab.cli.leftovers import clean
 from halab.cli.watch.site import SiteWatch
-from halab.constructs.settings import Settings, SettingsError, load
+from halab.constructs.settings import Settings, SettingsError
 from halab.provisioners.engine.errors import HalabError
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-LAB = CHECKOUT / ".halab"
 RESULT = CHECKOUT / "artifacts/bench.json"
 SITE_DEADLINE_S = 60.0
 CDKTF_TIMEOUT_S = 600.0
@@ -38,33 +37,28 @@ class BenchFailed(Exception):
     """A part of the benchmark did not end as it should; the text says why."""
 
 
-def lab_settings() -> Settings:
-    """The settings that the deploy will use."""
-    return load(json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {}), os.environ)
-
-
 def refuse_deployed(checkout: Path) -> None:
     """BenchFailed when a lab is deployed: it would be destroyed at the end."""
     if states := clean.deployed_states(checkout):
-        names = ", ".join(state.name for state in states)
+        names = ", ".join(str(state.relative_to(checkout)) for state in states)
         raise BenchFailed(f"a lab is deployed from this checkout ({names}): make destroy first")
 
 
 def measure(settings: Settings, measured: Measured) -> None:
     """All parts in turn; `measured` is filled as they end."""
-    url = f"http://{settings.site_address}/"
+    folder, url = lab_folder(settings), f"http://{settings.site_address}/"
     with SiteWatch(url) as site:
-        code, timeline = deploy.deploy()
+        code, timeline = deploy.deploy(folder)
         ended = time.time()
         _stop_by_exception()
         if code:
-            raise BenchFailed(f"the deploy failed (exit code {code}); all of its output: .halab/deploy.log")
+            raise BenchFailed(f"the deploy failed (exit code {code}); all of its output: {folder.log}")
         answered = site.wait(SITE_DEADLINE_S)
     measured.deploy = deploy_times(timeline, ended, answered)
-    state = json.loads((LAB / f"terraform.{settings.name}.tfstate").read_text())
+    state = json.loads(folder.state.read_text())
     measured.hypervisors = hypervisors_used(state)
     nodes = {f"node{n}": settings.node_address(n) for n in range(1, settings.node_count + 1)}
-    cluster = Cluster(LAB, nodes, settings.time_scale)
+    cluster = Cluster(folder, nodes, settings.time_scale)
     _tell("the lab comes to rest")
     cluster.settle("node1")
     _tell("a diff without changes")

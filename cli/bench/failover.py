@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from halab.cli.bench.report import FailoverTimes
 from halab.cli.watch.rest import rest_of
 from halab.cli.watch.site import SiteWatch
+from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.command import cmd, script
 from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut, UnexpectedOutput
 from halab.provisioners.engine.host import Host, Pace
@@ -59,7 +59,7 @@ class CrashEvents:
 class Cluster:
     """The nodes of a deployed lab, by SSH with the lab's own key and pinned host keys."""
 
-    directory: Path
+    folder: LabFolder
     addresses: Mapping[str, str]
     """Node name -> IP."""
     time_scale: float = 1.0
@@ -68,8 +68,8 @@ class Cluster:
     def host(self, name: str) -> Host:
         """A node; the connection is made on first use and kept."""
         if name not in self._hosts:
-            key = pinned_key((self.directory / "known_hosts").read_text(), name)
-            address = Address(name, self.addresses[name], key, self.directory / "id_ed25519")
+            key = pinned_key(self.folder.known_hosts.read_text(), name)
+            address = Address(name, self.addresses[name], key, self.folder.private_key)
             pace = Pace(self.time_scale)
             self._hosts[name] = Host(SshTransport(address, pace), pace=pace)
         return self._hosts[name]

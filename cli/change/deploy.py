@@ -12,20 +12,18 @@ from typing import Any
 from halab.cli import libvirt_daemons
 from halab.cli.change.progress import Timeline, table
 from halab.cli.lab.state import StateUnusable
+from halab.cli.lab.this_lab import CHECKOUT, LIBVIRT_RECORD, lab_folder, lab_settings
 from halab.cli.terraform.cdktf_run import CdktfRun
-from halab.provider.run.files import private_directory
-from halab.provisioners.engine.errors import Conflict
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-LAB = CHECKOUT / ".halab"
-OUTPUTS = "outputs.json"
+from halab.constructs.settings import SettingsError
+from halab.provider.run.folder import LabFolder
+from halab.provisioners.engine.errors import HalabError
 
 
-def next_steps(outputs: Mapping[str, Any]) -> list[str]:
+def next_steps(folder: LabFolder, outputs: Mapping[str, Any]) -> list[str]:
     """What to try, from the stack's outputs."""
     nodes = outputs.get("nodes")
     node = next(iter(nodes), "node1") if isinstance(nodes, dict) else "node1"
-    shell = f"ssh -F .halab/ssh_config {node}"
+    shell = f"ssh -F {os.path.relpath(folder.ssh_config, CHECKOUT)} {node}"
     steps = [
         (shell, "a shell on a node"),
         (f"{shell} crm_mon -1", "what runs where"),
@@ -52,15 +50,14 @@ def stack_outputs(file: Path) -> dict[str, Any]:
     return dict(next(iter(stacks.values()), {}))
 
 
-def deploy() -> tuple[int, Timeline]:
+def deploy(folder: LabFolder) -> tuple[int, Timeline]:
     """Makes libvirt answer and has cdktf deploy: its exit code, and the times.
 
     LibvirtUnavailable, Conflict, StateUnusable.
     """
-    private_directory(LAB)
-    libvirt_daemons.ensure(LAB / "libvirt.json")
-    run = CdktfRun(CHECKOUT, LAB / "deploy.log", sys.stdout)
-    code = run.run(["deploy", "--auto-approve", "--outputs-file", str(LAB / OUTPUTS)])
+    libvirt_daemons.ensure(LIBVIRT_RECORD)
+    run = CdktfRun(CHECKOUT, folder, folder.log, sys.stdout)
+    code = run.run(["deploy", "--auto-approve", "--outputs-file", str(folder.outputs)])
     print("", *table(run.timeline.phases(), time.time() - run.timeline.began), sep="\n")
     return code, run.timeline
 
@@ -73,7 +70,12 @@ def diff() -> int:
 
 def output() -> int:
     """Shows the outputs of the last deploy; 1 when there are none."""
-    if not (outputs := stack_outputs(LAB / OUTPUTS)):
+    try:
+        outputs = stack_outputs(lab_folder(lab_settings()).outputs)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if not outputs:
         print("error: no lab is deployed from this checkout", file=sys.stderr)
         return 1
     print(*(f"{name}: {_plain(value)}" for name, value in sorted(outputs.items())), sep="\n")
@@ -81,16 +83,17 @@ def output() -> int:
 
 
 def main() -> int:
-    """The exit code is cdktf's; 1 when libvirt does not answer, .halab is another user's, or its disk is full."""
+    """The exit code is cdktf's; 1 when libvirt does not answer, the lab's folder is not its own or its disk full."""
     try:
-        code, _ = deploy()
-    except (libvirt_daemons.LibvirtUnavailable, Conflict, StateUnusable) as error:
+        folder = lab_folder(lab_settings())
+        code, _ = deploy(folder)
+    except (libvirt_daemons.LibvirtUnavailable, SettingsError, HalabError, StateUnusable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if code == 0:
-        outputs = stack_outputs(LAB / OUTPUTS)
+        outputs = stack_outputs(folder.outputs)
         print("", *(f"{name}: {_plain(value)}" for name, value in sorted(outputs.items())), sep="\n")
-        print("", "Try:", *next_steps(outputs), sep="\n")
+        print("", "Try:", *next_steps(folder, outputs), sep="\n")
     return code
 
 

@@ -8,8 +8,9 @@ is for when there shall be no next deploy.
 """
 
 import argparse
+import contextlib
 import json
-import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +19,12 @@ from typing import Any
 
 from halab.cli import libvirt_daemons
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
-from halab.constructs.settings import Settings, SettingsError, load
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-LAB = CHECKOUT / ".halab"
-# Of the lab's own files: what its resources write. Each may lie there half written under the second name.
-FILES = ("id_ed25519", "ssh_config", "known_hosts")
+from halab.cli.lab.this_lab import LIBVIRT_RECORD, entered, lab_folder, lab_settings
+from halab.constructs.settings import Settings, SettingsError
+from halab.provider.run.files import unfinished
+from halab.provider.run.folder import LabFolder
+from halab.provider.run.ownership import private_keys
+from halab.provisioners.engine.errors import HalabError
 
 
 class SweepFailed(Exception):
@@ -54,14 +55,16 @@ def _volumes(instance: Instance) -> Iterator[str | None]:
         yield f"{values['disk'].removesuffix('.disk')}.json"
 
 
-def files(directory: Path, state: Iterable[Instance]) -> list[Path]:
-    """The lab's own files that no state names, once there is no machine that they could be for."""
+def files(folder: LabFolder, state: Iterable[Instance]) -> list[Path]:
+    """What the lab's resources have written and no state names, once there is no machine that it could be for."""
     types = {instance.type for instance in state}
     if "halab_machine" in types:
         return []
-    names = [name for name in FILES if f"halab_{'ssh_key' if name == FILES[0] else 'ssh_config'}" not in types]
-    found = [directory / form for name in names for form in (name, f".{name}.new")]
-    return [path for path in found if path.exists()]
+    found = [] if "halab_ssh_config" in types else [folder.ssh_config, folder.known_hosts]
+    if "halab_ssh_key" not in types:
+        found += [folder.private_key, *private_keys(folder)]
+    # Each may lie there half written.
+    return [path for file in dict.fromkeys(found) for path in (file, unfinished(file)) if path.exists()]
 
 
 def ask_provider(
@@ -71,7 +74,7 @@ def ask_provider(
     request = {
         "uri": settings.uri,
         "lab": settings.name,
-        "directory": str(LAB),
+        "directory": str(lab_folder(settings).path),
         **known(state),
         "remove": [list(pair) for pair in remove],
     }
@@ -99,7 +102,7 @@ def shown(left: Iterable[dict[str, Any]]) -> list[str]:
 
 def found(settings: Settings, state: Sequence[Instance]) -> list[dict[str, Any]]:
     """All that bears the lab's mark but is in no state, in the order in which it is to go. SweepFailed."""
-    loose = files(LAB, state)
+    loose = files(lab_folder(settings), state)
     own = [{"kind": "file", "name": str(path), "detail": "", "kept": ""} for path in loose]
     return [*ask_provider(settings, state, []), *own]
 
@@ -115,7 +118,7 @@ def remove(settings: Settings, state: Sequence[Instance], left: Iterable[dict[st
 
 def sweep(settings: Settings, yes: bool) -> int:
     """0 when nothing is left that could go, 1 when it was not confirmed. SweepFailed, StateUnusable."""
-    file = state_file(settings)
+    file = lab_folder(settings).state
     with locked(file):
         state = instances(file)
         left = found(settings, state)
@@ -135,11 +138,6 @@ def sweep(settings: Settings, yes: bool) -> int:
     return 0
 
 
-def state_file(settings: Settings) -> Path:
-    """Where the lab's state is."""
-    return LAB / f"terraform.{settings.name}.tfstate"
-
-
 def _confirmed() -> bool:
     if not sys.stdin.isatty():
         print("Without a terminal: make sweep ARGS=--yes removes them.")
@@ -154,23 +152,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     yes = parser.parse_args(arguments).yes
     try:
         settings = lab_settings()
-        LAB.mkdir(mode=0o700, exist_ok=True)
-        record = LAB / "libvirt.json"
-        libvirt_daemons.ensure(record)
+        folder = entered(lab_folder(settings), print)
+        libvirt_daemons.ensure(LIBVIRT_RECORD)
         code = sweep(settings, yes)
-        if not instances(state_file(settings)):
-            libvirt_daemons.stop(record, print)
-    except (SettingsError, SweepFailed, StateUnusable, libvirt_daemons.LibvirtUnavailable) as error:
+        if not instances(folder.state):
+            libvirt_daemons.stop(LIBVIRT_RECORD, print)
+    except (SettingsError, SweepFailed, StateUnusable, HalabError, libvirt_daemons.LibvirtUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if not any(LAB.iterdir()):
-        LAB.rmdir()
+    if [*folder.path.iterdir()] == [folder.mark]:  # there was none before
+        shutil.rmtree(folder.path)
+        with contextlib.suppress(OSError):  # other labs
+            folder.path.parent.rmdir()
     return code
-
-
-def lab_settings() -> Settings:
-    """The settings that the other commands use too. SettingsError."""
-    return load(json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {}), os.environ)
 
 
 if __name__ == "__main__":

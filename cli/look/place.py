@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from halab.cli.leftovers import sweep
+from halab.cli.lab.this_lab import lab_folder, lab_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,14 @@ class Place:
 
 def place() -> Place:
     """Of this checkout's lab. SettingsError."""
-    settings, folder = sweep.lab_settings(), sweep.LAB
+    settings = lab_settings()
+    folder = lab_folder(settings)
     return Place(
         lab=settings.name,
         uri=settings.uri,
-        state=sweep.state_file(settings),
-        private_key=folder / "id_ed25519",
-        ssh_config=folder / "ssh_config",
-        fencing=folder / "fencing",
-        seen=folder / f"{settings.name}.seen.json",
+        state=folder.state,
+        private_key=folder.private_key,
+        ssh_config=folder.ssh_config,
+        fencing=folder.fencing,
+        seen=folder.seen,
     )

@@ -14,19 +14,19 @@ from typing import TextIO
 
 from halab.cli.change.display import LiveDisplay, PlainDisplay
 from halab.cli.change.progress import Follower, Timeline
-from halab.cli.lab.torn_state import mend
+from halab.cli.lab.this_lab import entered
 from halab.cli.terraform.terraform_output import OutputFilter, without_colour
-from halab.provider.run.files import close_directory
+from halab.provider.run.folder import LabFolder
 
 POLL_S = 0.25
 LAST_LINES = 40
 LOCK_TIMEOUT_S = 300
 
 
-def lab_environment(checkout: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def lab_environment(checkout: Path, folder: LabFolder, environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for cdktf: plain output, no calls home, the shield around terraform, absolute paths."""
     env = dict(environment)
-    env.setdefault("HALAB_PROGRESS", str(checkout / ".halab/progress.jsonl"))
+    env.setdefault("HALAB_PROGRESS", str(folder.progress))
     for command in ("plan", "apply", "destroy"):  # a run that was killed may still be saving what it did
         env.setdefault(f"TF_CLI_ARGS_{command}", f"-lock-timeout={LOCK_TIMEOUT_S}s")
     if terraform := env.get("TERRAFORM_BINARY_NAME"):
@@ -35,7 +35,7 @@ def lab_environment(checkout: Path, environment: Mapping[str, str]) -> dict[str,
         "CI": "1",
         "CHECKPOINT_DISABLE": "1",
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
-        "HALAB_SHIELD_PID": str(checkout / ".halab/terraform.pid"),
+        "HALAB_SHIELD_PID": str(folder.terraform_pid),
         "TERRAFORM_BINARY_NAME": str(checkout / "bin/terraform-shield"),
     }
     return env
@@ -44,10 +44,10 @@ def lab_environment(checkout: Path, environment: Mapping[str, str]) -> dict[str,
 class CdktfRun:
     """One command, its log, and what the provider tells about it."""
 
-    def __init__(self, checkout: Path, log: Path, out: TextIO) -> None:
+    def __init__(self, checkout: Path, folder: LabFolder, log: Path, out: TextIO) -> None:
         self.checkout = checkout
-        self.log = log
-        self.environment = lab_environment(checkout, os.environ)
+        self.folder, self.log = folder, log
+        self.environment = lab_environment(checkout, folder, os.environ)
         self.timeline = Timeline(time.time())
         self.display = (LiveDisplay if out.isatty() else PlainDisplay)(out, self.timeline.began)
         self._filter = OutputFilter()
@@ -57,11 +57,10 @@ class CdktfRun:
     def run(self, arguments: Sequence[str]) -> int:
         """cdktf's exit code. The log holds all of its output; shown are diagnostics, summaries and the progress.
 
-        The lab's files become their owner's only. Conflict: they are another user's. StateUnusable: a state was cut
-        short and there is no room to put it back.
+        The lab's files become their owner's only. Conflict: they are another user's, or a copy. StateUnusable: a state
+        was cut short and there is no room to put it back.
         """
-        close_directory(self.log.parent)
-        self._mend_states()
+        entered(self.folder, self.display.line)  # main.py would do it too, but cdktf does not show what it says
         progress = Path(self.environment["HALAB_PROGRESS"])
         progress.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         progress.unlink(missing_ok=True)
@@ -94,13 +93,6 @@ class CdktfRun:
         if code:
             self._explain_failure()
         return code if code >= 0 else 128 - code
-
-    def _mend_states(self) -> None:
-        """main.py would do it too, but cdktf does not show what it says."""
-        for state in self.log.parent.glob("terraform.*.tfstate"):
-            stack = state.name.removeprefix("terraform.").removesuffix(".tfstate")
-            if said := mend(state, self.checkout / "cdktf.out/stacks" / stack):
-                self.display.line(said)
 
     def _show_output(self, lines: "queue.Queue[str | None]", log: "Log") -> bool:
         """Shows what came within POLL_S; True at the end of the output."""

@@ -6,7 +6,6 @@ import ipaddress
 import re
 import uuid
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from halab.provider.fencing.power_files import PowerConfig, PowerFiles
@@ -219,8 +218,7 @@ class FencingEndpoint(Resource):
         return seen.answer is Answer.READY
 
     def _service(self, name: str) -> PowerService:
-        directory = Path(self.provider.directory) / "fencing" / name
-        return PowerService(name, PowerFiles(directory.absolute()), self.provider.time_scale)
+        return PowerService(name, PowerFiles(self.provider.folder.fencing / name), self.provider.time_scale)
 
     def _config(self, state: State) -> PowerConfig:
         return PowerConfig(

@@ -20,6 +20,11 @@ from pathlib import Path
 from halab.provider.fencing.power_supervisor import SERVER_MODULE, SUPERVISOR_MODULE, python_command
 from halab.provisioners.engine.errors import CommandFailed, TimedOut
 
+# Where these modules were before: such processes are ended, and started anew by their present names.
+_EARLIER_SERVER = "halab.provider.hypervisor.power_server"
+_EARLIER_SUPERVISOR = "halab.provider.hypervisor.power_supervisor"
+_SUPERVISORS = (SUPERVISOR_MODULE, _EARLIER_SUPERVISOR)
+_MODULES = (*_SUPERVISORS, SERVER_MODULE, _EARLIER_SERVER)
 _START_S = 20.0
 _END_S = 15.0  # more than the supervisor gives its daemon
 
@@ -35,7 +40,7 @@ class EndpointProcess:
 def processes(config: Path) -> list[EndpointProcess]:
     """The endpoint's supervisor (first) and daemon, as far as they run."""
     found = [process for pid in _pids() if (process := _identify(pid, config))]
-    return sorted(found, key=lambda process: process.module != SUPERVISOR_MODULE)
+    return sorted(found, key=lambda process: process.module not in _SUPERVISORS)
 
 
 def running_configs() -> set[Path]:
@@ -43,7 +48,7 @@ def running_configs() -> set[Path]:
     found = set()
     for pid in _pids():
         words = _arguments(pid)
-        found |= {Path(config) for module, config in pairwise(words) if module in (SUPERVISOR_MODULE, SERVER_MODULE)}
+        found |= {Path(config) for module, config in pairwise(words) if module in _MODULES}
     return found
 
 
@@ -108,7 +113,7 @@ def _identify(pid: int, config: Path) -> EndpointProcess | None:
     arguments = _arguments(pid)
     if str(config) not in arguments:
         return None
-    module = next((name for name in (SUPERVISOR_MODULE, SERVER_MODULE) if name in arguments), None)
+    module = next((name for name in _MODULES if name in arguments), None)
     return EndpointProcess(pid, module) if module else None
 
 

@@ -46,7 +46,7 @@ class PowerService:
 
     def start(self, config: PowerConfig) -> PowerConfig:
         """(Re)start the daemon and open its port. Returns the configuration, with whose the open port is."""
-        self._end_daemon(config)
+        self.end_daemon(config)
         power_port.refuse_if_taken(config.address, config.port)
         # Written before anything is started or opened, so that whatever comes next can be undone from it.
         opened = power_port.is_open(config.port) is False
@@ -70,22 +70,34 @@ class PowerService:
 
     def stop(self, config: PowerConfig) -> None:
         """End the daemon and close its port, if it was us who opened it."""
-        self._end_daemon(config)
+        self.end_daemon(config)
         if config.firewall_opened:
             power_port.close_port(config.port)
 
+    def runs(self, config: PowerConfig) -> bool:
+        """Whether anything runs of it, or systemd has a unit for it. Its files need not be there any more."""
+        unit = self._unit(config)
+        has_unit = config.supervision != "supervisor" and unit.path.exists() and not unit.foreign(self.files.config)
+        return has_unit or bool(power_process.processes(self.files.config))
+
     def supervised(self, config: PowerConfig) -> bool:
-        """Whether something would start the daemon again."""
+        """Whether something would start the daemon again, as this version of halab starts it."""
         if config.supervision == "supervisor":
             return any(p.module == SUPERVISOR_MODULE for p in power_process.processes(self.files.config))
-        return self._unit(config).active()
+        unit = self._unit(config)
+        return unit.starts_present_daemon() and unit.active()
 
     def reachable(self, config: PowerConfig) -> bool:
         """Whether the host's firewall lets guests in."""
         return power_port.is_open(config.port) is not False
 
-    def wait_until_ready(self, config: PowerConfig, username: str, password: Secret, stop: threading.Event) -> None:
-        """Return when it answers an authenticated request. Raises TimedOut, CommandFailed, Interrupted."""
+    def wait_until_ready(
+        self, config: PowerConfig, username: str, password: Secret | None, stop: threading.Event
+    ) -> None:
+        """Return when it answers, an authenticated request if there is a password.
+
+        Raises TimedOut, CommandFailed, Interrupted.
+        """
         deadline = time.monotonic() + _READY_S * self.time_scale
         while (seen := self.probe(config, username, password)).answer is not Answer.READY:
             if not self.supervised(config):
@@ -119,7 +131,8 @@ class PowerService:
     def _unit(self, config: PowerConfig) -> Unit:
         return Unit(f"halab-fencing-{self.name}", user=config.supervision == "user unit")
 
-    def _end_daemon(self, config: PowerConfig) -> None:
+    def end_daemon(self, config: PowerConfig) -> None:
+        """End whatever runs of it. Its files need not be there any more. Raises TimedOut, CommandFailed."""
         if config.supervision != "supervisor":
             unit = self._unit(config)
             if not unit.foreign(self.files.config):

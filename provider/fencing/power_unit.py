@@ -79,6 +79,13 @@ class Unit:
         except FileNotFoundError:
             return False
 
+    def starts_present_daemon(self) -> bool:
+        """Whether the unit file is there and names the daemon's module as it is called now."""
+        try:
+            return _quoted(SERVER_MODULE) in self.path.read_text()
+        except FileNotFoundError:
+            return False
+
     def install(self, text: str) -> None:
         """Write, enable and (re)start it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -64,12 +64,12 @@ class Hosts:
     def __init__(
         self,
         inventory: Inventory,
-        key_path: Path,
+        keys: Callable[[], Sequence[Path]],
         time_scale: float,
         dial: Callable[[Address, Pace], Transport] = SshTransport,
         agendas: Agendas | None = None,
     ) -> None:
-        self._inventory, self._key_path, self._dial, self._time_scale = inventory, key_path, dial, time_scale
+        self._inventory, self._keys, self._dial, self._time_scale = inventory, keys, dial, time_scale
         self._agendas = agendas
         self._guard = threading.Lock()
         self._stations: dict[tuple[str, str, str], _Station] = {}
@@ -183,7 +183,8 @@ class Hosts:
         key = (view.uuid, view.address, view.host_key)
         with self._guard:
             if (station := self._stations.get(key)) is None:
-                address = Address(view.hostname, view.address, view.host_key, self._key_path)
+                first, *others = self._keys()
+                address = Address(view.hostname, view.address, view.host_key, first, other_keys=tuple(others))
                 transport = _Explained(self._dial(address, pace), self._inventory, view.uuid)
                 both = self._answers(view.uuid), self._answers(f"{view.uuid}, LUN")
                 station = _Station(transport, Shared(), [], set(), *both)

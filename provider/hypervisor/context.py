@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from halab.provider.hypervisor.connection import Connection
+    from halab.provider.run.folder import LabFolder
 
 Event = Literal["start", "wait", "done", "failed"]
 
@@ -20,8 +20,8 @@ class HypervisorContext(Protocol):
     lab: str
     """The lab's name: the mark that stands on everything it owns."""
     connection: Connection
-    directory: Path
-    """Files of the lab on this side (.halab): the verdict on KVM is kept here."""
+    folder: LabFolder
+    """Files of the lab on this side: the verdict on KVM is kept here."""
     hypervisor: str
     """auto, kvm or qemu: for machines that do not say."""
     time_scale: float

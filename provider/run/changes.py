@@ -20,7 +20,6 @@ from halab.provider.run.files import private_directory
 from halab.provisioners.engine.errors import Interrupted, TimedOut
 from halab.provisioners.engine.interrupted import UNFINISHED
 
-NAME = "changes.lock"
 _DEADLINE_S = 180.0  # longer than a provider whose Terraform was killed finishes what is under way
 _INTERVAL_S = 0.2
 
@@ -28,10 +27,8 @@ _INTERVAL_S = 0.2
 class Changes:
     """The lock of one lab as one process sees it, whose operations share it. Safe for threads."""
 
-    def __init__(
-        self, directory: Path, run: str, time_scale: float = 1.0, unfinished: threading.Event = UNFINISHED
-    ) -> None:
-        self._file, self._run, self._deadline_s = directory / NAME, run, _DEADLINE_S * time_scale
+    def __init__(self, file: Path, run: str, time_scale: float = 1.0, unfinished: threading.Event = UNFINISHED) -> None:
+        self._file, self._run, self._deadline_s = file, run, _DEADLINE_S * time_scale
         self._unfinished = unfinished
         self._guard = threading.Lock()
         self._under_way = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ALL_LABS = ".halab"
+CONSOLE_LOG = ".console.log"
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,59 @@ class LabFolder:
     def questions(self) -> Path:
         """What the guests were asked in the last refresh."""
         return self.path / "questions.json"
+
+    @property
+    def seen(self) -> Path:
+        """What the last look at the lab has seen, as JSON."""
+        return self.path / "seen.json"
+
+    @property
+    def kvm_verdict(self) -> Path:
+        """Whether KVM works here, until the host's next boot."""
+        return self.path / "kvm-verdict.json"
+
+    @property
+    def changes_lock(self) -> Path:
+        """Held by the run that changes the lab; it names runs that were killed in the middle of a change."""
+        return self.path / "changes.lock"
+
+    @property
+    def mark(self) -> Path:
+        """Whose folder this is, and where it stood when it was last used (ownership.py)."""
+        return self.path / "lab.json"
+
+    @property
+    def imports(self) -> Path:
+        """Values of secrets that are imported, one a file."""
+        return self.path / "import"
+
+    @property
+    def destroy_log(self) -> Path:
+        return self.path / "destroy.log"
+
+    @property
+    def terraform_pid(self) -> Path:
+        """The process of the Terraform that runs."""
+        return self.path / "terraform.pid"
+
+    def console_log(self, machine: str) -> Path:
+        """What a machine's console said that came to nothing."""
+        return self.path / f"{machine}{CONSOLE_LOG}"
+
+    @property
+    def of_runs(self) -> tuple[Path, ...]:
+        """What runs leave behind, of no use once the lab is gone."""
+        return (
+            *(self.progress, self.outputs, self.log, self.destroy_log, self.terraform_pid, self.changes_lock),
+            *(self.kvm_verdict, self.questions, self.seen),
+        )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that has a fixed name."""
+        fixed = self.state, self.settings, self.private_key, self.ssh_config, self.known_hosts, self.mark
+        return (*fixed, self.fencing, self.imports, *self.of_runs)
+
+    def is_console_log(self, path: Path) -> bool:
+        """Whether it is one that `console_log` names."""
+        return path.name.endswith(CONSOLE_LOG)

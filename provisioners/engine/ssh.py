@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shlex
 import socket
@@ -34,7 +35,10 @@ chown -- "$3" "$new"; chmod -- "$2" "$new"; mv -f -- "$new" "$1" """
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a host is reached and how it proves who it is. `host_key` is "type base64" as in known_hosts."""
+    """Where a host is reached and how it proves who it is. `host_key` is "type base64" as in known_hosts.
+
+    `other_keys`: private keys to try when it does not know the one at `key_path`.
+    """
 
     name: str
     ip: str
@@ -42,6 +46,7 @@ class Address:
     key_path: Path
     port: int = 22
     user: str = "root"
+    other_keys: tuple[Path, ...] = ()
 
 
 class SshTransport:
@@ -168,7 +173,7 @@ class SshTransport:
             connection.get_security_options().key_types = (kind,)
             connection.start_client(timeout=self._connect_s)
             self._check_host_key(connection.get_remote_server_key())
-            connection.auth_publickey(self._address.user, _private_key(self._address.key_path))
+            self._authenticate(connection)
         except paramiko.AuthenticationException as error:
             connection.close()
             raise AuthError(
@@ -179,6 +184,15 @@ class SshTransport:
             connection.close()
             raise
         return connection
+
+    def _authenticate(self, connection: paramiko.Transport) -> None:
+        import paramiko
+
+        for path in self._address.other_keys[::-1]:  # sshd lets a client try six
+            with contextlib.suppress(paramiko.AuthenticationException):
+                connection.auth_publickey(self._address.user, _private_key(path))
+                return
+        connection.auth_publickey(self._address.user, _private_key(self._address.key_path))
 
     def _check_host_key(self, shown: paramiko.PKey) -> None:
         if f"{shown.get_name()} {shown.get_base64()}" != " ".join(self._address.host_key.split()[:2]):

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from halab.provider.guests.hosts import Hosts
 from halab.provider.hypervisor.connection import Connection
-from halab.provider.lab import SSH_KEY_NAME, HalabProvider
+from halab.provider.lab import HalabProvider
 from halab.provider.protocol import Ctx, State
 from halab.provider.registry import ITEMS
 from halab.provider.run.changes import Changes
+from halab.provider.run.folder import LabFolder
 from tests.acceptance.guests import Guests, stored
 from tests.acceptance.hypervisor import write_image
 
@@ -64,8 +65,7 @@ class DoubledProvider(HalabProvider):
 
     @cached_property
     def _hosts(self) -> Hosts:
-        key = self.directory / SSH_KEY_NAME
-        return Hosts(self.inventory, key, self.time_scale, dial=self.guests.dial, agendas=self.agendas)
+        return Hosts(self.inventory, self.keys, self.time_scale, dial=self.guests.dial, agendas=self.agendas)
 
     def domain(self, hostname: str) -> Any:
         """libvirt's domain of a machine."""
@@ -139,7 +139,7 @@ def secrets_of(terraform: Terraform) -> set[str]:
         for line in entry["values"][name].splitlines()
         if len(line) >= 12
     }
-    key = terraform.folder / "lab/.halab" / SSH_KEY_NAME
+    key = LabFolder.of(terraform.folder / "lab", "summit").private_key
     return lines | {line for line in key.read_text().splitlines() if not line.startswith("-----")}
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from halab.provider.run.changes import NAME as LOCK
+from halab.provider.run.folder import LabFolder
 
 # What only looks. Whatever libvirt adds later counts as an effect until it is named here.
 _LOOKS = re.compile(
@@ -29,7 +29,8 @@ _LOOKS = re.compile(
 _CLASSES = ("virConnect", "virDomain", "virNetwork", "virStoragePool", "virStorageVol")
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.link", "os.symlink"}
 # Neither the progress nor what guests will be asked means anything to the next run. The lock stands around everything.
-IGNORED = ("progress.jsonl", "questions.json", LOCK)
+_FOLDER = LabFolder(Path())
+IGNORED = tuple(file.name for file in (_FOLDER.progress, _FOLDER.questions, _FOLDER.changes_lock, _FOLDER.mark))
 
 
 class Killed(BaseException):
@@ -117,7 +118,7 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if not _watched or not (event in _CHANGES or (event == "open" and _writes(args))):
         return
     path = _path(event, args)
-    if event == "os.truncate" and path.endswith(LOCK):
+    if event == "os.truncate" and path.endswith(_FOLDER.changes_lock.name):
         for _directory, mortality in _watched:
             mortality.fate.must_live("say that its changes are done")
     if any(name in path for name in IGNORED) or (event == "os.mkdir" and os.path.isdir(path)):

@@ -47,8 +47,7 @@ class OneGuest(HalabProvider):
 
     @cached_property
     def _hosts(self) -> Hosts:
-        key = self.directory / "id_ed25519"
-        return Hosts(self.inventory, key, self.time_scale, dial=Silent, agendas=self.agendas)
+        return Hosts(self.inventory, self.keys, self.time_scale, dial=Silent, agendas=self.agendas)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def test_what_was_changed_outside_guests_is_put_right(deployed: Deployed) -> Non
     virt.defineXML(domain.XMLDesc(INACTIVE).replace(">1</vcpu>", ">4</vcpu>"))
     running = domain.ID()
     stop_fencing_daemons()
-    config = provider.directory / "ssh_config"
+    config = provider.folder.ssh_config
     config.write_text(config.read_text() + "# edited\n")
     expected = {
         "halab_network.network": ("active", False, True),

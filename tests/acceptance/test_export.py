@@ -38,7 +38,7 @@ def machines(terraform: Terraform) -> None:
 def exported(provider: DoubledProvider, folder: Path) -> Look:
     look = Look(provider, "hand")
     configuration = look.run()
-    write(configuration, folder, head("small", provider.directory, None, look.left_alone), provider.directory)
+    write(configuration, folder, head("small", provider.folder.path, None, look.left_alone), provider.folder.path)
     return look
 
 

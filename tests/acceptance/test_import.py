@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from halab.provider.local.local import imported_secret
+from halab.provider.local.secret import imported_secret
 from halab.provider.registry import ITEMS, RESOURCES
 from halab.provider.run.files import write_private
 from halab.provisioners.engine.command import Command, Result
@@ -64,7 +64,7 @@ def test_import_of_every_type(deployed: tuple[Terraform, DoubledProvider], monke
     (terraform.folder / "imports.tf").write_text("".join(blocks))
     for entry in entries.values():
         if entry["type"] == "halab_secret":
-            file = imported_secret(provider.directory, entry["values"]["name"])
+            file = imported_secret(provider.folder, entry["values"]["name"])
             write_private(file, entry["values"]["value"] + "\n")
     forget(terraform.folder / "terraform.tfstate")
 

@@ -19,6 +19,7 @@ from halab.provider.hypervisor import sweep
 from halab.provider.hypervisor.leftovers import leftovers
 from halab.provider.protocol import reattachable
 from halab.provider.protocol.servicer import Servicer
+from halab.provider.run.folder import LabFolder
 from tests.acceptance.conftest import Terraform
 from tests.acceptance.doubles import stack, uncovered, write_stack
 from tests.acceptance.mortal import Fate, Killed
@@ -43,7 +44,7 @@ def lab(folder: Path, nodes: int = 2) -> dict[str, Any]:
 def bench(folder: Path, number: int) -> Iterator[Bench]:
     """A world of its own for one case."""
     with pytest.MonkeyPatch.context() as patch:
-        world = World(patch, folder / f"{number}/lab/.halab")
+        world = World(patch, folder / f"{number}/lab/.halab/summit")
         yield world, SmallTerraform(world.born, world.answered)
 
 
@@ -172,7 +173,7 @@ def swept(world: World, terraform: SmallTerraform) -> None:
     request = {"uri": "", "lab": "summit", "directory": str(world.lab), **cli_sweep.known(state)}
     found = sweep.sweep({**request, "remove": []})
     sweep.sweep({**request, "remove": [(item["kind"], item["name"]) for item in found]})
-    for path in cli_sweep.files(world.lab, state):
+    for path in cli_sweep.files(LabFolder(world.lab), state):
         path.unlink()
 
 
@@ -218,7 +219,7 @@ MOMENTS = 8
 @pytest.fixture
 def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[World, Terraform]:
     """A terraform; `attached` gives it a new provider for each command."""
-    world = World(monkeypatch, tmp_path / "lab/.halab")
+    world = World(monkeypatch, tmp_path / "lab/.halab/summit")
     answer = Servicer.answer
 
     def unless_dead(servicer: Servicer, method: str, request: Any) -> Any:

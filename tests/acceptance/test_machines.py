@@ -170,7 +170,7 @@ def test_what_was_removed_below_a_machine_is_made_anew(small: Deployed) -> None:
     network = virt.networkLookupByName("small")
     network.destroy()
     network.undefine()
-    (provider.directory / "id_ed25519").unlink()
+    provider.folder.private_key.unlink()
     virt.storageVolLookupByPath(terraform.resource("halab_image.image")["kernel"]).delete()
     virt.storageVolLookupByPath(terraform.resource("halab_volume.disk")["path"]).delete()
     actions = terraform.plan().actions

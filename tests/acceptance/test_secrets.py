@@ -35,9 +35,9 @@ def test_a_deploy_with_its_state_in_the_labs_directory(terraform: Terraform, pro
         return None
 
     provider.guests.answer = listen
-    directory, log = terraform.folder / "lab/.halab", terraform.folder / "trace.log"
+    directory, log = terraform.folder / "lab/.halab/summit", terraform.folder / "trace.log"
     document = stack(1, terraform.folder)
-    document["terraform"]["backend"] = {"local": {"path": str(directory / "terraform.summit.tfstate")}}
+    document["terraform"]["backend"] = {"local": {"path": str(directory / "terraform.tfstate")}}
     write_stack(terraform, document, uncovered("summit", "${halab_machine.node1.id}"))
     terraform.environment |= {"TF_LOG": "TRACE", "TF_LOG_PATH": str(log)}
     terraform.init()
@@ -57,7 +57,7 @@ def test_a_deploy_with_its_state_in_the_labs_directory(terraform: Terraform, pro
     texts |= {file.name: file.read_text() for file in directory.glob("progress.jsonl")}
     assert {where for where, text in texts.items() for secret in secrets if secret in text} == set()
 
-    assert (directory / "terraform.summit.tfstate.backup").exists()
+    assert (directory / "terraform.tfstate.backup").exists()
     terraform.plan()  # the backup is Terraform's, written after the provider had looked: the next command closes it
     assert open_to_others(directory) == []
 
@@ -65,7 +65,7 @@ def test_a_deploy_with_its_state_in_the_labs_directory(terraform: Terraform, pro
 def test_loose_permissions_are_repaired(terraform: Terraform, provider: DoubledProvider) -> None:
     write_stack(terraform, stack(1, terraform.folder))
     terraform.apply()
-    directory = terraform.folder / "lab/.halab"
+    directory = terraform.folder / "lab/.halab/summit"
     for path in [directory, *directory.rglob("*")]:
         path.chmod(0o777 if path.is_dir() else 0o666)
     assert terraform.plan().actions == {}

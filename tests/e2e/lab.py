@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -16,13 +17,15 @@ import requests
 
 from halab.cli.watch.rest import rest_of
 from halab.constructs.settings import load
+from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import ConnectError
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.engine.ssh import Address, SshTransport
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-STATE = CHECKOUT / ".halab"
+STATE = LabFolder.of(CHECKOUT, load({}, os.environ).name).path
+"""Where the files of the default lab stand."""
 PYTHON = CHECKOUT / ".venv/bin/python"
 NOT_CONNECTED = 102  # Pacemaker's exit code of a tool that finds no running cluster
 
@@ -33,6 +36,7 @@ class Lab:
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
         self.settings = load({}, environment)
+        self.folder = LabFolder.of(CHECKOUT, self.settings.name)
         self.nodes = [f"node{number}" for number in range(1, self.settings.node_count + 1)]
         self.site = f"http://{self.settings.site_address}/"
         self._transports: dict[str, SshTransport] = {}
@@ -63,9 +67,9 @@ class Lab:
     def host(self, name: str) -> Host:
         """A host by SSH, with the lab's own key and pinned host keys."""
         if name not in self._transports:
-            pins = dict(line.split(" ", 1) for line in (STATE / "known_hosts").read_text().splitlines())
+            pins = dict(line.split(" ", 1) for line in self.folder.known_hosts.read_text().splitlines())
             key = next(pin for names, pin in pins.items() if name in names.split(","))
-            address = Address(name, self.address(name), key, STATE / "id_ed25519")
+            address = Address(name, self.address(name), key, self.folder.private_key)
             self._transports[name] = SshTransport(address, Pace())
         return Host(self._transports[name])
 

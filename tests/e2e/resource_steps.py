@@ -12,13 +12,14 @@ from typing import Any
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.protocol import UNKNOWN, Ctx, Resource, State
 from halab.provider.protocol.planning import plan_values, replacements
+from halab.provider.run.folder import LabFolder
 
 
 class Configured:
     """The provider as its resources see it."""
 
     def __init__(self, lab: str, directory: Path) -> None:
-        self.lab, self.connection, self.directory = lab, Connection(), directory
+        self.lab, self.connection, self.folder = lab, Connection(), LabFolder(directory)
         self.hypervisor, self.time_scale, self.stop = "auto", 3.0, threading.Event()
         self.destroying_all = False
 

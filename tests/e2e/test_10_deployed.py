@@ -28,7 +28,7 @@ def test_outputs_tell_what_to_use(lab: Lab) -> None:
 
 
 def test_the_labs_files_are_for_their_owner_only(lab: Lab) -> None:
-    assert (STATE / f"terraform.{lab.settings.name}.tfstate").exists()
+    assert lab.folder.state.exists()
     loose = [f for f in [STATE, *STATE.rglob("*")] if stat.S_IMODE(f.stat().st_mode) & 0o077]
     assert not loose
 
@@ -36,7 +36,7 @@ def test_the_labs_files_are_for_their_owner_only(lab: Lab) -> None:
 def test_a_person_logs_in_without_a_prompt(lab: Lab) -> None:
     for name in [*lab.nodes, "target"]:
         done = subprocess.run(
-            ["ssh", "-F", ".halab/ssh_config", "-o", "BatchMode=yes", name, "hostname"],
+            ["ssh", "-F", ".halab/summit/ssh_config", "-o", "BatchMode=yes", name, "hostname"],
             cwd=CHECKOUT, text=True, capture_output=True, timeout=60, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stdout.strip()) == (0, name), done.stderr

@@ -32,7 +32,7 @@ find /run /var/www -type f -perm /004 -size -2M -print0 2>/dev/null | xargs -0r 
 
 
 def _instances(lab: Lab) -> list[dict[str, Any]]:
-    state = json.loads((STATE / f"terraform.{lab.settings.name}.tfstate").read_text())
+    state = json.loads(lab.folder.state.read_text())
     return [
         {"of": f"{resource['type']}.{resource['name']}", **instance}
         for resource in state["resources"]

@@ -12,7 +12,7 @@ from tests.e2e.lab import CHECKOUT, Lab, hypervisor
 
 pytestmark = pytest.mark.long
 
-SHELL = """lab() { ssh -F .halab/ssh_config "$@"; }
+SHELL = """lab() { ssh -F .halab/summit/ssh_config "$@"; }
 tf() { terraform -chdir=cdktf.out/stacks/summit "$@"; }
 export LIBVIRT_DEFAULT_URI=qemu:///system
 """

@@ -18,7 +18,7 @@ def test_a_lab_whose_state_is_lost_is_taken_over_while_it_serves(lab: Lab) -> No
     lab.ask("node1", "touch", _MARK)
     boots, disks = {name: lab.boot_id(name) for name in [*lab.nodes, "target"]}, volumes()
     assert None not in boots.values()
-    for state in STATE.glob("terraform.*.tfstate*"):
+    for state in STATE.glob("terraform.tfstate*"):
         state.unlink()
     with SiteLoad(lab.site) as load:
         lab.deploy()

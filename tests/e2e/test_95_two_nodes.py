@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab import STATE, Lab, deployed
+from tests.e2e.lab import Lab, deployed
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_two_node_mode_and_delay(duo: Lab) -> None:
 
 
 def test_target_is_open_as_in_the_talk(duo: Lab) -> None:
-    iqn = json.loads((STATE / "outputs.json").read_text())["duo"]["target_iqn"]
+    iqn = json.loads(duo.folder.outputs.read_text())["duo"]["target_iqn"]
     read = (
         'cd "/sys/kernel/config/target/iscsi/$1/tpgt_1/attrib"; cat authentication demo_mode_write_protect; cat g*_acls'
     )

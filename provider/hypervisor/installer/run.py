@@ -52,7 +52,7 @@ class InstallerSettings:
 
 def kept_console(provider: HypervisorContext, name: str) -> Path:
     """Where all that an installer printed is kept, if it came to nothing."""
-    return Path(provider.directory) / f"{name}.console.log"
+    return provider.folder.console_log(name)
 
 
 class InstallerRun:

@@ -30,7 +30,7 @@ class HypervisorChoice:
             return "kvm" if asked == "kvm" else "qemu"
         with self._lock:
             if self._kvm is None:
-                self._kvm = KvmProbe(self._provider.connection, self._provider.lab, self._provider.directory)
+                self._kvm = KvmProbe(self._provider.connection, self._provider.lab, self._provider.folder.kvm_verdict)
         waiting("trying whether KVM works")
         verdict = self._kvm.verdict(kernel, initrd, Wait(self._provider.time_scale, ctx.stop))
         if verdict.usable:

@@ -19,7 +19,6 @@ from halab.provider.hypervisor.waiting import Wait
 from halab.provider.run.files import write_private
 from halab.provisioners.engine.errors import TimedOut
 
-_FILE = "kvm-verdict.json"
 _DEADLINE_S = 20.0
 # The kernel is up and hands over to the initramfs, or wants to but has none. A kernel that hangs never comes so far.
 _ALIVE = re.compile(r"Run \S+ as init process|Kernel panic - not syncing: (VFS|No working init)|halab initramfs: ")
@@ -48,8 +47,8 @@ _TURN = threading.Lock()
 class KvmProbe:
     """Tries once for each boot of the host, however many machines ask at once."""
 
-    def __init__(self, connection: Connection, lab: str, directory: Path) -> None:
-        self._connection, self._lab, self._file = connection, lab, directory / _FILE
+    def __init__(self, connection: Connection, lab: str, file: Path) -> None:
+        self._connection, self._lab, self._file = connection, lab, file
         self._known: dict[str, Verdict] = {}
 
     def verdict(self, kernel: str, initrd: str, wait: Wait) -> Verdict:

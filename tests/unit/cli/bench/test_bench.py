@@ -21,8 +21,8 @@ from halab.provisioners.engine.errors import TimedOut
 
 def test_a_deployed_lab_is_left_alone(tmp_path: Path) -> None:
     refuse_deployed(tmp_path)
-    (tmp_path / ".halab").mkdir()
-    (tmp_path / ".halab/terraform.summit.tfstate").write_text(json.dumps({"resources": [{"type": "halab_machine"}]}))
+    (tmp_path / ".halab/summit").mkdir(parents=True)
+    (tmp_path / ".halab/summit/terraform.tfstate").write_text(json.dumps({"resources": [{"type": "halab_machine"}]}))
     with pytest.raises(BenchFailed, match="make destroy first"):
         refuse_deployed(tmp_path)
 
@@ -37,7 +37,6 @@ class Course:
         self.destroyed = 0
         self.error: Exception | None = None
         monkeypatch.setattr(bench, "CHECKOUT", checkout)
-        monkeypatch.setattr(bench, "LAB", checkout / ".halab")
         monkeypatch.setattr(bench, "RESULT", checkout / "artifacts/bench.json")
         monkeypatch.setattr(bench, "lab_settings", Settings)
         monkeypatch.setattr(bench, "measure", self.measure)
@@ -79,8 +78,8 @@ def test_a_mistake_of_ours_is_shown_after_the_lab_has_gone(course: Course) -> No
 
 
 def test_nothing_is_destroyed_that_it_did_not_deploy(course: Course, tmp_path: Path) -> None:
-    (tmp_path / ".halab").mkdir()
-    (tmp_path / ".halab/terraform.mine.tfstate").write_text(json.dumps({"resources": [{"type": "halab_machine"}]}))
+    (tmp_path / ".halab/mine").mkdir(parents=True)
+    (tmp_path / ".halab/mine/terraform.tfstate").write_text(json.dumps({"resources": [{"type": "halab_machine"}]}))
     assert bench.main([]) == 1
     assert course.destroyed == 0
 

@@ -12,6 +12,7 @@ import pytest
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
 from halab.cli.leftovers import sweep
 from halab.constructs.settings import load
+from halab.provider.run.folder import LabFolder
 
 STATE = [
     Instance("halab_machine", {"id": "u1", "console_log": "/p/node1.console.log"}),
@@ -74,12 +75,14 @@ def test_not_while_terraform_works(tmp_path: Path) -> None:
 
 
 def test_own_files(tmp_path: Path) -> None:
-    for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "terraform.summit.tfstate", "notes"):
+    for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "terraform.tfstate", "notes"):
         (tmp_path / name).touch()
-    names = [path.name for path in sweep.files(tmp_path, [])]
-    assert names == ["id_ed25519", ".ssh_config.new", "known_hosts"]
-    assert [path.name for path in sweep.files(tmp_path, [Instance("halab_ssh_key", {})])] == names[1:]
-    assert sweep.files(tmp_path, [Instance("halab_machine", {})]) == []
+    (tmp_path / "another").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    folder = LabFolder(tmp_path)
+    names = [path.name for path in sweep.files(folder, [])]
+    assert names == [".ssh_config.new", "known_hosts", "id_ed25519", "another"]
+    assert [path.name for path in sweep.files(folder, [Instance("halab_ssh_key", {})])] == names[:2]
+    assert sweep.files(folder, [Instance("halab_machine", {})]) == []
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[Any]]:
         asked.append(list(remove))
         return [LEFT, KEPT]
 
-    monkeypatch.setattr(sweep, "LAB", tmp_path)
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: LabFolder(tmp_path))
     monkeypatch.setattr(sweep, "ask_provider", ask)
     (tmp_path / "id_ed25519").touch()
     return asked

@@ -11,19 +11,21 @@ RUN = """
 import sys
 from pathlib import Path
 from halab.cli.terraform.cdktf_run import CdktfRun
+from halab.provider.run.folder import LabFolder
 checkout = Path(sys.argv[1])
-sys.exit(CdktfRun(checkout, checkout / ".halab/deploy.log", sys.stdout).run(["deploy"]))
+folder = LabFolder.of(checkout, "summit")
+sys.exit(CdktfRun(checkout, folder, folder.log, sys.stdout).run(["deploy"]))
 """
 CDKTF = """#!/bin/sh
-echo '{}' > .halab/outputs.json
+echo '{}' > .halab/summit/outputs.json
 exec "$TERRAFORM_BINARY_NAME" apply
 """
 TERRAFORM = """#!/bin/sh
-for file in terraform.new.tfstate terraform.new.tfstate.backup terraform.old.tfstate.backup; do
-  echo '{}' > .halab/$file
+for file in terraform.tfstate terraform.tfstate.backup; do
+  echo '{}' > .halab/summit/$file
 done
-mkdir -p .halab/inner
-touch .halab/inner/file
+mkdir -p .halab/summit/fencing
+touch .halab/summit/fencing/file
 """
 SHIELD = f"""#!/bin/sh
 exec {sys.executable} -P -m halab.cli.terraform.shield "$@"
@@ -36,19 +38,19 @@ def test_what_a_run_leaves_is_its_owners_only(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    lab = tmp_path / ".halab"
-    lab.mkdir(0o755)
-    (lab / "terraform.cut.tfstate").write_text('{"version": 4,')
-    (lab / "terraform.cut.tfstate.backup").write_text('{"version": 4}')
-    for earlier in ("terraform.old.tfstate.backup", "deploy.log", "ssh_config"):
+    lab = tmp_path / ".halab/summit"
+    lab.mkdir(0o755, parents=True)
+    (lab / "terraform.tfstate").write_text('{"version": 4,')
+    (lab / "terraform.tfstate.backup").write_text('{"version": 4}')
+    for earlier in ("deploy.log", "ssh_config"):
         (lab / earlier).touch(0o644)
     environment = {**os.environ, "HALAB_TERRAFORM": str(tmp_path / "terraform")}
     run = [sys.executable, "-P", "-c", RUN, str(tmp_path)]
     done = subprocess.run(run, env=environment, umask=0o022, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert "put back from terraform.cut.tfstate.backup" in done.stdout
+    assert "put back from terraform.tfstate.backup" in done.stdout
     left = {str(path.relative_to(lab)): path.stat().st_mode & 0o777 for path in [lab, *lab.rglob("*")]}
-    assert {"terraform.new.tfstate.backup", "outputs.json", "deploy.log", "inner/file"} <= left.keys()
+    assert {"terraform.tfstate.backup", "outputs.json", "deploy.log", "fencing/file"} <= left.keys()
     assert {name: f"{mode:o}" for name, mode in left.items() if mode & 0o077} == {}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from halab.provider.fencing.endpoint import FencingEndpoint
 from halab.provider.protocol import UNKNOWN, Ctx
+from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import ConfigError
 
 MACHINE = "A1111111-1111-4111-8111-111111111111"
@@ -18,7 +19,8 @@ MACHINE = "A1111111-1111-4111-8111-111111111111"
 
 @pytest.fixture
 def resource(tmp_path: Path) -> FencingEndpoint:
-    return FencingEndpoint(SimpleNamespace(lab="summit", directory=tmp_path, time_scale=1.0, stop=threading.Event()))
+    provider = SimpleNamespace(lab="summit", folder=LabFolder(tmp_path), time_scale=1.0, stop=threading.Event())
+    return FencingEndpoint(provider)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from halab.provider.hypervisor.connection import Connection
+from halab.provider.run.folder import LabFolder
 
 DATA = Path(__file__).parents[3] / "data" / "hypervisor"
 
@@ -17,7 +18,7 @@ class Configured:
     """A configured provider as the resources see it."""
 
     def __init__(self, connection: Connection, directory: Path) -> None:
-        self.lab, self.connection, self.directory = "summit", connection, directory
+        self.lab, self.connection, self.folder = "summit", connection, LabFolder(directory)
         self.hypervisor, self.time_scale, self.stop = "qemu", 1.0, threading.Event()
         self.destroying_all = False
         self.events: list[tuple[str, str, str]] = []

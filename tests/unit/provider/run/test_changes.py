@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 
 from halab.provider.guests.hosts import Hosts
-from halab.provider.run.changes import NAME, Changes
+from halab.provider.run.changes import Changes
 from halab.provisioners.engine.command import Command, Result
 from halab.provisioners.engine.errors import Interrupted, TimedOut
 from halab.provisioners.engine.host import Pace
 from halab.provisioners.engine.interrupted import VARIABLE
 from halab.provisioners.engine.ssh import Address
 
+NAME = "changes.lock"
 HOLD = """
 import sys, threading
 from pathlib import Path
 from halab.provider.run.changes import Changes
-with Changes(Path(sys.argv[1]), "killed").under_way(threading.Event()):
+with Changes(Path(sys.argv[1], "changes.lock"), "killed").under_way(threading.Event()):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -47,17 +48,17 @@ def test_a_lock_is_let_go_when_its_file_cannot_be_written(tmp_path: Path, monkey
     def broken(_descriptor: int, _length: int) -> None:
         raise OSError("I/O error")
 
-    changes = Changes(tmp_path, "one")
+    changes = Changes(tmp_path / NAME, "one")
     with pytest.raises(OSError, match="I/O error"), changes.under_way(never()):
         monkeypatch.setattr("os.ftruncate", broken)
     monkeypatch.undo()
-    other = Changes(tmp_path, "another", time_scale=0.0)
+    other = Changes(tmp_path / NAME, "another", time_scale=0.0)
     with other.under_way(never()):
         assert other.crashed == {"one"}, "it could not say that it was done"
 
 
 def test_operations_of_one_run_overlap_and_leave_no_name(tmp_path: Path) -> None:
-    changes = Changes(tmp_path, "one")
+    changes = Changes(tmp_path / NAME, "one")
     with changes.under_way(never()):
         with changes.under_way(never()):
             pass
@@ -71,7 +72,7 @@ def test_operations_of_one_run_overlap_and_leave_no_name(tmp_path: Path) -> None
 def test_another_run_is_waited_for(tmp_path: Path) -> None:
     with other_run(tmp_path) as other:
         threading.Timer(0.5, other.communicate, [""]).start()
-        changes = Changes(tmp_path, "two")
+        changes = Changes(tmp_path / NAME, "two")
         with changes.under_way(never()):
             assert other.wait(5) == 0  # it ended in order
             assert changes.crashed == frozenset()
@@ -80,11 +81,11 @@ def test_another_run_is_waited_for(tmp_path: Path) -> None:
 def test_a_run_that_was_killed_is_known(tmp_path: Path) -> None:
     with other_run(tmp_path) as other:
         other.send_signal(signal.SIGKILL)
-    changes = Changes(tmp_path, "two")
+    changes = Changes(tmp_path / NAME, "two")
     with changes.under_way(never()):
         assert changes.crashed == {"killed"}
         assert (tmp_path / NAME).read_text() == "two killed"  # should this one be killed too
-    with Changes(tmp_path, "three").under_way(never()):
+    with Changes(tmp_path / NAME, "three").under_way(never()):
         pass
 
 
@@ -95,22 +96,22 @@ def test_on_a_full_disk_the_names_of_earlier_runs_stay(tmp_path: Path, monkeypat
     with other_run(tmp_path) as other:
         other.send_signal(signal.SIGKILL)
     monkeypatch.setattr("os.pwrite", full)
-    with pytest.raises(OSError, match="No space left"), Changes(tmp_path, "two").under_way(never()):
+    with pytest.raises(OSError, match="No space left"), Changes(tmp_path / NAME, "two").under_way(never()):
         pass
     monkeypatch.undo()
-    changes = Changes(tmp_path, "three")
+    changes = Changes(tmp_path / NAME, "three")
     with changes.under_way(never()):
         assert changes.crashed == {"killed"}
 
 
 def test_a_run_whose_command_may_still_go_on_is_known(tmp_path: Path) -> None:
     unfinished = threading.Event()
-    changes = Changes(tmp_path, "cut-off", unfinished=unfinished)
+    changes = Changes(tmp_path / NAME, "cut-off", unfinished=unfinished)
     for _ in range(2):
         with changes.under_way(never()):
             unfinished.set()
         assert changes.crashed == frozenset(), "its own"
-    other = Changes(tmp_path, "two")
+    other = Changes(tmp_path / NAME, "two")
     with other.under_way(never()):
         assert other.crashed == {"cut-off"}
     assert (tmp_path / NAME).read_text() == ""
@@ -120,19 +121,19 @@ def test_waiting_ends(tmp_path: Path) -> None:
     with other_run(tmp_path) as other:
         with (
             pytest.raises(TimedOut, match="another run still changes this lab"),
-            Changes(tmp_path, "two", 0.001).under_way(never()),
+            Changes(tmp_path / NAME, "two", 0.001).under_way(never()),
         ):
             pass
         stop = never()
         stop.set()
-        with pytest.raises(Interrupted), Changes(tmp_path, "two").under_way(stop):
+        with pytest.raises(Interrupted), Changes(tmp_path / NAME, "two").under_way(stop):
             pass
         other.communicate("")
 
 
 def test_many_operations_wait_for_one_deadline(tmp_path: Path) -> None:
     with other_run(tmp_path) as other:
-        changes, began = Changes(tmp_path, "two", 1 / 180), time.monotonic()
+        changes, began = Changes(tmp_path / NAME, "two", 1 / 180), time.monotonic()
         refused: list[TimedOut] = []
 
         def operate() -> None:
@@ -195,7 +196,7 @@ guests: list[Guest] = []
 
 def test_what_it_began_in_a_guest_is_waited_for_once() -> None:
     guests.clear()
-    hosts = Hosts(Inventory(), Path("/nowhere"), 1.0, dial=Guest)  # type: ignore[arg-type]
+    hosts = Hosts(Inventory(), lambda: [Path("/nowhere")], 1.0, dial=Guest)  # type: ignore[arg-type]
     hosts.machine("u1", never())
     assert not any("interrupted" in asked for asked in guests[0].asked)
     hosts.crashed = frozenset({"killed"})

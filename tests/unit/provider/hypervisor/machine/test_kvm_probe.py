@@ -31,7 +31,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def probe(provider: Configured) -> KvmProbe:
-    return KvmProbe(provider.connection, "summit", provider.directory)
+    return KvmProbe(provider.connection, "summit", provider.folder.kvm_verdict)
 
 
 def test_many_ask_one_tries(provider: Configured, tries: list[str]) -> None:

@@ -1,0 +1,47 @@
+"""The lab that this checkout's settings name: its settings and its folder, ready for use."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from halab.cli.lab import earlier_layout
+from halab.cli.lab.torn_state import mend
+from halab.constructs.settings import Settings, load
+from halab.provider.fencing.relocation import bring_over
+from halab.provider.run.files import close_file, private_directory
+from halab.provider.run.folder import ALL_LABS, LabFolder
+from halab.provider.run.ownership import claimed
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+LIBVIRT_RECORD = CHECKOUT / ALL_LABS / "libvirt.json"
+"""Which of libvirt's daemons were started for labs of this checkout."""
+
+
+def lab_settings(checkout: Path = CHECKOUT, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings, from the context in cdktf.json (`cdktf` adds nothing to it) and the environment. SettingsError."""
+    return load(json.loads((checkout / "cdktf.json").read_text()).get("context", {}), environment)
+
+
+def lab_folder(settings: Settings, checkout: Path = CHECKOUT) -> LabFolder:
+    """Where the lab's files stand. Nothing is looked at."""
+    return LabFolder.of(checkout, settings.name)
+
+
+def entered(folder: LabFolder, tell: Callable[[str], None]) -> LabFolder:
+    """The folder, made if it is not there, and put in order; what was done is told in words.
+
+    What an earlier version left beside it is taken over, a folder that was moved brings its fencing endpoint along, and
+    a state that was cut short is put back. Conflict: it is a copy, or somebody else's. StateUnusable: a command is
+    under way, or a state cannot be read.
+    """
+    checkout = folder.path.parent.parent
+    close_file(private_directory(folder.path.parent))
+    earlier_layout.take_over(checkout, folder.lab, tell)
+    with claimed(folder, folder.lab) as former:
+        if former is not None:
+            tell(f"the lab {folder.lab!r} was moved here from {former}")
+            bring_over(LabFolder(former).fencing, folder.fencing, lambda *said: tell(". ".join(said)))
+    if said := mend(folder.state, checkout / "cdktf.out/stacks" / folder.lab):
+        tell(said)
+    return folder

@@ -1,0 +1,105 @@
+"""halab_ssh_config: `ssh_config` and `known_hosts` in the lab's folder, so that a person logs in without a prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from halab.provider.protocol import BOOL, STR, Attr, Block, Ctx, Failure, Resource, State
+from halab.provider.run.files import read_or_none, remove_private, write_private
+
+_ID = "ssh_config"
+
+
+class SshConfigResource(Resource):
+    """Both files. They name absolute paths: in a folder that was moved they are written anew."""
+
+    type = "halab_ssh_config"
+    schema = Block(
+        doc="An SSH client configuration with pinned host keys: `ssh -F .halab/LAB/ssh_config node1`.",
+        attrs={
+            "id": Attr(STR, computed=True, stable=True, doc=f"Always {_ID}: a lab has one."),
+            "private_key_path": Attr(STR, required=True, doc="The lab's private key."),
+            "hosts": Attr(
+                required=True,
+                nesting="list",
+                doc="The machines.",
+                nested={
+                    "name": Attr(STR, required=True, doc="Short host name."),
+                    "fqdn": Attr(STR, required=True, doc="Long host name."),
+                    "address": Attr(STR, required=True, doc="IPv4 address."),
+                    "host_key": Attr(STR, required=True, doc="Its public host key, `type base64`."),
+                },
+            ),
+            "path": Attr(STR, computed=True, stable=True, doc="Path of ssh_config."),
+            "intact": Attr(BOOL, default=True, doc="False in a plan: the files were changed or removed by hand."),
+        },
+    )
+
+    @property
+    def _files(self) -> tuple[Path, Path]:
+        return self.provider.folder.ssh_config, self.provider.folder.known_hosts
+
+    def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
+        del ctx, cfg
+        for file, text in zip(self._files, _texts(self._files[1], planned), strict=True):
+            write_private(file, text)
+        return {**planned, **self._place()}
+
+    def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
+        del prior
+        return self.create(ctx, planned, cfg)
+
+    def read(self, ctx: Ctx, state: State) -> State | None:
+        """The key that the file names counts: it may stand elsewhere than when the state was written."""
+        del ctx
+        there = [read_or_none(file) for file in self._files]
+        now = {**state, **self._place()}
+        if there[0] is not None and (key := parse(there[0], "")["private_key_path"]):
+            now["private_key_path"] = key
+        return {**now, "intact": there == list(_texts(self._files[1], now))}
+
+    def import_(self, ctx: Ctx, id: str) -> State:
+        """By its only id."""
+        del ctx
+        if id not in (_ID, str(self._files[0])):
+            raise Failure("Nothing to import", f"The id is {_ID}, not {id!r}.")
+        config, known = (read_or_none(file) for file in self._files)
+        if config is None or known is None:
+            raise Failure("Nothing to import", f"There is no {self._files[0]} with a known_hosts beside it.")
+        return {**self._place(), "intact": True, **parse(config, known)}
+
+    def delete(self, ctx: Ctx, state: State) -> None:
+        del ctx, state
+        for file in self._files:
+            remove_private(file)
+
+    def _place(self) -> State:
+        return {"id": _ID, "path": str(self._files[0])}
+
+
+def _texts(known: Path, state: State) -> tuple[str, str]:
+    """What stands in ssh_config and in known_hosts."""
+    sections = [
+        f"Host {h['name']} {h['fqdn']}\n  HostName {h['address']}\n  HostKeyAlias {h['fqdn']}\n" for h in state["hosts"]
+    ]
+    common = (
+        f'Host *\n  User root\n  IdentityFile "{state["private_key_path"]}"\n  IdentitiesOnly yes\n'
+        f'  UserKnownHostsFile "{known}"\n  StrictHostKeyChecking yes\n  GlobalKnownHostsFile none\n'
+    )
+    pins = [f"{h['fqdn']},{h['name']},{h['address']} {h['host_key']}\n" for h in state["hosts"]]
+    return "".join(sections) + common, "".join(pins)
+
+
+def parse(config: str, known: str) -> State:
+    """What `_texts` has written, read back."""
+    keys = {names.split(",")[0]: key for names, _, key in (line.partition(" ") for line in known.splitlines())}
+    hosts: list[State] = []
+    path = ""
+    for words in (line.split() for line in config.splitlines()):
+        if words[:1] == ["Host"] and len(words) == 3:
+            hosts.append({"name": words[1], "fqdn": words[2], "address": "", "host_key": keys.get(words[2], "")})
+        elif words[:1] == ["HostName"] and hosts:
+            hosts[-1]["address"] = words[1]
+        elif words[:1] == ["IdentityFile"]:
+            path = " ".join(words[1:]).strip('"')
+    return {"private_key_path": path, "hosts": hosts}
