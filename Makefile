@@ -33,16 +33,21 @@ lock: ## Lock what pyproject.toml asks for (ARGS=--upgrade: at the newest versio
 	$(LOCK) $(ARGS) --output-file requirements/users.txt
 	$(LOCK) $(ARGS) --extra dev --constraints requirements/users.txt --output-file requirements/developers.txt
 
+# A .venv that was copied along with its checkout acts on the original.
+.PHONY: own
+own:
+	@tools/prepare --own
+
 .PHONY: deploy
 deploy: prepare ## Build the lab
 	@$(BIN)/halab deploy $(ARGS)
 
 .PHONY: destroy
-destroy: ## Remove the lab
+destroy: own ## Remove the lab
 	@$(BIN)/halab destroy $(ARGS)
 
 .PHONY: sweep
-sweep: ## List what killed runs left behind, and remove it after a yes (ARGS=--yes: without asking)
+sweep: own ## List what killed runs left behind, and remove it after a yes (ARGS=--yes: without asking)
 	@$(BIN)/halab sweep $(ARGS)
 
 .PHONY: bench
@@ -80,7 +85,7 @@ test-el9: develop ## The whole end-to-end test on EL 9, a verdict for each step 
 	  tests/e2e/sandbox $(BIN)/python -m halab.cli.developer.verdicts -m "not long" tests/e2e
 
 .PHONY: export
-export: ## Write HCL and import blocks for what runs in a cluster (ARGS="--cluster NAME DIRECTORY")
+export: own ## Write HCL and import blocks for what runs in a cluster (ARGS="--cluster NAME DIRECTORY")
 	@$(BIN)/halab export $(ARGS)
 
 .PHONY: clean

@@ -4,8 +4,11 @@ Where systemd runs, its units are enabled: they belong to the machine from then 
 started here, remembered with their start times, and ended after the lab's removal unless somebody else uses them.
 """
 
+import grp
 import json
 import os
+import pwd
+import re
 import signal
 import subprocess
 import time
@@ -18,6 +21,8 @@ from halab.provider.run.files import write_private
 URI = "qemu:///system"
 ANSWER_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
+# In libvirt's and polkit's own words: the right is missing, so that waiting changes nothing.
+_DENIED = re.compile(r"authentication (?:unavailable|failed|cancelled)|access denied|Permission denied")
 MONOLITHIC = ("virtlogd.socket", "libvirtd.socket")
 MODULAR = ("virtlogd.socket", "virtqemud.socket", "virtnetworkd.socket", "virtstoraged.socket")
 
@@ -44,18 +49,25 @@ class Started:
 
 
 def ensure(record: Path) -> None:
-    """libvirt answers afterwards; what was started for it stands in the file `record`. LibvirtUnavailable."""
-    if not _complaint():
+    """libvirt answers afterwards; what was started for it stands in the file `record`.
+
+    LibvirtUnavailable, at once where this user has no right to use it.
+    """
+    if not (complaint := _complaint()):
         return
+    _refuse_if_denied(complaint)
     if Path("/run/systemd/system").is_dir():
         _as_root(["systemctl", "enable", "--quiet", "--now", *_units()])
         _await_answer()
         return
     before = {name: _running_pid(name) for name in ("virtlogd", "libvirtd")}
-    for name in (name for name, pid in before.items() if pid is None):
-        _as_root([name, "--daemon"])
-    _await_answer()
-    daemons = tuple(_daemon(name) for name, pid in before.items() if pid is None)
+    daemons = tuple(_start(name) for name, pid in before.items() if pid is None)
+    try:
+        _await_answer()
+    except LibvirtUnavailable:
+        for daemon in reversed(daemons):
+            _end(daemon)
+        raise
     write_private(record, json.dumps(asdict(Started(daemons, tuple(_active("net-list"))))))
 
 
@@ -78,20 +90,54 @@ def stop(record: Path, tell: Callable[[str], None]) -> None:
     record.unlink()
 
 
+def _virsh(*words: str, timeout_s: float | None = None) -> "subprocess.CompletedProcess[str]":
+    """virsh in a session of its own, where there is no terminal on which it could ask for a password."""
+    return subprocess.run(
+        ["virsh", "--quiet", "--connect", URI, *words],
+        env={**os.environ, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
 def _complaint() -> str:
     """Why libvirt does not answer; empty when it does."""
-    result = subprocess.run(["virsh", "--connect", URI, "version"], capture_output=True, text=True, check=False)
+    try:
+        result = _virsh("version", timeout_s=ANSWER_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        return f"it has not said anything for {ANSWER_TIMEOUT_S:.0f} s"
     return result.stderr.strip() if result.returncode else ""
+
+
+def _refuse_if_denied(complaint: str) -> None:
+    if not _DENIED.search(complaint):
+        return
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    remedy = f"sudo usermod --append --groups libvirt {user}, and log in again"
+    if user in _libvirt_members():
+        remedy = f"{user} is in the group libvirt, but this session is older than that: log in again"
+    raise LibvirtUnavailable(f"{user} may not use libvirt on {URI}:\n{complaint}\nRemedy: {remedy}.")
+
+
+def _libvirt_members() -> list[str]:
+    try:
+        return grp.getgrnam("libvirt").gr_mem
+    except KeyError:
+        return []
 
 
 def _await_answer() -> None:
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while complaint := _complaint():
+        _refuse_if_denied(complaint)
         if time.monotonic() > deadline:
             raise LibvirtUnavailable(
                 f"libvirt does not answer on {URI}:\n{complaint}\n"
-                "If this is about permission: sudo usermod -aG libvirt $USER, log in again, or run make as root. "
-                "Otherwise see journalctl -u libvirtd -u virtqemud, or run libvirtd in the foreground."
+                "See journalctl -u libvirtd -u virtqemud, or run libvirtd in the foreground."
             )
         time.sleep(0.2)
 
@@ -118,7 +164,8 @@ def _running_pid(name: str) -> int | None:
         return None
 
 
-def _daemon(name: str) -> Daemon:
+def _start(name: str) -> Daemon:
+    _as_root([name, "--daemon"])  # returns when it serves, or has failed
     pid = _running_pid(name)
     ticks = None if pid is None else _start_ticks(pid)
     if pid is None or ticks is None:
@@ -135,10 +182,10 @@ def _start_ticks(pid: int) -> int | None:
 
 
 def _active(listing: str) -> list[str]:
-    argv = ["virsh", "--quiet", "--connect", URI, listing, "--name"]
-    return [
-        name for name in subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split("\n") if name
-    ]
+    result = _virsh(listing, "--name")
+    if result.returncode:
+        raise LibvirtUnavailable(f"virsh {listing} failed on {URI}:\n{result.stderr.strip()}")
+    return [name for name in result.stdout.split("\n") if name]
 
 
 def _end(daemon: Daemon) -> None:

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Which packages the lab needs on its host, by package manager, and how to ask and tell that manager.
-# Sourced by tools/prepare, which defines as_root and sets manager.
+# Sourced by tools/prepare, which defines say and sets manager; tools/rights.sh defines as_root.
 manager=${manager:-} # apt, dnf, none (present already, says the user), or empty: neither is there
 
 # libvirt's parts, QEMU, the image builder, what libvirt-python is compiled with, what the sandbox uses, and what the
@@ -86,7 +86,8 @@ node_packages() {
 
 available_version() {
     case $manager in
-    apt) apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p' ;;
+    # apt translates what it says.
+    apt) LC_ALL=C apt-cache policy "$1" | sed -n 's/^ *Candidate: \([0-9]*:\)\{0,1\}\([0-9][0-9.]*\).*/\2/p' ;;
     dnf) dnf --quiet repoquery --latest-limit 1 --queryformat '%{version}\n' "$1" 2>/dev/null | head -n 1 ;;
     esac
 }
@@ -101,11 +102,32 @@ not_installed() {
     esac
 }
 
+# A fresh cloud image has no package lists: nothing looks as if it could be installed. Of what `apt-get update` would
+# get, apt names what is there.
+# shellcheck disable=SC2016 # apt expands it
+refresh_lists() {
+    if [ "$manager" != apt ] || [ -n "$(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages')" ] || ! may_be_root; then
+        return 0
+    fi
+    say "packages: there are no package lists, getting them"
+    as_root apt-get update -qq
+}
+
+# What apt and dpkg tell of each package goes into a file, and is shown if they fail.
 install_packages() {
+    local log=.cache/packages.log
+    if ! install_quietly "$@" >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "prepare: the packages could not be installed; all that was said: $log" >&2
+        return 1
+    fi
+}
+
+install_quietly() {
     case $manager in
     apt)
-        as_root apt-get update -qq
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
+        as_root apt-get update -qq &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
         ;;
     dnf) as_root dnf install -y --quiet --setopt=install_weak_deps=False "$@" ;;
     esac

@@ -66,6 +66,47 @@ def test_what_is_good_enough(bin_folder: Path, version: str, abi: str) -> None:
     assert "packages to install: none" in result.stdout
 
 
+def test_another_terraform_is_named_by_its_variable(bin_folder: Path) -> None:
+    program(bin_folder, "terraform", """echo '{"terraform_version": "1.4.6"}'""")
+    program(bin_folder, "mine", """echo '{"terraform_version": "1.8.0"}'""")
+    assert "terraform" not in check(bin_folder, HALAB_TERRAFORM=str(bin_folder / "mine")).stderr
+    assert (
+        "HALAB_TERRAFORM is absent, and there is no such program" in check(bin_folder, HALAB_TERRAFORM="absent").stderr
+    )
+
+
+APT = {
+    # apt translates its words, and knows of nothing before its lists are there.
+    "apt-cache": """[ -e "$LISTS" ] || exit 0
+[ "$LC_ALL" = C ] && echo '  Candidate: 20.19.2+dfsg-1' || echo '  Installationskandidat: 20.19.2+dfsg-1'""",
+    "apt-get": """[ "$1" = update ] && echo >"$LISTS"
+[ "$1" = indextargets ] && [ -e "$LISTS" ] && echo "$LISTS"; exit 0""",
+    "sudo": '[ "$1" = -n ] || "$@"',
+    "dpkg-query": "true",
+}
+
+
+@pytest.mark.parametrize(("lists", "language"), [(True, "de_DE.UTF-8"), (False, "C.UTF-8")])
+def test_what_apt_offers_is_understood(tmp_path: Path, bin_folder: Path, lists: bool, language: str) -> None:
+    """In the user's language, and on a cloud image, which comes without package lists."""
+    for name, script in APT.items():
+        program(bin_folder, name, script)
+    if lists:
+        (tmp_path / "lists").touch()
+    script = """set -euo pipefail; say() { echo "$*"; }; . tools/packages.sh; . tools/rights.sh; manager=apt
+refresh_lists; available_version nodejs"""
+    result = subprocess.run(
+        ["/bin/bash", "-c", script],
+        cwd=CHECKOUT,
+        env={"PATH": str(bin_folder), "LANG": language, "LISTS": str(tmp_path / "lists")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.splitlines()[-1] == "20.19.2", result.stderr
+    assert ("getting them" in result.stdout) is not lists
+
+
 def test_an_old_terraform(bin_folder: Path) -> None:
     program(bin_folder, "terraform", """echo '{"terraform_version": "1.4.6"}'""")
     assert "terraform is 1.4.6, the lab needs >= 1.5" in check(bin_folder).stderr
@@ -88,3 +129,103 @@ def test_packages_missing_and_no_rights(bin_folder: Path) -> None:
             check=False,
         )
     assert "there is no right to install them: libvirt-daemon-system" in result.stderr
+
+
+# A Python whose venv has no packages but notes what is asked of it: pip needs a network.
+PYTHON = r"""case "$*" in
+*"-m venv"*)
+    rm -rf .venv
+    mkdir -p .venv/bin
+    cp "$0" .venv/bin/python
+    echo "venv" >>log ;;
+*"-m pip install"*)
+    pwd -P >.venv/checkout
+    echo "$*" >>log ;;
+*"import os, halab.cli"*) cat "$(dirname "$0")/../checkout" ;;
+*"-m halab.cli.image"*) echo /image ;;
+*_base_executable*) echo "$0" ;;
+esac"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """A checkout in a path with a blank, in which everything but Python is prepared without a network."""
+    folder = tmp_path / "a toy"
+    shutil.copytree(CHECKOUT / "tools", folder / "tools")
+    shutil.copytree(CHECKOUT / "requirements", folder / "requirements")
+    (folder / "provider").mkdir()
+    shutil.copy(CHECKOUT / "provider/launcher", folder / "provider")
+    for name in ("pyproject.toml", "package.json", "package-lock.json"):
+        shutil.copy(CHECKOUT / name, folder)
+    (folder / "node_modules").mkdir()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    program(programs, "node", 'case "$2" in *.node) echo 20.19.2 ;; *) echo 115 ;; esac')
+    program(programs, "npm", "true")
+    program(
+        programs,
+        "terraform",
+        """case "$*" in
+    version*) echo '{"terraform_version": "1.11.4"}' ;;
+    *init*) [ ! -e "$HOME/refuses" ] || { echo 'could not connect to terraform.local'; exit 1; } ;;
+    esac""",
+    )
+    program(programs, "python3", PYTHON)
+    return folder
+
+
+def prepared(toy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    home = toy.parent / "home"
+    home.mkdir(exist_ok=True)
+    env = {"PATH": f"{toy.parent}/bin:{os.environ['PATH']}", "HOME": str(home), "HALAB_PACKAGES": "present"}
+    argv = [str(toy / "tools/prepare"), *arguments]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def log(toy: Path) -> list[str]:
+    """What was asked of Python since the last look."""
+    file = toy / "log"
+    lines = file.read_text().splitlines() if file.exists() else []
+    file.unlink(missing_ok=True)
+    return lines
+
+
+def test_python_is_installed_once_and_again_when_its_packages_change(toy: Path) -> None:
+    assert prepared(toy).returncode == 0
+    assert log(toy)[0] == "venv"
+    assert "python: .venv is up to date" in prepared(toy).stdout
+    assert log(toy) == []
+    with (toy / "pyproject.toml").open("a") as file:
+        file.write("# one more package\n")
+    assert prepared(toy).returncode == 0
+    installed = log(toy)
+    assert "venv" not in installed
+    assert [line.split()[-1] for line in installed][1:] == ["requirements/users.txt", "."]
+
+
+def test_a_moved_or_copied_checkout_gets_its_own_python(toy: Path) -> None:
+    """What lies in a .venv names the checkout that it was made for, and acts on the lab there."""
+    prepared(toy)
+    copy = toy.parent / "copy"
+    shutil.copytree(toy, copy)
+    log(copy)
+    refused = prepared(copy, "--own")
+    assert refused.returncode == 1
+    assert f"it is that of {toy}" in refused.stderr
+    assert prepared(copy).returncode == 0
+    assert log(copy)[0] == "venv"
+    assert prepared(copy, "--own").returncode == 0
+    assert prepared(toy, "--own").returncode == 0
+
+
+def test_a_cli_configuration_that_hides_the_provider_is_named(toy: Path) -> None:
+    """Real Terraform's part is in tests/acceptance/test_cli_configuration.py."""
+    home = toy.parent / "home"
+    home.mkdir()
+    (home / "refuses").touch()
+    assert prepared(toy).returncode == 0, "not asked without a configuration"
+    (home / ".terraformrc").write_text("provider_installation {\n  direct {}\n}\n")
+    result = prepared(toy)
+    assert result.returncode == 1
+    assert f'path    = "{home}/.terraform.d/plugins"' in result.stderr
+    assert "could not connect to terraform.local" in result.stderr
