@@ -11,7 +11,7 @@ import json
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,6 +208,10 @@ class StoredItem(Item[Any]):
     """Put before a real item: it stays what it is, except that it is kept in a double."""
 
     type_name: str
+
+    def warnings(self, host: Host, seen: Any) -> Iterable[tuple[str, str]]:
+        """None: a double has no surroundings."""
+        return ()
 
     def observe(self, host: Host, wanted: Any) -> Any:
         wanted = self.plan(None, wanted)
