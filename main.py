@@ -5,15 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from halab.cli import jsii_environment  # noqa: F401
-
-# isort: split
-from cdktf import App, LocalBackend, TerraformStack
-
 from halab.cli.lab.state import StateUnusable
 from halab.cli.lab.this_lab import CHECKOUT as INSTALLED
 from halab.cli.lab.this_lab import entered, lab_folder, lab_settings
 from halab.constructs.base_images import ImagePlaces
+from halab.constructs.cdk import App, LocalBackend, TerraformStack
 from halab.constructs.lab import Lab
 from halab.constructs.resource import SOURCE, VERSION, HalabProvider
 from halab.constructs.settings import Settings, SettingsError

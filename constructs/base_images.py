@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from constructs import Construct
-
 from halab.constructs import bindings
+from halab.constructs.cdk import Construct
 from halab.constructs.places import Place, mac
 from halab.constructs.settings import Settings
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from constructs import Construct, IDependable
-
 from halab.constructs import bindings
+from halab.constructs.cdk import Construct, IDependable
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
 from halab.constructs.places import Place

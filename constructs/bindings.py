@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from cdktf import TerraformResourceLifecycle
-from constructs import Construct, IDependable
-
+from halab.constructs.cdk import Construct, IDependable, TerraformResourceLifecycle
 from halab.constructs.resource import HalabResource
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cdktf import TerraformResourceLifecycle
-from constructs import Construct, IDependable
-
 from halab.constructs import bindings
+from halab.constructs.cdk import Construct, IDependable, TerraformResourceLifecycle
 from halab.constructs.machines import Machines
 from halab.constructs.resource import made_anew_with
 from halab.constructs.settings import Settings

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from constructs import Construct
-
 from halab.constructs import bindings
+from halab.constructs.cdk import Construct
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
 from halab.constructs.operations import Operations

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cdktf import TerraformOutput, TerraformStack
-from constructs import Construct, IDependable
-
 from halab.constructs.base_images import ImagePlaces
 from halab.constructs.baseline import Baseline
+from halab.constructs.cdk import Construct, IDependable, TerraformOutput, TerraformStack
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.fencing import RedfishFencing
 from halab.constructs.machines import Machines

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from constructs import Construct
-
 from halab.constructs import bindings
 from halab.constructs.base_images import BaseImages, ImagePlaces, installers
+from halab.constructs.cdk import Construct
 from halab.constructs.places import Place, mac, places
 from halab.constructs.settings import Settings
 

@@ -6,8 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jsii
-from cdktf import TerraformProvider, TerraformProviderGeneratorMetadata, TerraformResource, TerraformResourceLifecycle
-from constructs import Construct, IDependable
+
+from halab.constructs.cdk import (
+    Construct,
+    IDependable,
+    TerraformProvider,
+    TerraformProviderGeneratorMetadata,
+    TerraformResource,
+    TerraformResourceLifecycle,
+)
 
 # A host name of our own: a public registry's namespace could be claimed by a stranger.
 SOURCE = "terraform.local/halab/halab"

@@ -22,6 +22,7 @@ TOOL_VARIABLES = frozenset(
     {
         "HALAB_ARTIFACTS",
         "HALAB_CACHE",
+        "HALAB_CDK",
         "HALAB_PACKAGES",
         "HALAB_PROGRESS",
         "HALAB_SANDBOX_DIR",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from constructs import Construct, IDependable
-
 from halab.constructs import bindings
+from halab.constructs.cdk import Construct, IDependable
 from halab.constructs.machines import Machines
 from halab.constructs.places import Place
 from halab.constructs.resource import made_anew_with

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from constructs import Construct, IDependable
-
 from halab.constructs import bindings
 from halab.constructs.baseline import Baseline
+from halab.constructs.cdk import Construct, IDependable
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
 from halab.constructs.operations import Operations

@@ -1,3 +1,3 @@
 """For all tests."""
 
-from halab.cli import jsii_environment as jsii_environment
+from halab.constructs import cdk as cdk

@@ -88,8 +88,7 @@ EMPTY_HYPERVISOR = {"domains": ["theirs"], "networks": ["theirs"], "pools": ["th
 @cache
 def _synthesized(settings: str) -> str:
     """cdk.tf.json of the lab with these settings (JSON), as `python main.py` writes it, for the directory @DIR@."""
-    from cdktf import App
-
+    from halab.constructs.cdk import App
     from halab.constructs.settings import load
 
     spec = spec_from_file_location("halab_main", _CHECKOUT / "main.py")

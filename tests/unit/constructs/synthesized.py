@@ -8,9 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cdktf import TerraformStack, Testing
-
 from halab.constructs.base_images import ImagePlaces
+from halab.constructs.cdk import TerraformStack, Testing
 from halab.constructs.lab import Lab
 from halab.constructs.settings import load
 
