@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from halab.constructs import bindings
-from halab.constructs.cdk import Construct, IDependable
-from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.cdk import Construct
 from halab.constructs.machines import Machines
+from halab.constructs.phases import Phase, Phases
 from halab.constructs.places import Place
 from halab.constructs.settings import Settings
 from halab.provisioners.engine import limits
@@ -21,11 +21,21 @@ class Baseline(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id: str, settings: Settings, machines: Machines, cluster: CorosyncCluster
+        self,
+        scope: Construct,
+        id: str,
+        settings: Settings,
+        machines: Machines,
+        phases: Phases,
+        node_ports: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
-        self._settings, self._machines, self._cluster = settings, machines, cluster
+        self._settings, self._machines, self._phases = settings, machines, phases
+        self._node_ports = (*limits.NODE_PORTS, *node_ports)
         self.hosts = {place.name: self._host(place) for place in machines.places}
+        for place in machines.places:
+            if place.cluster:
+                phases.add(Phase.HOSTS, self.hosts[place.name], node=place.name)
         self.ssh_config = bindings.SshConfig(
             self,
             "ssh_config",
@@ -53,21 +63,21 @@ class Baseline(Construct):
             time_source=settings.target_address if place.cluster else None,
             time_clients=None if place.cluster else settings.network.cidr,
             firewall=settings.firewall,
-            firewall_open=limits.NODE_PORTS if place.cluster else limits.TARGET_PORTS,
+            firewall_open=self._node_ports if place.cluster else limits.TARGET_PORTS,
             firewall_sources=[settings.network.cidr],
-            depends_on=self._cluster.formed if place.cluster else [],
+            depends_on=self._phases.order(Phase.HOSTS)["depends_on"] if place.cluster else [],
         )
 
-    def add_ssh_trust(self, after: Sequence[IDependable]) -> None:
+    def add_ssh_trust(self) -> None:
         """Root logs in from each host to each; made last, since no service needs it."""
         for place in self._machines.places:
-            self._trust(place, after)
+            self._trust(place)
 
-    def _trust(self, place: Place, after: Sequence[IDependable]) -> None:
+    def _trust(self, place: Place) -> None:
         bindings.SshTrust(
             self,
             f"{place.name}_ssh_trust",
-            depends_on=after,
+            **self._phases.order(Phase.LAST),
             machine=self._machines.by_name[place.name].id,
             domain=self._settings.network.domain,
             peers=[

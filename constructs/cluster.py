@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from halab.constructs import bindings
-from halab.constructs.cdk import Construct, IDependable, TerraformResourceLifecycle
+from halab.constructs.cdk import Construct
 from halab.constructs.machines import Machines
-from halab.constructs.resource import made_anew_with
+from halab.constructs.phases import Container, Phase, Phases
 from halab.constructs.settings import Settings
 
 
 class CorosyncCluster(Construct):
-    """A running, empty cluster. `ready` is what everything in the CIB waits for.
+    """A running, empty cluster."""
 
-    `formed` comes earlier when a node is added: it is for what a node can get while it still joins.
-    """
-
-    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
+    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, phases: Phases) -> None:
         super().__init__(scope, id)
-        self._settings, self._machines = settings, machines
+        self._machines, self._phases = machines, phases
         self.name = settings.name
         nodes = [place for place in machines.places if place.cluster]
         cluster = bindings.Cluster(
@@ -32,8 +27,7 @@ class CorosyncCluster(Construct):
             machines=[machines.by_name[node.name].id for node in nodes],
         )
         # What is in the CIB goes with the last of the machines, and no attribute of its own tells.
-        self._incarnation = f"{cluster.terraform_address}.incarnation"
-        self.inside = made_anew_with(self._incarnation)
+        phases.contain(Container.CLUSTER, f"{cluster.terraform_address}.incarnation")
         self.members = {
             node.name: bindings.ClusterMember(
                 self,
@@ -57,27 +51,17 @@ class CorosyncCluster(Construct):
             "load-threshold": "800%",
             "stonith-timeout": settings.stretched(120),
         }
-        # A majority is a cluster: what waits for it does not wait for a node that is added.
-        self.formed = [*self.members.values()][: len(nodes) // 2 + 1]
-        self.properties = [
-            bindings.ClusterProperty(
-                self,
-                name.replace("-", "_"),
-                cluster=self.name,
-                name=name,
-                value=value,
-                depends_on=self.formed,
-                lifecycle=self.inside,
+        for name, member in self.members.items():
+            phases.add(Phase.MEMBERS, member, node=name)
+        phases.add(Phase.FORMED, *[*self.members.values()][: len(nodes) // 2 + 1])
+        for name, value in properties.items():
+            order = phases.order(Phase.PROPERTIES)
+            made = bindings.ClusterProperty(
+                self, name.replace("-", "_"), cluster=self.name, name=name, value=value, **order
             )
-            for name, value in properties.items()
-        ]
-        self.ready: list[IDependable] = [*self.members.values(), *self.properties]
+            phases.add(Phase.PROPERTIES, made)
 
-    def inside_with(self, *attributes: str) -> TerraformResourceLifecycle:
-        """For what lives in the cluster: made anew when the cluster is, or when one of these attributes changes."""
-        return made_anew_with(self._incarnation, *attributes)
-
-    def add_pcsd(self, after: Sequence[IDependable]) -> str:
+    def add_pcsd(self) -> str:
         """pcsd on every node, all of them authorized; made last, since its start keeps a slow machine busy.
 
         Gives a reference to the password of hacluster.
@@ -94,6 +78,6 @@ class CorosyncCluster(Construct):
                 hacluster_password=password.value,
                 token=token.value,
                 nodes=[{"name": n.name, "address": n.address} for n in nodes],
-                depends_on=[self.members[node.name], *after],
+                **self._phases.order(Phase.LAST, also=[self.members[node.name]]),
             )
         return password.value

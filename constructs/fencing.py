@@ -7,7 +7,9 @@ from halab.constructs.cdk import Construct
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
 from halab.constructs.operations import Operations
+from halab.constructs.phases import Phase, Phases
 from halab.constructs.places import Place
+from halab.constructs.resource import HalabResource
 from halab.constructs.settings import Settings
 
 _USER = "fence"
@@ -15,13 +17,19 @@ _PASSWORD_SCRIPT = "/etc/halab/fencing-password"
 
 
 class RedfishFencing(Construct):
-    """One STONITH device for each node. `devices` and `parts` are by node name."""
+    """One STONITH device for each node. `endpoint` carries them out."""
 
     def __init__(
-        self, scope: Construct, id: str, settings: Settings, machines: Machines, cluster: CorosyncCluster
+        self,
+        scope: Construct,
+        id: str,
+        settings: Settings,
+        machines: Machines,
+        cluster: CorosyncCluster,
+        phases: Phases,
     ) -> None:
         super().__init__(scope, id)
-        self._settings, self._machines, self._cluster = settings, machines, cluster
+        self._settings, self._machines, self._cluster, self._phases = settings, machines, cluster, phases
         self._password = bindings.Secret(self, "fencing_password", name="fencing-password", length=32)
         self.endpoint = bindings.FencingEndpoint(
             self,
@@ -35,10 +43,10 @@ class RedfishFencing(Construct):
         )
         nodes = [place for place in machines.places if place.cluster]
         self._access = {node.name: self._give_access(node) for node in nodes}
-        self.devices = {node.name: self._device(node) for node in nodes}
-        self.parts = {name: [device, *self._access[name]] for name, device in self.devices.items()}
+        for node in nodes:
+            phases.add(Phase.FENCING, self._device(node), node=node.name)
 
-    def _give_access(self, node: Place) -> list[Construct]:
+    def _give_access(self, node: Place) -> list[HalabResource]:
         machine = self._machines.by_name[node.name]
         trust = bindings.CaCertificate(
             self, f"{node.name}_fencing_ca", machine=machine.id, name="halab-fencing", pem=self.endpoint.ca_certificate
@@ -52,6 +60,7 @@ class RedfishFencing(Construct):
             sensitive_content=f"#!/bin/sh\necho '{self._password.value}'\n",
             mode="0700",
         )
+        self._phases.add(Phase.ACCESS, trust, script, node=node.name)
         return [trust, script]
 
     def _device(self, node: Place) -> bindings.Stonith:
@@ -88,5 +97,5 @@ class RedfishFencing(Construct):
             ],
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
-            depends_on=[*ready, *self._cluster.properties, self.endpoint],
+            **self._phases.order(Phase.FENCING, also=[*ready, self.endpoint]),
         )

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from halab.constructs import bindings
-from halab.constructs.cdk import Construct, IDependable
+from halab.constructs.cdk import Construct
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
+from halab.constructs.phases import Phase, Phases
 
 
 class Nodes(Construct):
-    """One halab_cluster_node for each node.
+    """One halab_cluster_node for each node, made when the node has all that is its own.
 
-    `parts` is by node name: what a node has for the cluster's work. Terraform destroys what depends on something before
-    that: so a node that is removed is drained and leaves before its fencing device, session and configuration go.
+    Terraform destroys what depends on something before that: so a node that is removed is drained and leaves before its
+    fencing device, session and configuration go.
     """
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        machines: Machines,
-        cluster: CorosyncCluster,
-        parts: Sequence[Mapping[str, Sequence[IDependable]]],
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, machines: Machines, cluster: CorosyncCluster, phases: Phases) -> None:
         super().__init__(scope, id)
-        self.members = [
-            bindings.ClusterNode(
+        for name in cluster.members:
+            node = bindings.ClusterNode(
                 self,
                 name,
                 machine=machines.by_name[name].id,
                 cluster=cluster.name,
                 name=name,
-                depends_on=[member, *(part for found in parts for part in found.get(name, ()))],
+                depends_on=phases.own(name),
             )
-            for name, member in cluster.members.items()
-        ]
+            phases.add(Phase.NODES, node)

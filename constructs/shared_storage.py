@@ -5,6 +5,7 @@ from __future__ import annotations
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct, IDependable
 from halab.constructs.machines import Machines
+from halab.constructs.phases import Phase, Phases
 from halab.constructs.places import Place
 from halab.constructs.resource import made_anew_with
 from halab.constructs.settings import Settings
@@ -13,9 +14,9 @@ _TARGET_DISK = "/dev/vdb"  # the target's second disk
 
 
 class SharedStorage(Construct):
-    """A LUN that every node sees, as `lun_device`. `sessions` and `parts` are by node name."""
+    """A LUN that every node sees, as `lun_device`, of `lun_bytes`."""
 
-    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines) -> None:
+    def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, phases: Phases) -> None:
         super().__init__(scope, id)
         self._settings, self._machines = settings, machines
         nodes = [place for place in machines.places if place.cluster]
@@ -41,8 +42,9 @@ class SharedStorage(Construct):
             demo_mode=settings.iscsi.demo_mode,
         )
         self.lun_device = self.target.lun_device
-        self.sessions = {node.name: self._session(node) for node in nodes}
-        self.parts = {name: [session] for name, session in self.sessions.items()}
+        self.lun_bytes = machines.lun_disk.size_bytes
+        for node in nodes:
+            phases.add(Phase.SESSIONS, self._session(node), node=node.name)
 
     def _session(self, node: Place) -> bindings.IscsiSession:
         settings, machine = self._settings, self._machines.by_name[node.name]

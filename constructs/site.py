@@ -4,80 +4,80 @@ from __future__ import annotations
 
 from halab.constructs import bindings
 from halab.constructs.baseline import Baseline
-from halab.constructs.cdk import Construct, IDependable
+from halab.constructs.cdk import Construct
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
 from halab.constructs.operations import Operations
+from halab.constructs.phases import Phase, Phases
 from halab.constructs.settings import Settings
 from halab.constructs.shared_filesystem import MOUNT_POINT, SharedFileSystem
 
 _STATUS_URL = "http://127.0.0.1/server-status"
 
 
+class WebServers(Construct):
+    """httpd on each node, which the cluster starts; without a shared file system each node has a page of its own."""
+
+    def __init__(
+        self, scope: Construct, id: str, settings: Settings, machines: Machines, baseline: Baseline, phases: Phases
+    ) -> None:
+        super().__init__(scope, id)
+        for number, machine in enumerate(machines.nodes, 1):
+            node = f"node{number}"
+            order = phases.order(Phase.WEB, also=[baseline.hosts[node]])
+            server = bindings.Site(
+                self,
+                f"{node}_site",
+                machine=machine.id,
+                document_root=MOUNT_POINT,
+                served_by=node,
+                server_name=f"www.{settings.network.domain}",
+                **order,
+            )
+            phases.add(Phase.WEB, server, node=node)
+            if settings.site.storage == "local":
+                page = bindings.File(
+                    self,
+                    f"{node}_page",
+                    machine=machine.id,
+                    path=f"{MOUNT_POINT}/index.html",
+                    content=f"{node}\n",  # as the talk first does it
+                    depends_on=[server],
+                )
+                phases.add(Phase.WEB, page)
+
+
 class Site(Construct):
-    """IPaddr2 and apache as one group. `running` is the resource that has them started, `parts` is by node name."""
+    """IPaddr2 and apache as one group, and the page on the shared file system."""
 
     def __init__(
         self,
         scope: Construct,
         id: str,
         settings: Settings,
-        machines: Machines,
-        baseline: Baseline,
         cluster: CorosyncCluster,
         shared: SharedFileSystem | None,
-        fencing: list[IDependable],
+        phases: Phases,
     ) -> None:
         super().__init__(scope, id)
-        self._settings, self._cluster = settings, cluster
-        sites = [
-            bindings.Site(
-                self,
-                f"node{number}_site",
-                machine=machine.id,
-                document_root=MOUNT_POINT,
-                served_by=f"node{number}",
-                server_name=f"www.{settings.network.domain}",
-                # Not earlier: the nodes have more urgent things to do until their cluster runs.
-                depends_on=[baseline.hosts[f"node{number}"], *cluster.formed],
-            )
-            for number, machine in enumerate(machines.nodes, 1)
-        ]
-        self.parts = {f"node{number}": [site] for number, site in enumerate(sites, 1)}
-        if shared is None:
-            before: list[IDependable] = self._local_pages(machines, sites)
-        else:
-            before = [shared.mounted]
+        self._settings, self._cluster, self._phases = settings, cluster, phases
+        if shared:
             self._shared_page(shared)
-        self.running = self._group(shared, [*sites, *before, *fencing, *cluster.ready])
-
-    def _local_pages(self, machines: Machines, sites: list[bindings.Site]) -> list[IDependable]:
-        """As the talk first does it: each node's page names the node."""
-        return [
-            bindings.File(
-                self,
-                f"node{number}_page",
-                machine=machine.id,
-                path=f"{MOUNT_POINT}/index.html",
-                content=f"node{number}\n",
-                depends_on=[sites[number - 1]],
-            )
-            for number, machine in enumerate(machines.nodes, 1)
-        ]
+        phases.add(Phase.SERVICES, self._group(shared))
 
     def _shared_page(self, shared: SharedFileSystem) -> None:
-        bindings.ClusterFile(
+        page = bindings.ClusterFile(
             self,
             "page",
             cluster=self._cluster.name,
             mount_point=MOUNT_POINT,
             path=f"{MOUNT_POINT}/index.html",
             content=f"{self._settings.gfs2.name}\n",
-            depends_on=[shared.mounted],
-            lifecycle=shared.inside,
+            **self._phases.order(Phase.CONTENT, inside=[shared.gfs2]),
         )
+        self._phases.add(Phase.CONTENT, page)
 
-    def _group(self, shared: SharedFileSystem | None, after: list[IDependable]) -> bindings.Group:
+    def _group(self, shared: SharedFileSystem | None) -> bindings.Group:
         name, settings = self._settings.name, self._settings
         operations = Operations(settings)
         address: bindings.GroupPrimitives = {
@@ -103,6 +103,5 @@ class Site(Construct):
             primitives=[address, httpd],
             after=[{"resource": shared.clone}] if shared else [],
             colocations=[{"with_resource": shared.clone, "score": "INFINITY"}] if shared else [],
-            depends_on=after,
-            lifecycle=shared.inside if shared else self._cluster.inside,
+            **self._phases.order(Phase.SERVICES, inside=[shared.gfs2] if shared else []),
         )

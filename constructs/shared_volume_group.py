@@ -1,0 +1,88 @@
+"""A volume group that all nodes share, and what it takes: DLM and lvmlockd, started by the cluster."""
+
+from __future__ import annotations
+
+from halab.constructs import bindings
+from halab.constructs.cdk import Construct
+from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.machines import Machines
+from halab.constructs.operations import Operations
+from halab.constructs.phases import Container, Phase, Phases
+from halab.constructs.settings import Settings
+from halab.constructs.shared_storage import SharedStorage
+
+
+class SharedVolumeGroup(Construct):
+    """`vg` on the LUN, in use on each node. `locking` is the name of the clone that runs DLM and lvmlockd."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        settings: Settings,
+        machines: Machines,
+        storage: SharedStorage,
+        cluster: CorosyncCluster,
+        phases: Phases,
+    ) -> None:
+        super().__init__(scope, id)
+        self._settings, self._cluster, self._phases = settings, cluster, phases
+        self.lun_bytes = storage.lun_bytes  # when the LUN grows, all that lies on it does, from below
+        self.locking = f"{settings.name}-locking-clone"
+        for name in cluster.members:
+            lvm = bindings.LvmHost(self, f"{name}_lvm", machine=machines.by_name[name].id)
+            phases.add(Phase.LVM, lvm, node=name)
+        phases.add(Phase.LOCKING, self._locking(Operations(settings)))
+        self.vg = self._volume_group(storage)
+        phases.contain(Container.VG, f"{self.vg.terraform_address}.id")
+        for name in cluster.members:
+            joined = bindings.LvmDevice(
+                self,
+                f"{name}_vg",
+                machine=machines.by_name[name].id,
+                vg=self.vg.name,
+                device=self.vg.device,
+                lun_bytes=storage.lun_bytes,
+                **phases.order(Phase.JOINED),
+            )
+            phases.add(Phase.JOINED, joined, node=name)
+
+    def _volume_group(self, storage: SharedStorage) -> bindings.SharedVg:
+        partition = bindings.SharedPartition(
+            self,
+            "lun_partition",
+            cluster=self._cluster.name,
+            device=storage.lun_device,
+            label=self._settings.name,
+            lun_bytes=storage.lun_bytes,
+            **self._phases.order(Phase.PARTITION),
+        )
+        vg = bindings.SharedVg(
+            self,
+            "shared_vg",
+            cluster=self._cluster.name,
+            name=f"vg_{self._settings.name.replace('-', '_')}",
+            device=partition.path,
+            lun_bytes=storage.lun_bytes,
+            **self._phases.order(Phase.VG),
+        )
+        self._phases.add(Phase.PARTITION, partition)
+        self._phases.add(Phase.VG, vg)
+        return vg
+
+    def _locking(self, operations: Operations) -> bindings.Clone:
+        name = self._settings.name
+        actions = [operations.monitor_or_fence(30, 60), *operations.start_and_stop()]
+        return bindings.Clone(
+            self,
+            "locking",
+            cluster=self._cluster.name,
+            name=self.locking,
+            group_name=f"{name}-locking",
+            meta={"interleave": "true"},
+            primitives=[
+                {"name": f"{name}-dlm", "agent": "ocf:pacemaker:controld", "operations": actions},
+                {"name": f"{name}-lvmlockd", "agent": "ocf:heartbeat:lvmlockd", "operations": actions},
+            ],
+            **self._phases.order(Phase.LOCKING),
+        )
