@@ -10,6 +10,7 @@ from halab.cli.bench.report import FailoverTimes
 from halab.cli.watch.rest import rest_of
 from halab.cli.watch.site import SiteWatch
 from halab.provider.run.folder import LabFolder
+from halab.provider.run.known_hosts import pinned_key
 from halab.provisioners.engine.command import cmd, script
 from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut, UnexpectedOutput
 from halab.provisioners.engine.host import Host, Pace
@@ -88,15 +89,6 @@ class Cluster:
         self.host(by).ask(wait)
         for name in self.addresses:
             self.host(name).wait(rest_of(name))
-
-
-def pinned_key(known_hosts: str, name: str) -> str:
-    """The host key of `name` in a known_hosts file: "type base64"."""
-    for line in known_hosts.splitlines():
-        names, _, key = line.partition(" ")
-        if name in names.split(","):
-            return key
-    raise UnexpectedOutput(f"known_hosts has no key of {name}", "Deploy again: it is written by the deploy.")
 
 
 def parse_token(line: str) -> int:

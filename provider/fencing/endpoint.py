@@ -162,7 +162,12 @@ class FencingEndpoint(Resource):
         now = service.files.read_config()
         config = self._config(planned)
         if now is not None:
-            config = replace(config, supervision=now.supervision, firewall_opened=now.firewall_opened)
+            config = replace(
+                config,
+                supervision=now.supervision,
+                firewall_opened=now.firewall_opened,
+                firewall_rule=now.firewall_rule,
+            )
         service.files.write(service.files.config, config.dump())
         state = _computed(planned, config, service.files.authority.read_text())
         return self._apply(ctx, service, config, state)

@@ -36,7 +36,8 @@ class PowerConfig:
     uri: str
     machines: tuple[str, ...]
     supervision: Supervision
-    firewall_opened: bool = False  # the port was not open before us, so it is ours to close
+    firewall_opened: bool = False  # by an earlier version, for all addresses: ours to close
+    firewall_rule: bool = False  # the endpoint's own rule was made by us, so it is ours to remove
 
     @classmethod
     def parse(cls, text: str) -> PowerConfig:

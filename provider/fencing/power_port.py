@@ -1,4 +1,8 @@
-"""The fencing endpoint's TCP port: is it free, and does firewalld let the lab's guests reach it?"""
+"""The fencing endpoint's TCP port: is it free, and does firewalld let the lab's guests reach it?
+
+Each endpoint has a rule of its own in firewalld, for its address: labs have the same port, and to remove the rule of
+one must not cut the others off.
+"""
 
 from __future__ import annotations
 
@@ -83,27 +87,44 @@ def _socket_inodes(pid: str) -> set[str]:
     return {match[1] for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
 
 
-def is_open(port: int) -> bool | None:
-    """Whether firewalld lets guests reach the port; None when no firewalld runs (or it has no zone for libvirt)."""
-    rc = _firewall_cmd(f"--query-port={port}/tcp", ok=(0, _NO, _NOT_RUNNING, _INVALID_ZONE))
-    return None if rc in (None, _NOT_RUNNING, _INVALID_ZONE) else rc == 0
+def is_open(address: str, port: int) -> bool | None:
+    """Whether firewalld lets guests reach it, by its rule or anyway; None when none runs, or it has no such zone."""
+    there = has_rule(address, port)
+    return _query(f"--query-port={port}/tcp") if there is False else there
 
 
-def open_port(port: int) -> bool:
-    """Open the port now and for good. True: it was closed before, so it is ours to close."""
-    if is_open(port) is not False:
-        return False
-    _firewall_cmd(f"--add-port={port}/tcp")
-    _firewall_cmd("--permanent", f"--add-port={port}/tcp")
-    return True
+def has_rule(address: str, port: int) -> bool | None:
+    """Whether the endpoint's own rule is there; None as in `is_open`."""
+    return _query(f"--query-rich-rule={_rule(address, port)}")
+
+
+def add_rule(address: str, port: int) -> None:
+    """Let guests in, now and for good."""
+    for when in ([], ["--permanent"]):
+        _firewall_cmd(*when, f"--add-rich-rule={_rule(address, port)}")
+
+
+def remove_rule(address: str, port: int) -> None:
+    """Undo `add_rule`; nothing happens where no firewalld runs, or where it is not there."""
+    if has_rule(address, port) is not None:
+        for when in ([], ["--permanent"]):
+            _firewall_cmd(*when, f"--remove-rich-rule={_rule(address, port)}")
 
 
 def close_port(port: int) -> None:
-    """Close the port now and for good; nothing happens where no firewalld runs."""
-    if is_open(port) is None:
-        return
-    _firewall_cmd(f"--remove-port={port}/tcp")  # succeeds (with a warning) when it is not open
-    _firewall_cmd("--permanent", f"--remove-port={port}/tcp")
+    """Undo what earlier versions did, which opened the port for all addresses."""
+    if _query(f"--query-port={port}/tcp") is not None:
+        for when in ([], ["--permanent"]):
+            _firewall_cmd(*when, f"--remove-port={port}/tcp")  # succeeds (with a warning) when it is not open
+
+
+def _rule(address: str, port: int) -> str:
+    return f'rule family="ipv4" destination address="{address}" port port="{port}" protocol="tcp" accept'
+
+
+def _query(word: str) -> bool | None:
+    rc = _firewall_cmd(word, ok=(0, _NO, _NOT_RUNNING, _INVALID_ZONE))
+    return None if rc in (None, _NOT_RUNNING, _INVALID_ZONE) else rc == 0
 
 
 def _firewall_cmd(*words: str, ok: tuple[int, ...] = (0,)) -> int | None:

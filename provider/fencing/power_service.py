@@ -49,11 +49,11 @@ class PowerService:
         self.end_daemon(config)
         power_port.refuse_if_taken(config.address, config.port)
         # Written before anything is started or opened, so that whatever comes next can be undone from it.
-        opened = power_port.is_open(config.port) is False
-        config = replace(config, firewall_opened=config.firewall_opened or opened)
+        without = power_port.has_rule(config.address, config.port) is False
+        config = replace(config, firewall_rule=config.firewall_rule or without)
         self.files.write(self.files.config, config.dump())
-        if opened:
-            power_port.open_port(config.port)
+        if without:
+            power_port.add_rule(config.address, config.port)
         if config.supervision == "supervisor":
             power_process.start_supervisor(self.files.config)
         else:
@@ -71,6 +71,8 @@ class PowerService:
     def stop(self, config: PowerConfig) -> None:
         """End the daemon and close its port, if it was us who opened it."""
         self.end_daemon(config)
+        if config.firewall_rule:
+            power_port.remove_rule(config.address, config.port)
         if config.firewall_opened:
             power_port.close_port(config.port)
 
@@ -89,7 +91,7 @@ class PowerService:
 
     def reachable(self, config: PowerConfig) -> bool:
         """Whether the host's firewall lets guests in."""
-        return power_port.is_open(config.port) is not False
+        return power_port.is_open(config.address, config.port) is not False
 
     def wait_until_ready(
         self, config: PowerConfig, username: str, password: Secret | None, stop: threading.Event

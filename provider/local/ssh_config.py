@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from halab.provider.protocol import BOOL, STR, Attr, Block, Ctx, Failure, Resource, State
+from halab.provider.run import known_hosts
 from halab.provider.run.files import read_or_none, remove_private, write_private
 
 _ID = "ssh_config"
@@ -54,7 +56,7 @@ class SshConfigResource(Resource):
         del ctx
         there = [read_or_none(file) for file in self._files]
         now = {**state, **self._place()}
-        if there[0] is not None and (key := parse(there[0], "")["private_key_path"]):
+        if there[0] is not None and (key := _key_of(there[0])):
             now["private_key_path"] = key
         return {**now, "intact": there == list(_texts(self._files[1], now))}
 
@@ -66,7 +68,7 @@ class SshConfigResource(Resource):
         config, known = (read_or_none(file) for file in self._files)
         if config is None or known is None:
             raise Failure("Nothing to import", f"There is no {self._files[0]} with a known_hosts beside it.")
-        return {**self._place(), "intact": True, **parse(config, known)}
+        return {**self._place(), "intact": True, "private_key_path": _key_of(config), "hosts": _hosts(known)}
 
     def delete(self, ctx: Ctx, state: State) -> None:
         del ctx, state
@@ -90,16 +92,13 @@ def _texts(known: Path, state: State) -> tuple[str, str]:
     return "".join(sections) + common, "".join(pins)
 
 
-def parse(config: str, known: str) -> State:
-    """What `_texts` has written, read back."""
-    keys = {names.split(",")[0]: key for names, _, key in (line.partition(" ") for line in known.splitlines())}
-    hosts: list[State] = []
-    path = ""
-    for words in (line.split() for line in config.splitlines()):
-        if words[:1] == ["Host"] and len(words) == 3:
-            hosts.append({"name": words[1], "fqdn": words[2], "address": "", "host_key": keys.get(words[2], "")})
-        elif words[:1] == ["HostName"] and hosts:
-            hosts[-1]["address"] = words[1]
-        elif words[:1] == ["IdentityFile"]:
-            path = " ".join(words[1:]).strip('"')
-    return {"private_key_path": path, "hosts": hosts}
+def _hosts(known: str) -> list[State]:
+    """The hosts that `_texts` has written into known_hosts; lines of other forms are no host of ours."""
+    rows = [(*names, key) for names, key in known_hosts.parse(known).items() if len(names) == 3]
+    return [dict(zip(("fqdn", "name", "address", "host_key"), row, strict=True)) for row in rows]
+
+
+def _key_of(config: str) -> str:
+    """The private key that ssh_config names; empty when it names none."""
+    found = re.search(r'^\s*IdentityFile "(.*)"$', config, re.M)
+    return found[1] if found else ""

@@ -18,6 +18,7 @@ import requests
 from halab.cli.watch.rest import rest_of
 from halab.constructs.settings import load
 from halab.provider.run.folder import LabFolder
+from halab.provider.run.known_hosts import pinned_key
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import ConnectError
 from halab.provisioners.engine.host import Host, Pace
@@ -67,8 +68,7 @@ class Lab:
     def host(self, name: str) -> Host:
         """A host by SSH, with the lab's own key and pinned host keys."""
         if name not in self._transports:
-            pins = dict(line.split(" ", 1) for line in self.folder.known_hosts.read_text().splitlines())
-            key = next(pin for names, pin in pins.items() if name in names.split(","))
+            key = pinned_key(self.folder.known_hosts.read_text(), name)
             address = Address(name, self.address(name), key, self.folder.private_key)
             self._transports[name] = SshTransport(address, Pace())
         return Host(self._transports[name])

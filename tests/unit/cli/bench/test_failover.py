@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from halab.cli.bench import failover
-from halab.cli.bench.failover import CrashEvents, choose_witness, follow, parse_token, pinned_key
+from halab.cli.bench.failover import CrashEvents, choose_witness, follow, parse_token
+from halab.provider.run.known_hosts import pinned_key
 from halab.provisioners.engine.errors import HalabError, TimedOut, UnexpectedOutput
 from halab.provisioners.pacemaker.status import ClusterStatus, FencingEvent, parse_status
 

@@ -148,9 +148,11 @@ def test_an_address_of_another_host_is_refused() -> None:
     assert refusal.value.attribute == "address"
 
 
+ENDPOINT = "192.168.77.1", 8000
+RULE = 'rule family="ipv4" destination address="192.168.77.1" port port="8000" protocol="tcp" accept'
 FIREWALL_CMD = """#!/bin/sh
 echo "$*" >> "$0.log"
-case "$*" in *--query-port*) exit $(cat "$0.query") ;; esac
+case "$*" in *--query-*) exit $(cat "$0.query") ;; esac
 exit $(cat "$0.change")
 """
 
@@ -171,28 +173,29 @@ def firewall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, 
     return install
 
 
-@pytest.mark.parametrize(
-    ("query", "opened", "calls"),
-    [
-        (0, False, []),  # open already: somebody else's
-        (1, True, ["--add-port=8000/tcp", "--permanent --add-port=8000/tcp"]),
-        (112, False, []),
-        (252, False, []),
-    ],
-)
-def test_the_port_is_opened_where_firewalld_runs(
-    firewall: Callable[[int, int], Path], query: int, opened: bool, calls: list[str]
-) -> None:
+@pytest.mark.parametrize(("query", "there"), [(0, True), (1, False), (112, None), (252, None)])
+def test_whether_firewalld_lets_guests_in(firewall: Callable[[int, int], Path], query: int, there: bool | None) -> None:
     log = firewall(query, 0)
-    assert power_port.open_port(8000) is opened
-    asked, *changed = log.read_text().splitlines()
-    assert asked == "--quiet --zone=libvirt --query-port=8000/tcp"
-    assert [line.removeprefix("--quiet --zone=libvirt ") for line in changed] == calls
+    assert power_port.has_rule(*ENDPOINT) is there
+    assert log.read_text() == f"--quiet --zone=libvirt --query-rich-rule={RULE}\n"
+    assert power_port.is_open(*ENDPOINT) is there
+    assert log.read_text().count("--query-port=8000/tcp") == (there is False), "the port may be open for all"
+
+
+def test_the_rule_is_made_for_now_and_for_good(firewall: Callable[[int, int], Path]) -> None:
+    log = firewall(1, 0)
+    power_port.add_rule(*ENDPOINT)
+    assert log.read_text().splitlines() == [
+        f"--quiet --zone=libvirt --add-rich-rule={RULE}",
+        f"--quiet --zone=libvirt --permanent --add-rich-rule={RULE}",
+    ]
 
 
 @pytest.mark.parametrize(("query", "calls"), [(0, 2), (1, 2), (252, 0), (112, 0)])
-def test_the_port_is_closed_again(firewall: Callable[[int, int], Path], query: int, calls: int) -> None:
+def test_the_rule_is_removed_again(firewall: Callable[[int, int], Path], query: int, calls: int) -> None:
     log = firewall(query, 0)
+    power_port.remove_rule(*ENDPOINT)
+    assert log.read_text().count(f"--remove-rich-rule={RULE}") == calls
     power_port.close_port(8000)
     assert log.read_text().count("--remove-port=8000/tcp") == calls
 
@@ -200,10 +203,10 @@ def test_the_port_is_closed_again(firewall: Callable[[int, int], Path], query: i
 def test_no_right_to_change_the_firewall_is_said(firewall: Callable[[int, int], Path]) -> None:
     firewall(1, 253)
     with pytest.raises(CommandFailed, match="Run it as root"):
-        power_port.open_port(8000)
+        power_port.add_rule(*ENDPOINT)
 
 
-def test_without_firewalld_nothing_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_firewalld_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert power_port.is_open(8000) is None
-    assert power_port.open_port(8000) is False
+    assert power_port.is_open(*ENDPOINT) is None
+    power_port.remove_rule(*ENDPOINT)
