@@ -1,0 +1,76 @@
+"""A lab's folder is put in order before Terraform runs: real terraform finds the state that was moved."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from halab.cli.lab.this_lab import entered
+from halab.provider.run.folder import LabFolder
+from halab.provisioners.engine.errors import Conflict
+
+TERRAFORM = shutil.which("terraform") or shutil.which("tofu")
+
+
+def terraform(checkout: Path, *arguments: str) -> str:
+    """What it prints, in the stack's folder."""
+    assert TERRAFORM is not None
+    stack = checkout / "cdktf.out/stacks/summit"
+    environment = {**os.environ, "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": ""}
+    done = subprocess.run(
+        [TERRAFORM, *arguments], cwd=stack, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def configured(checkout: Path, state: Path) -> None:
+    """A configuration with this state and one output."""
+    stack = checkout / "cdktf.out/stacks/summit"
+    stack.mkdir(parents=True, exist_ok=True)
+    document = {"terraform": {"backend": {"local": {"path": str(state)}}}, "output": {"said": {"value": "kept"}}}
+    (stack / "cdk.tf.json").write_text(json.dumps(document))
+
+
+@pytest.mark.skipif(TERRAFORM is None, reason="terraform is not installed")
+def test_terraform_goes_on_with_a_state_of_the_earlier_layout_and_in_a_moved_checkout(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    earlier = first / ".halab/terraform.summit.tfstate"
+    earlier.parent.mkdir(parents=True)
+    configured(first, earlier)
+    for arguments in (["init"], ["apply", "-auto-approve"]):
+        terraform(first, *arguments)
+    lineage = json.loads(earlier.read_text())["lineage"]
+
+    folder = entered(LabFolder.of(first, "summit"), lambda _: None)
+    configured(first, folder.state)
+    terraform(first, "init", "-input=false")
+    assert "No changes" in terraform(first, "plan", "-no-color")
+
+    first.rename(second)
+    moved = entered(LabFolder.of(second, "summit"), lambda _: None)
+    configured(second, moved.state)
+    terraform(second, "init", "-input=false")
+    assert "No changes" in terraform(second, "plan", "-no-color")
+    assert json.loads(moved.state.read_text())["lineage"] == lineage
+
+
+def test_what_terraform_remembers_stays_where_nothing_has_moved(tmp_path: Path) -> None:
+    folder = LabFolder.of(tmp_path, "summit")
+    remembered = tmp_path / "cdktf.out/stacks/summit/.terraform/terraform.tfstate"
+    remembered.parent.mkdir(parents=True)
+    remembered.write_text(json.dumps({"backend": {"type": "local", "config": {"path": str(folder.state)}}}))
+    entered(folder, pytest.fail)
+    assert remembered.exists()
+
+
+def test_a_copied_checkout_is_refused(tmp_path: Path) -> None:
+    entered(LabFolder.of(tmp_path / "one", "summit"), pytest.fail)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    with pytest.raises(Conflict, match="belongs to"):
+        entered(LabFolder.of(tmp_path / "two", "summit"), pytest.fail)
