@@ -97,6 +97,19 @@ def open_() -> None:
 
 
 @app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON: well, and findings with their remedies.")] = False,
+) -> None:
+    """Say what will not work here and the remedy, before a deploy and after it. Nothing is changed; no root is needed.
+
+    Exit codes: 0 nothing stands in the way, 3 something does, 1 it cannot be looked at.
+    """
+    from halab.cli.doctor import examination
+
+    raise typer.Exit(examination.main(as_json))
+
+
+@app.command()
 def sweep(yes: Yes = False) -> None:
     """List what killed runs left behind, and remove it after a yes."""
     from halab.cli.leftovers import sweep

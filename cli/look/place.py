@@ -18,6 +18,7 @@ class Place:
     private_key: Path
     ssh_config: Path
     fencing: Path
+    kvm_verdict: Path
     seen: Path
 
 
@@ -32,5 +33,6 @@ def place() -> Place:
         private_key=folder.private_key,
         ssh_config=folder.ssh_config,
         fencing=folder.fencing,
+        kvm_verdict=folder.kvm_verdict,
         seen=folder.seen,
     )

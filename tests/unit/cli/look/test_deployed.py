@@ -63,7 +63,7 @@ def test_commands_tell_what_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     here = Place(
-        "summit", "qemu:///system", *(tmp_path / name for name in ("tfstate", "key", "conf", "fencing", "seen"))
+        "summit", "qemu:///system", *(tmp_path / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen"))
     )
     for module in (people, status):
         monkeypatch.setattr(module, "place", lambda: here)
