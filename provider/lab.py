@@ -24,6 +24,7 @@ from halab.provisioners.engine.interrupted import RUN
 if TYPE_CHECKING:
     from halab.provider.guests.agenda import Agendas
     from halab.provider.guests.hosts import Hosts
+    from halab.provider.guests.mute import MuteMachines
     from halab.provider.guests.rolling import Rolling
     from halab.provider.hypervisor.connection import Connection
     from halab.provider.hypervisor.inventory import Inventory
@@ -71,6 +72,8 @@ class HalabProvider(Provider):
         self._told: set[str] = set()
         self.servers_away: set[str] = set()
         """Machines outside of all clusters that a refresh has found off or gone: they serve no LUN."""
+        self.mute: set[str] = set()
+        """What a refresh has found to run without an answer, in words: the LUN stands still until it was fenced."""
         self._guard = threading.RLock()
 
     def configure(self, ctx: Ctx, cfg: State) -> None:
@@ -86,7 +89,8 @@ class HalabProvider(Provider):
                 from halab.provider.fencing.relocation import bring_over
 
                 bring_over(LabFolder(former).fencing, self.folder.fencing, ctx.warn, self.time_scale)
-        self._told, self.servers_away = set[str](), set[str]()
+        self._told, self.servers_away, self.mute = set[str](), set[str](), set[str]()
+        self.__dict__.pop("_mute_machines", None)
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
         self._changes = Changes(self.folder.changes_lock, RUN, self.time_scale)
         progress = os.environ.get("HALAB_PROGRESS") or self.folder.progress
@@ -154,6 +158,24 @@ class HalabProvider(Provider):
         """A refresh has found a machine that is in no cluster off, or gone."""
         with self._guard:
             self.servers_away.add(hostname)
+
+    def found_mute(self, what: str) -> bool:
+        """A refresh has found a machine that runs and does not answer; whether this is the first to tell it."""
+        with self._guard:
+            self.mute.add(what)
+        return self.tells(what)
+
+    @cached_property
+    def _mute_machines(self) -> MuteMachines:
+        from halab.provider.guests.mute import MuteMachines
+
+        return MuteMachines(self.hosts, lambda: self.inventory, self.time_scale)
+
+    @property
+    def mute_machines(self) -> MuteMachines:
+        """Those that run but do not answer, to be waited for."""
+        with self._guard:
+            return self._mute_machines
 
     def close(self) -> None:
         if "agendas" in self.__dict__:

@@ -7,12 +7,15 @@ from typing import Any
 
 from halab.provider.guests import specs
 from halab.provider.guests.hosts import Gone, Off
-from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown, headline
+from halab.provider.guests.mute import is_mute
+from halab.provider.guests.working import Working
+from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, converge, remove, with_fields
 
 _UNSEEN = "unseen"  # in a resource's private data: why it could not be seen, as [summary, detail]
+_MUTE = "mute"  # there beside it: whether that may end by itself
 _LOST = "its machine is gone"  # condition of what outlives it
 _ID = ("id", Attr(STR, computed=True, stable=True, doc="What `terraform import` takes for it."))
 
@@ -21,7 +24,8 @@ class GuestResource(Resource):
     """One item as a resource.
 
     libvirt decides what exists: off = it keeps its state; gone = it is gone, unless it outlives its machine; running
-    but mute = an error. When the whole lab is destroyed, no guest is asked or changed.
+    but mute = the plan says so and goes on, so that whatever can be reached is put right, and the apply waits for the
+    machine, and fails when it does not come. When the whole lab is destroyed, no guest is asked or changed.
     """
 
     def __init__(self, provider: Any, type_name: str, item: Item[Any]) -> None:
@@ -39,7 +43,8 @@ class GuestResource(Resource):
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         if planned is None:
             return
-        if prior is not None and _UNSEEN in ctx.private and self._must_be_seen(prior, planned):
+        unseen = prior is not None and _UNSEEN in ctx.private and self._must_be_seen(prior, planned)
+        if unseen and not ctx.private.get(_MUTE):
             self._fail_once(*ctx.private[_UNSEEN])
         given = {k: v for k, v in planned.items() if not self._left_to_us(k, cfg)}
         before = None if prior is None else specs.decode(self._item.spec, prior)
@@ -54,13 +59,19 @@ class GuestResource(Resource):
         if before is None:
             return  # its id stays unknown, though it could be told: so `replace_triggered_by` sees a new object
         ctx.replace += [(field,) for field in self._item.requires_replace(before, wanted)]
-        if not any(planned[field] is UNKNOWN for field in self._item.identity):
+        if unseen:
+            planned["id"] = UNKNOWN  # so that the apply comes to it: it is looked at, and put right, when it answers
+        elif not any(planned[field] is UNKNOWN for field in self._item.identity):
             planned["id"] = self._id(planned)
 
     def _fail_once(self, summary: str, detail: str) -> None:
         """One error is enough to fail a plan; every resource of a machine has the same to tell."""
         if self.provider.tells(summary):
             raise Failure(summary, detail)
+
+    def _may_come(self, error: HalabError) -> bool:
+        """Whether an apply may wait for it; what is on the LUN is what others are made anew with, so its id stays."""
+        return is_mute(error) and not self._item.on_lun
 
     def _must_be_seen(self, prior: State, planned: State) -> bool:
         """Not before a destroy, and not when its machine is made anew, which may be the remedy."""
@@ -93,7 +104,7 @@ class GuestResource(Resource):
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         del cfg
         wanted = specs.decode(self._item.spec, planned)
-        with self._working(ctx, planned) as host:
+        with self._working(ctx, planned, patient=True) as host:
             before = self._item.observe(host, wanted)
             try:
                 host.do(self._item.steps(host.platform, before, wanted))
@@ -109,7 +120,8 @@ class GuestResource(Resource):
         if self.provider.destroying_all:
             return state  # it goes, whatever it has become
         ctx.private.pop(_UNSEEN, None)
-        if self._item.on_lun and self.provider.servers_away:
+        ctx.private.pop(_MUTE, None)
+        if self._item.on_lun and (self.provider.servers_away or self.provider.mute):
             self._warn_of_lun(ctx)
             return state
         last = specs.decode(self._item.spec, state)
@@ -124,8 +136,11 @@ class GuestResource(Resource):
             return state
         except (ConnectError, TimedOut) as error:
             # An error here would keep Terraform from making the machine anew, or destroying it: `plan` decides.
-            ctx.warn(error.summary, error.detail)
-            ctx.private[_UNSEEN] = [error.summary, error.detail]
+            ctx.private[_UNSEEN], ctx.private[_MUTE] = [error.summary, error.detail], self._may_come(error)
+            if not ctx.private[_MUTE]:
+                ctx.warn(error.summary, error.detail)
+            elif self.provider.found_mute(error.summary):
+                ctx.warn(error.summary, f"An apply waits for it, and then looks at what is in it. {error.detail}")
             return state
         return None if observed is None else self._state(state, observed)
 
@@ -134,7 +149,7 @@ class GuestResource(Resource):
         before, wanted = specs.decode(self._item.spec, prior), specs.decode(self._item.spec, planned)
         if self._item.outlives_machine and prior["machine"] != planned["machine"]:
             self.delete(ctx, prior)  # from a machine that is still there
-        with self._working(ctx, planned) as host:
+        with self._working(ctx, planned, patient=True) as host:
             return self._present(planned, converge(host, self._item, before, wanted))
 
     def delete(self, ctx: Ctx, state: State) -> None:
@@ -183,10 +198,10 @@ class GuestResource(Resource):
                 ctx.warn(summary, detail)
 
     def _warn_of_lun(self, ctx: Ctx) -> None:
-        away = " and ".join(sorted(self.provider.servers_away))
+        away = " and ".join(f"{name} does not run" for name in sorted(self.provider.servers_away))
         if self.provider.tells("what is on the LUN"):
             ctx.warn(
-                f"{away} does not run: what is on the LUN is not looked at",
+                f"{away or ' and '.join(sorted(self.provider.mute))}: what is on the LUN is not looked at",
                 "It is taken to be as it was, and is not touched. The next plan, when the LUN is back, tells.",
             )
 
@@ -223,8 +238,19 @@ class GuestResource(Resource):
 
         return report
 
-    def _working(self, ctx: Ctx, state: State) -> _Working:
-        return _Working(self, ctx, state)
+    def _working(self, ctx: Ctx, state: State, patient: bool = False) -> Working:
+        return Working(self, ctx, state, patient)
+
+    def _host_that_answers(self, ctx: Ctx, state: State, name: str) -> Host:
+        """The host, waited for when its machine is mute."""
+        if self._item.scope == "machine":
+            try:
+                return self._host(ctx, state, name)
+            except (ConnectError, TimedOut) as error:
+                if not is_mute(error):
+                    raise
+            self.provider.mute_machines.answering(state["machine"], ctx.stop, self._reporter(name))
+        return self._host(ctx, state, name)
 
     def _present(self, planned: State, observed: Any) -> State:
         if observed is None:
@@ -252,38 +278,3 @@ def _named(name: str, text: str, hint: type) -> Any:
     if hint is int and not text.isdigit():
         raise Failure(f"{text!r} is no {name}", "It is a whole number.")
     return int(text) if hint is int else text
-
-
-class _Working:
-    """Reports start and end of a change to the progress file, and gives the host."""
-
-    def __init__(self, resource: GuestResource, ctx: Ctx, state: State) -> None:
-        self._resource, self._ctx, self._state = resource, ctx, state
-        self._held: Any = None
-        identity = resource._item.identity
-        self._name = str(state.get(identity[-1], "")) if identity[-1] != "machine" else ""
-
-    def __enter__(self) -> Host:
-        host = self._resource._host(self._ctx, self._state, self._name)
-        if self._resource._item.exclusive:
-            self._held = host.shared.lock
-            self._held.acquire()
-        self._machine = host.name if self._resource._item.scope == "machine" else ""
-        try:
-            self._report("start")
-        except BaseException:
-            self._let_go()
-            raise
-        return host
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
-        self._let_go()
-        self._report("done" if error is None else "failed", "" if error is None else headline(error))
-
-    def _let_go(self) -> None:
-        if self._held is not None:
-            self._held.release()
-
-    def _report(self, event: str, detail: str = "") -> None:
-        resource = self._resource
-        resource.provider.progress(event, resource._item.phase, resource.type, self._name, self._machine, detail)

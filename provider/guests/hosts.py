@@ -88,6 +88,12 @@ class Hosts:
         _must_run(view)
         return self._host(view, stop, report, None, reading, on_lun)
 
+    def forget(self, uuid: str) -> None:
+        """Drop the connections to a machine that did not answer: it is not asked again for a while otherwise."""
+        with self._guard:
+            for key in [key for key in self._stations if key[0] == uuid]:
+                del self._stations[key]
+
     def expect(self, uuid: str, stop: threading.Event) -> None:
         """A refresh comes to this machine: have it answer already, in the background, what it was asked the last time.
 

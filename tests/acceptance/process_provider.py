@@ -13,7 +13,7 @@ from halab.provider.hypervisor.connection import Connection
 from halab.provider.lab import HalabProvider
 from halab.provider.protocol import serve
 from halab.provisioners.engine.command import Command, Result
-from halab.provisioners.engine.errors import ConnectError
+from halab.provisioners.engine.errors import ConnectError, HostKeyError
 from halab.provisioners.engine.host import Pace
 from halab.provisioners.engine.ssh import Address
 
@@ -31,6 +31,8 @@ class Silent:
         del timeout_s
         if os.environ.get("DOUBLE_MUTE"):
             raise ConnectError(f"{self.name} runs but does not answer", "Reset it.")
+        if os.environ.get("DOUBLE_STRANGE"):
+            raise HostKeyError(f"{self.name} shows another host key", "Replace it.")
         path = command.argv[-1]
         return Result(command, 0, OS_RELEASE if path == "/etc/os-release" else f"644 root:root\ntext of {path}", "")
 

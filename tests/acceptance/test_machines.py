@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 
+from halab.provider.guests import mute
 from halab.provider.registry import ITEMS
 from halab.provisioners.engine.command import Command, Result
 from halab.provisioners.engine.errors import ConnectError, HostKeyError
@@ -84,14 +87,41 @@ def domain_id(state: dict[str, dict[str, object]]) -> str:
     return str(values["id"])
 
 
-def test_mute_fails_the_plan_and_names_it(small: Deployed) -> None:
+def test_a_mute_machine_is_named_and_waited_for(small: Deployed) -> None:
+    """Its cluster may be fencing it, or it boots."""
     terraform, provider = small
     provider.guests.mute = {"one"}
-    error = terraform.fails("plan").error
-    assert (error.summary, error.address) == ("one runs but does not answer", "halab_file.motd")
-    assert "reset it" in error.detail
-    provider.guests.mute = set()
+    plan = terraform.plan()
+    assert plan.actions == {"halab_file.motd": ["update"]}
+    assert plan.changes["halab_file.motd"]["after_unknown"] == {"id": True}
+    (told,) = plan.outcome.reported
+    assert (told.severity, told.summary) == ("warning", "one runs but does not answer")
+    assert "reset it" in told.detail
+    drifts = threading.Timer(1, lambda: _answers_again(provider))
+    drifts.start()
+    terraform.apply()
     assert terraform.plan().actions == {}
+    (text,) = [text for thing, text in provider.guests.things().items() if thing[0] == "halab_file"]
+    assert json.loads(text)["content"] == "hi", "what differed by then was put right"
+
+
+def _answers_again(provider: DoubledProvider) -> None:
+    (motd,) = [thing for thing in provider.guests.things() if thing[0] == "halab_file"]
+    provider.guests.drift(motd, content="by hand")
+    provider.guests.mute = set()
+
+
+def test_a_machine_that_stays_mute_fails_the_apply_after_what_could_be_reached(
+    small: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terraform, provider = small
+    monkeypatch.setattr(mute, "_BOOT_S", 1.0)
+    provider.connection.libvirt.networkLookupByName("small").destroy()
+    provider.guests.mute = {"one"}
+    error = terraform.fails("apply", "-auto-approve").error
+    assert (error.summary, error.address) == ("one runs but does not answer", "halab_file.motd")
+    assert "It was waited for" in error.detail
+    assert provider.connection.libvirt.networkLookupByName("small").isActive()
 
 
 def test_a_paused_machine_is_called_so(small: Deployed) -> None:
@@ -143,7 +173,7 @@ def test_a_mute_machine_is_told_once_and_not_by_each_of_its_resources(
     terraform.apply()
     provider.guests.mute = {"one"}
     for _ in range(2):
-        assert terraform.fails("plan").error.summary == "one runs but does not answer"
+        assert [report.summary for report in terraform.plan().outcome.reported] == ["one runs but does not answer"]
 
 
 def test_mute_is_cured_by_a_new_machine(small: Deployed) -> None:

@@ -83,6 +83,7 @@ class Provider:
     def __init__(self, guest: Guest) -> None:
         self.guest, self.absent, self.events = guest, None, []  # type: ignore[var-annotated]
         self.hosts, self.destroying, self.destroying_all = self, False, False
+        self.mute_machines, self.mute, self.answers_after_a_while = self, set[str](), False
         self.servers_away, self.machines, self.told = set[str](), {"u1"}, set[str]()
 
     def machine(
@@ -92,6 +93,14 @@ class Provider:
         if self.absent:
             raise self.absent
         return Host(self.guest, report=report, platform=DEBIAN_13)
+
+    def answering(self, uuid: str, stop: threading.Event, report: Callable[[str], None]) -> None:
+        assert (uuid, self.answers_after_a_while) == ("u1", True)
+        self.absent = None
+
+    def found_mute(self, what: str) -> bool:
+        self.mute.add(what)
+        return self.tells(what)
 
     def tells(self, what: str) -> bool:
         first = what not in self.told
@@ -194,26 +203,6 @@ def test_an_unknown_value_replaces_where_another_value_would(
 def test_libvirt_decides_what_exists(provider: Provider, resource: GuestResource, absent: Any, kept: bool) -> None:
     provider.absent = absent
     assert resource.read(Ctx(), state()) == (state() if kept else None)
-
-
-def test_running_but_mute_fails_a_plan_but_no_destroy(provider: Provider, resource: GuestResource) -> None:
-    provider.absent = ConnectError("node1 runs but does not answer", "reset it")  # type: ignore[assignment]
-    ctx = Ctx()
-    assert resource.read(ctx, state()) == state()
-    with pytest.raises(Failure, match="node1 runs but does not answer: reset it"):
-        resource.plan(ctx, state(), state(), state())
-    resource.plan(ctx, state(), state(), None)
-    provider.destroying = True  # Terraform plans as ever before it plans the destroy
-    resource.plan(ctx, state(), state(), state())
-    provider.destroying = False
-    resource.plan(ctx, state(), state(), state(machine=UNKNOWN))  # the machine is made anew: that is a remedy
-    resource.delete(ctx, state())
-    assert [d.severity for d in ctx.diagnostics] == ["warning", "warning"]
-    assert "node1 runs but does not answer" in ctx.diagnostics[1].detail
-    provider.absent = None
-    provider.guest.words["greeting"] = "hello"
-    resource.read(ctx, state())
-    resource.plan(ctx, state(), state(), state())
 
 
 def test_when_the_whole_lab_goes_no_guest_is_asked(provider: Provider, resource: GuestResource) -> None:
