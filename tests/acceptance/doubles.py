@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Mapping
 from functools import cache, cached_property
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -88,27 +87,27 @@ EMPTY_HYPERVISOR = {"domains": ["theirs"], "networks": ["theirs"], "pools": ["th
 @cache
 def _synthesized(settings: str) -> str:
     """cdk.tf.json of the lab with these settings (JSON), as `python main.py` writes it, for the directory @DIR@."""
-    from halab.constructs.cdk import App
+    from halab.cli.lab.application import build
+    from halab.constructs.cdk import App, TerraformStack
     from halab.constructs.settings import load
 
-    spec = spec_from_file_location("halab_main", _CHECKOUT / "main.py")
-    assert spec is not None
-    assert spec.loader is not None
-    main = module_from_spec(spec)
-    spec.loader.exec_module(main)
     with TemporaryDirectory(prefix="halab-synth-") as folder:
-        vars(main)["CHECKOUT"] = Path(folder)
         app = App(outdir=f"{folder}/out")
-        made = main.build(app, load(json.loads(settings), {}))
+        lab = build(app, load(json.loads(settings), {}), Path(folder), cache=Path(folder, ".cache/images"))
         app.synth()
-        written = Path(app.outdir, "stacks", made.node.id, "cdk.tf.json")
+        written = Path(app.outdir, "stacks", TerraformStack.of(lab).node.id, "cdk.tf.json")
         return written.read_text().replace(folder, "@DIR@")
 
 
 def stack(nodes: int, folder: Path, storage: str = "gfs2", **settings: Any) -> dict[str, Any]:
-    """The synthesized lab, for `folder`. Without its backend and the provider's version: attaching needs no init."""
+    """The synthesized lab, for `folder`, ready to be applied."""
     chosen = {"node_count": nodes, "hypervisor": "qemu", "site": {"storage": storage}, **settings}
-    document: dict[str, Any] = json.loads(_synthesized(json.dumps(chosen)).replace("@DIR@", str(folder / "lab")))
+    return attachable(_synthesized(json.dumps(chosen)).replace("@DIR@", str(folder / "lab")))
+
+
+def attachable(text: str) -> dict[str, Any]:
+    """A synthesized lab without its backend and the provider's version: attaching needs no init. Its image is made."""
+    document: dict[str, Any] = json.loads(text)
     del document["terraform"]["backend"]
     del document["terraform"]["required_providers"]["halab"]["version"]
     source = Path(next(iter(document["resource"]["halab_image"].values()))["source"])
