@@ -11,7 +11,9 @@ unexport TF_CLI_CONFIG_FILE
 endif
 
 BIN := .venv/bin
-SCRIPTS := tools/prepare tools/packages.sh tests/e2e/sandbox bin/terraform-shield provider/launcher .ci/run
+# Nobody answers in CI.
+deploy destroy: ARGS ?= $(if $(filter-out 0 false,$(CI)),--yes)
+SCRIPTS := tools/prepare tools/packages.sh tests/e2e/sandbox provider/launcher .ci/run
 
 .PHONY: help
 help: ## Show the commands

@@ -7,46 +7,59 @@ from typing import Annotated
 
 import typer
 
+EXIT_CODES = (
+    "Exit codes: 0 done. 1 failed; the error says what to do. 2 wrong usage. 3 not confirmed. 4 `diff --exit-code`: "
+    "there are changes. 128 + N: stopped by signal N (Ctrl-C: 130); all is saved, the same command goes on from there."
+)
+
 app = typer.Typer(
     help="Builds, looks after and removes a high-availability lab of virtual machines.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Json = Annotated[bool, typer.Option("--json", help="For programs; docs/command.md says what is in it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts.")]
 
 
 @app.command()
-def deploy() -> None:
-    """Build the lab, or change the one that is there until it is as its settings say."""
+def deploy(yes: Yes = False) -> None:
+    """Build the lab, or change the one that is there until it is as its settings say.
+
+    Asks before anything is replaced or removed, and where settings differ from those that it was deployed with.
+    """
     from halab.cli.change import deploy
 
-    raise typer.Exit(deploy.main())
+    raise typer.Exit(deploy.main(yes))
 
 
 @app.command()
-def diff() -> None:
+def diff(
+    as_json: Json = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 4 if a deploy would change it.")] = False,
+) -> None:
     """Show what a deploy would change; nothing is changed."""
-    from halab.cli.change import deploy
+    from halab.cli.change import diff
 
-    raise typer.Exit(deploy.diff())
+    raise typer.Exit(diff.main(as_json, exit_code))
 
 
 @app.command()
-def destroy() -> None:
-    """Remove the lab."""
+def destroy(yes: Yes = False) -> None:
+    """Remove the lab with all that is in it, after a yes."""
     from halab.cli.change import destroy
 
-    raise typer.Exit(destroy.main())
+    raise typer.Exit(destroy.main(yes))
 
 
 @app.command()
-def output() -> None:
-    """Show what the last deploy gave: addresses, names, where to log in."""
-    from halab.cli.change import deploy
+def output(as_json: Json = False) -> None:
+    """Show what the last deploy gave: addresses, names, the target."""
+    from halab.cli.change import outputs
 
-    raise typer.Exit(deploy.output())
+    raise typer.Exit(outputs.main(as_json))
 
 
 @app.command()

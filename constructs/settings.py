@@ -29,7 +29,6 @@ TOOL_VARIABLES = frozenset(
         "HALAB_SANDBOX_PREPARED",
         "HALAB_SANDBOX_SIZE",
         "HALAB_SANDBOX_UPLINK",
-        "HALAB_SHIELD_PID",
         "HALAB_TERRAFORM",
     }
 )

@@ -20,7 +20,8 @@ from typing import NoReturn
 from halab.cli import libvirt_daemons
 from halab.cli.bench.failover import Cluster, crash_active
 from halab.cli.bench.report import Measured, NoOpTimes, as_json, deploy_times, hypervisors_used, report
-from halab.cli.change import deploy, destroy
+from halab.cli.change import destroy
+from halab.cli.change.progress import Follower, Timeline
 from halab.cli.lab.this_lab import CHECKOUT, lab_folder, lab_settings
 from halab.cli.leftovers import clean
 from halab.cli.watch.site import SiteWatch
@@ -39,20 +40,20 @@ class BenchFailed(Exception):
 
 def refuse_deployed(checkout: Path) -> None:
     """BenchFailed when a lab is deployed: it would be destroyed at the end."""
-    if states := clean.deployed_states(checkout):
-        names = ", ".join(str(state.relative_to(checkout)) for state in states)
-        raise BenchFailed(f"a lab is deployed from this checkout ({names}): make destroy first")
+    try:
+        with clean.nothing_deployed(checkout):
+            pass
+    except clean.Refused as error:
+        raise BenchFailed(str(error)) from None
 
 
 def measure(settings: Settings, measured: Measured) -> None:
     """All parts in turn; `measured` is filled as they end."""
+    _stop_by_exception()
     folder, url = lab_folder(settings), f"http://{settings.site_address}/"
     with SiteWatch(url) as site:
-        code, timeline = deploy.deploy(folder)
+        timeline = deployed(folder.progress)
         ended = time.time()
-        _stop_by_exception()
-        if code:
-            raise BenchFailed(f"the deploy failed (exit code {code}); all of its output: {folder.log}")
         answered = site.wait(SITE_DEADLINE_S)
     measured.deploy = deploy_times(timeline, ended, answered)
     state = json.loads(folder.state.read_text())
@@ -68,6 +69,26 @@ def measure(settings: Settings, measured: Measured) -> None:
         return
     _tell("a crash of the active node")
     measured.failover = crash_active(cluster, url)
+
+
+def deployed(progress: Path) -> Timeline:
+    """Deploys as a person would: what the deploy told. BenchFailed.
+
+    A process of its own: whoever starts Terraform has one thread only, and the watch over the site is another.
+    """
+    timeline = Timeline(time.time())
+    with subprocess.Popen([sys.executable, "-P", "-m", "halab.cli.main", "deploy", "--yes"], cwd=CHECKOUT) as process:
+        try:
+            code = process.wait()
+        except BaseException:  # it ends in order
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+    if code:
+        raise BenchFailed(f"the deploy failed (exit code {code})")
+    for record in Follower(progress).new_records():
+        timeline.add(record)
+    return timeline
 
 
 def no_op() -> NoOpTimes:
@@ -107,7 +128,7 @@ def _timed(command: str) -> tuple[float, str]:
 
 
 def _stop_by_exception() -> None:
-    """The deploy counts interrupts, to end in order. From here on the first ends the benchmark, which then destroys."""
+    """The first signal to stop ends the benchmark, which then destroys."""
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         for other in STOP_SIGNALS:
@@ -157,7 +178,7 @@ def bench(keep: bool) -> int:
                 _tell("the lab stays; remove it with make destroy")
             else:
                 _tell("destroying the lab")
-                code = destroy.main() or code
+                code = destroy.main(yes=True) or code
     print("", *report(measured), "", f"written to {RESULT.relative_to(CHECKOUT)}", sep="\n")
     return code
 

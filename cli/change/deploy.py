@@ -1,107 +1,99 @@
-"""`make deploy`: libvirt answers, cdktf deploys, the progress is told; at the end times and what to try next."""
+"""`halab deploy`: tells what differs, asks where something would be lost, applies, waits for the site."""
+
+from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from halab.cli import libvirt_daemons
-from halab.cli.change.progress import Timeline, table
-from halab.cli.lab.state import StateUnusable
-from halab.cli.lab.this_lab import CHECKOUT, LIBVIRT_RECORD, lab_folder, lab_settings
-from halab.cli.terraform.cdktf_run import CdktfRun
-from halab.constructs.settings import SettingsError
-from halab.provider.run.folder import LabFolder
-from halab.provisioners.engine.errors import HalabError
+from halab.cli.change import consent, summary
+from halab.cli.change.outputs import as_lines, next_steps
+from halab.cli.change.progress import table
+from halab.cli.change.run import LabRun, guarded, lab_run
+from halab.cli.lab import deployed_settings
+from halab.cli.lab.deployed_settings import Difference
+from halab.cli.lab.state import instances
+from halab.cli.lab.this_lab import all_labs
+from halab.cli.terraform.events import Change
+from halab.cli.watch.site import served_by
+from halab.provider.run.files import write_private
 
-
-def next_steps(folder: LabFolder, outputs: Mapping[str, Any]) -> list[str]:
-    """What to try, from the stack's outputs."""
-    nodes = outputs.get("nodes")
-    node = next(iter(nodes), "node1") if isinstance(nodes, dict) else "node1"
-    shell = f"ssh -F {os.path.relpath(folder.ssh_config, CHECKOUT)} {node}"
-    steps = [
-        (shell, "a shell on a node"),
-        (f"{shell} crm_mon -1", "what runs where"),
-        (f"{shell} pcs status", "the same, as pcs tells it"),
-        (f"{shell} stonith_admin --reboot {_last(nodes, 'node2')}", "fence a node"),
-        ("npx cdktf diff", "does reality still match?"),
-        ("make destroy", "remove everything"),
-    ]
-    if url := outputs.get("site_url"):
-        steps.insert(0, (f"curl {url}", "the site; it names the node that served it"))
-    width = max(len(command) for command, _ in steps)
-    return [f"  {command:<{width}}  # {meaning}" for command, meaning in steps]
+SITE_DEADLINE_S = 240.0
+"""After a reboot of the host, an emulated cluster takes its time; times the settings' time scale."""
+_POLL_S = 0.5
 
 
-def _last(nodes: object, default: str) -> str:
-    return list(nodes)[-1] if isinstance(nodes, dict) and nodes else default
+def main(yes: bool) -> int:
+    """The exit code; docs/command.md has the table."""
+    return guarded(lambda: _main(yes))
 
 
-def stack_outputs(file: Path) -> dict[str, Any]:
-    """The outputs of the one stack in cdktf's outputs file; empty without one."""
-    if not file.exists():
-        return {}
-    stacks = json.loads(file.read_text())
-    return dict(next(iter(stacks.values()), {}))
-
-
-def deploy(folder: LabFolder) -> tuple[int, Timeline]:
-    """Makes libvirt answer and has cdktf deploy: its exit code, and the times.
-
-    LibvirtUnavailable, Conflict, StateUnusable.
-    """
-    libvirt_daemons.ensure(LIBVIRT_RECORD)
-    run = CdktfRun(CHECKOUT, folder, folder.log, sys.stdout)
-    code = run.run(["deploy", "--auto-approve", "--outputs-file", str(folder.outputs)])
-    print("", *table(run.timeline.phases(), time.time() - run.timeline.began), sep="\n")
-    return code, run.timeline
-
-
-def diff() -> int:
-    """Has cdktf show what a deploy would change. The exit code is cdktf's."""
-    command = [str(CHECKOUT / "node_modules/.bin/cdktf"), "diff"]
-    return subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "CI": "1"}, check=False).returncode
-
-
-def output() -> int:
-    """Shows the outputs of the last deploy; 1 when there are none."""
-    try:
-        outputs = stack_outputs(lab_folder(lab_settings()).outputs)
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if not outputs:
-        print("error: no lab is deployed from this checkout", file=sys.stderr)
-        return 1
-    print(*(f"{name}: {_plain(value)}" for name, value in sorted(outputs.items())), sep="\n")
+def _main(yes: bool) -> int:
+    with lab_run() as run:
+        differences = _differences(run)
+        run.screen.doing("writing the configuration")
+        run.terraform.prepare()
+        run.screen.doing("looking at what is there")
+        with run.terraform.planned() as changes:
+            _agree(run, changes, differences, yes)
+            deployed_settings.write(run.folder.settings, run.settings)
+            run.screen.expect(changes)
+            run.screen.doing("deploying")
+            run.terraform.apply()
+        outputs = run.terraform.outputs
+        write_private(run.folder.outputs, json.dumps({run.settings.name: outputs}, indent=2) + "\n")
+        served = _await_site(run, str(outputs.get("site_url", "")))
+        run.screen.close()
+        lines = ["", *table(run.screen.timeline.phases(), time.time() - run.screen.timeline.began)]
+        lines += ["", *as_lines(outputs), *served, "", "Try:", *next_steps(outputs)]
+        for line in lines:
+            run.screen.line(line)
     return 0
 
 
-def main() -> int:
-    """The exit code is cdktf's; 1 when libvirt does not answer, the lab's folder is not its own or its disk full."""
+def _differences(run: LabRun) -> list[Difference]:
+    """Told at once: what keeps the lab as it is may be all that its owner wants to know."""
+    if not instances(run.folder.state):
+        others = [lab.lab for lab in all_labs() if instances(lab.state)]
+        if others:
+            run.screen.line(f"A new lab, {run.settings.name!r}; deployed from this checkout, too: {', '.join(others)}.")
+        return []
+    found = deployed_settings.differences(run.folder.settings, run.settings)
+    for difference in found:
+        keeper = f" ({difference.keeper} keeps it)" if difference.keeper else ""
+        run.screen.line(f"The lab was deployed with {difference}{keeper}.")
+    return found
+
+
+def _agree(run: LabRun, changes: Sequence[Change], differences: Sequence[Difference], yes: bool) -> None:
+    """Asks where something is lost, and where settings differ and change what is there. NotConfirmed."""
+    if not changes:
+        run.screen.line("No changes: the lab is as its settings say.")
+        return
+    if all(change.action == "create" or change.unfinished for change in changes):
+        return
+    for line in summary.lines(changes):
+        run.screen.line(f"  {line}")
+    if made := sum(change.action == "create" for change in changes):
+        run.screen.line(f"  {summary.counted(made, 'resource')} would be made")
+    if summary.losses(changes):
+        consent.ask(run.screen, "What is replaced or removed is lost with all that is in it. Go on?", yes, "deploy")
+    elif differences:
+        consent.ask(run.screen, "Go on?", yes, "deploy")
+
+
+def _await_site(run: LabRun, url: str) -> list[str]:
+    """Waits until somebody serves the site: nodes may just be starting, after a reboot of the host for example."""
+    if not url:
+        return []
+    deadline = time.monotonic() + SITE_DEADLINE_S * max(1.0, run.settings.time_scale)
+    run.screen.doing(f"waiting for the site, {url}")
     try:
-        folder = lab_folder(lab_settings())
-        code, _ = deploy(folder)
-    except (libvirt_daemons.LibvirtUnavailable, SettingsError, HalabError, StateUnusable) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if code == 0:
-        outputs = stack_outputs(folder.outputs)
-        print("", *(f"{name}: {_plain(value)}" for name, value in sorted(outputs.items())), sep="\n")
-        print("", "Try:", *next_steps(folder, outputs), sep="\n")
-    return code
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {entry}" for key, entry in value.items())
-    return str(value)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        while time.monotonic() < deadline:
+            if node := served_by(url):
+                return [f"served now by: {node}"]
+            run.screen.refresh()
+            time.sleep(_POLL_S)
+    except KeyboardInterrupt:
+        pass  # only the waiting is over
+    return [f"{url} does not answer yet: the cluster may still be starting. `halab status` tells."]

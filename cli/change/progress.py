@@ -124,18 +124,26 @@ class Timeline:
         )
 
 
-def describe(record: Record) -> str:
-    """What a record is about, for people: `machine   node1: waiting for ssh`."""
+def about(record: Record) -> str:
+    """Which resource, for people: `node1 drbd`."""
     name = record.name if record.name != record.machine else ""
     kind = record.resource.removeprefix("halab_")
     if not name and kind != record.phase:  # several kinds in one phase: say which
         name = kind
-    about = " ".join(part for part in (record.machine, name) if part)
+    return " ".join(part for part in (record.machine, name) if part)
+
+
+def outcome(record: Record) -> str:
+    """What is known of it, for people: `done after 3.1 s`."""
     text = {"start": "started", "wait": "waiting", "done": "done", "failed": "FAILED"}[record.event]
-    detail = record.detail or text
     if record.event in ("done", "failed"):
-        detail = f"{text} after {record.elapsed_s:.1f} s" + (f": {record.detail}" if record.detail else "")
-    return f"{record.phase:<9} {about}: {detail}"
+        return f"{text} after {record.elapsed_s:.1f} s" + (f": {record.detail}" if record.detail else "")
+    return record.detail or text
+
+
+def describe(record: Record) -> str:
+    """What a record is about, for people: `machine   node1: waiting for ssh`."""
+    return f"{record.phase:<9} {about(record)}: {outcome(record)}"
 
 
 def table(rows: Iterable[PhaseTime], total_s: float) -> list[str]:

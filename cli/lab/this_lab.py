@@ -56,3 +56,8 @@ def _forget_former_place(state: Path, stack: Path) -> None:
         backend = json.loads(text).get("backend") or {}
         if (backend.get("config") or {}).get("path") != str(state):
             remembered.unlink()
+
+
+def all_labs(checkout: Path = CHECKOUT) -> list[LabFolder]:
+    """Those that have a state."""
+    return [LabFolder(state.parent) for state in sorted((checkout / ALL_LABS).glob("*/terraform.tfstate"))]

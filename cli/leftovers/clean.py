@@ -1,8 +1,14 @@
-"""`make clean`: removes what `make prepare` and the checks put into the checkout, never while a lab is deployed."""
+"""`halab clean`: removes what `make prepare` and the checks put into the checkout, never while a lab is deployed.
 
+`make clean` runs it as a file with any Python: it needs none of what it removes.
+"""
+
+import contextlib
+import fcntl
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -13,20 +19,54 @@ GENERATED = (
 STATES = ("*/terraform.tfstate", "terraform.*.tfstate")  # the second: of earlier versions
 
 
-def deployed_states(checkout: Path) -> list[Path]:
-    """The state files in the checkout that hold resources. ValueError: one of them cannot be read as JSON."""
-    states = [state for form in STATES for state in sorted((checkout / ".halab").glob(form))]
-    return [state for state in states if state.stat().st_size and json.loads(state.read_text()).get("resources")]
+class Refused(Exception):
+    """Something may still need what is to be removed; the text says what."""
+
+
+def states(checkout: Path) -> list[Path]:
+    return [state for form in STATES for state in sorted((checkout / ".halab").glob(form))]
+
+
+@contextlib.contextmanager
+def nothing_deployed(checkout: Path) -> Iterator[None]:
+    """No lab is deployed, and none is while the block runs: it holds Terraform's own locks of all states. Refused."""
+    with contextlib.ExitStack() as held:
+        for state in states(checkout):
+            file = held.enter_context(state.open("r+b"))
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                raise Refused(f"a deploy, diff or destroy is under way ({state}): wait for its end") from None
+            _check(checkout, state, file.read())
+        yield
+
+
+def _check(checkout: Path, state: Path, text: bytes) -> None:
+    """Read through the file that is locked: to close another handle of it would let the lock go."""
+    name = state.relative_to(checkout)
+    try:
+        deployed = bool(text and json.loads(text).get("resources"))
+    except (ValueError, AttributeError):
+        raise Refused(f"{name} cannot be read, so a lab may be deployed: make destroy puts it back") from None
+    if deployed:
+        raise Refused(f"a lab is deployed from this checkout ({name}): make destroy first")
 
 
 def main() -> int:
-    """0, or 1 when a lab is deployed from here: its state and keys are needed to remove it."""
-    if deployed := deployed_states(CHECKOUT):
-        names = ", ".join(str(state.relative_to(CHECKOUT)) for state in deployed)
-        print(f"error: a lab is deployed from this checkout ({names}): make destroy first", file=sys.stderr)
+    """0, or 1 when a lab is deployed from here, or may be: its state and keys are needed to remove it."""
+    try:
+        with nothing_deployed(CHECKOUT):
+            for path in (CHECKOUT / name for name in GENERATED):
+                if path.is_symlink():
+                    path.unlink()
+                elif path.is_dir():
+                    shutil.rmtree(path)
+    except Refused as error:
+        print(f"error: {error}", file=sys.stderr)
         return 1
-    for name in GENERATED:
-        shutil.rmtree(CHECKOUT / name, ignore_errors=False) if (CHECKOUT / name).is_dir() else None
+    except PermissionError as error:
+        print(f"error: {error.filename} belongs to another user: run it as that one", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from halab.provider.guests import specs
 from halab.provider.guests.hosts import Gone, Off
 from halab.provider.guests.mute import is_mute
+from halab.provider.guests.waits import Waits
 from halab.provider.guests.working import Working
 from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
@@ -219,6 +220,7 @@ class GuestResource(Resource):
         except (Gone, Off, ConnectError, ClusterNotRunning):
             return False
         other.do(steps)
+        report.end()
         return True
 
     def _host(self, ctx: Ctx, state: State, name: str = "", reading: bool = False) -> Host:
@@ -230,13 +232,11 @@ class GuestResource(Resource):
             found = hosts.machine(state["machine"], ctx.stop, report, **how)
             if reading and self._item.seen_from == "the cluster":
                 found = hosts.cluster(state["cluster"], ctx.stop, report, reading=True)
+            report.machine = found.name
         return found
 
-    def _reporter(self, name: str) -> Callable[[str], None]:
-        def report(detail: str) -> None:
-            self.provider.progress("wait", self._item.phase, self.type, name, "", detail)
-
-        return report
+    def _reporter(self, name: str) -> Waits:
+        return Waits(self.provider.progress, self._item.phase, self.type, name)
 
     def _working(self, ctx: Ctx, state: State, patient: bool = False) -> Working:
         return Working(self, ctx, state, patient)

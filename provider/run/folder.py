@@ -102,8 +102,13 @@ class LabFolder:
         return self.path / "destroy.log"
 
     @property
+    def command_lock(self) -> Path:
+        """Held by the command that works on the lab."""
+        return self.path / "command.lock"
+
+    @property
     def terraform_pid(self) -> Path:
-        """The process of the Terraform that runs."""
+        """Of earlier versions."""
         return self.path / "terraform.pid"
 
     def console_log(self, machine: str) -> Path:
@@ -115,6 +120,7 @@ class LabFolder:
         """What runs leave behind, of no use once the lab is gone."""
         return (
             *(self.progress, self.outputs, self.log, self.destroy_log, self.terraform_pid, self.changes_lock),
+            self.command_lock,
             *(self.kvm_verdict, self.questions, self.seen),
         )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import libvirt
 
-from tests.e2e.lab import CHECKOUT, PYTHON, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, HALAB, STATE, Lab, hypervisor
 
 GRACE_S = 900.0  # for a command that was broken to end by itself
 DISKS = Path("/var/lib/libvirt/images")
@@ -53,7 +53,7 @@ class Under:
 
 def begin(lab: Lab, *command: str) -> Under:
     (CHECKOUT / "artifacts").mkdir(exist_ok=True)
-    # As make deploy does: a run that was broken may still be saving what it did.
+    # As halab does, for plain cdktf: a run that was broken may still be saving what it did.
     waiting = {f"TF_CLI_ARGS_{verb}": "-lock-timeout=300s" for verb in ("plan", "apply", "destroy")}
     log = (CHECKOUT / "artifacts/chaos.log").open("ab")
     began = time.time()
@@ -108,6 +108,18 @@ def killing(matches: Callable[[list[str]], bool]) -> Callable[[Under, random.Ran
 
 def interrupt(under: Under, _chance: random.Random) -> None:
     os.killpg(under.process.pid, signal.SIGINT)
+
+
+def interrupt_often(under: Under, chance: random.Random) -> None:
+    for _ in range(3):
+        interrupt(under, chance)
+        time.sleep(chance.uniform(0, 1))  # people type at their own pace
+        if under.process.poll() is not None:
+            return
+
+
+def hang_up(under: Under, _chance: random.Random) -> None:
+    os.killpg(under.process.pid, signal.SIGHUP)
 
 
 def kill_command(under: Under, _chance: random.Random) -> None:
@@ -189,11 +201,12 @@ Break = Callable[[Under, random.Random], contextlib.AbstractContextManager[None]
 BREAKS: dict[str, Break] = {
     "SIGKILL of the provider": killing(is_provider),
     "SIGKILL of terraform": killing(is_terraform),
-    "SIGKILL of the shield": killing(is_module("halab.cli.terraform.shield")),
-    "SIGKILL of cdktf": killing(is_cdktf),
-    "SIGKILL of the make target": kill_command,
+    "SIGKILL of halab": kill_command,
+    "SIGKILL at plain cdktf": killing(is_cdktf),
     "SIGKILL of terraform and provider": killing(lambda words: is_terraform(words) or is_provider(words)),
     "Ctrl-C": interrupt,
+    "Ctrl-C again and again": interrupt_often,
+    "a closed terminal": hang_up,
     "Ctrl-C at plain cdktf": interrupt,
     "a restart of libvirtd": restart_libvirtd,
     "a reset of a guest": reset_guest,
@@ -203,10 +216,10 @@ BREAKS: dict[str, Break] = {
 
 
 def argv(command: str, what: str) -> list[str]:
-    """What the user types: the make target's module, or cdktf itself."""
+    """What the user types: the command, or cdktf itself."""
     if what.endswith("plain cdktf"):
         return ["npx", "cdktf", command, "--auto-approve"]
-    return [str(PYTHON), "-m", f"halab.cli.{command}"]
+    return [str(HALAB), command, "--yes"]
 
 
 def breaks(chance: random.Random) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import libvirt
 import requests
 
+from halab.cli.terraform.process import find_terraform
 from halab.cli.watch.rest import rest_of
 from halab.constructs.settings import load
 from halab.provider.run.folder import LabFolder
@@ -27,7 +28,8 @@ from halab.provisioners.engine.ssh import Address, SshTransport
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATE = LabFolder.of(CHECKOUT, load({}, os.environ).name).path
 """Where the files of the default lab stand."""
-PYTHON = CHECKOUT / ".venv/bin/python"
+HALAB = CHECKOUT / ".venv/bin/halab"
+TERRAFORM = find_terraform(os.environ)
 NOT_CONNECTED = 102  # Pacemaker's exit code of a tool that finds no running cluster
 
 
@@ -55,10 +57,10 @@ class Lab:
 
     def deploy(self) -> None:
         timeout_s = 9000 if self.settings.image.by_installer else 2400
-        assert self.run(str(PYTHON), "-m", "halab.cli.change.deploy", timeout_s=timeout_s).returncode == 0
+        assert self.run(str(HALAB), "deploy", "--yes", timeout_s=timeout_s).returncode == 0
 
     def destroy(self) -> None:
-        assert self.run(str(PYTHON), "-m", "halab.cli.change.destroy").returncode == 0
+        assert self.run(str(HALAB), "destroy", "--yes").returncode == 0
 
     # --- hosts ---
 

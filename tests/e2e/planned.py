@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e.lab import CHECKOUT, Lab
+from tests.e2e.lab import CHECKOUT, TERRAFORM, Lab
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def diff(lab: Lab) -> Planned:
     done = lab.run("npx", "cdktf", "diff")
     assert done.returncode == 0, done.stdout
     stack = f"cdktf.out/stacks/{lab.settings.name}"
-    shown = lab.run("bin/terraform-shield", f"-chdir={stack}", "show", "-json", "plan", silent=True)  # it holds secrets
+    shown = lab.run(TERRAFORM, f"-chdir={stack}", "show", "-json", "plan", silent=True)  # it holds secrets
     assert shown.returncode == 0, "terraform show failed"
     plan = json.loads(shown.stdout)
     (CHECKOUT / stack / "plan").unlink()

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from halab.cli.watch.site import SiteLoad
-from tests.e2e.lab import CHECKOUT, STATE, Lab
+from tests.e2e.lab import CHECKOUT, STATE, TERRAFORM, Lab
 from tests.e2e.planned import diff
 from tests.e2e.terraform_lab import unwrapped
 
@@ -67,9 +67,7 @@ def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None
     before = boots(lab)
     stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
     with SiteLoad(lab.site) as site:
-        done = lab.run(
-            "bin/terraform-shield", stack, "apply", "-auto-approve", f"-replace=halab_secret.{node}_chap", silent=True
-        )
+        done = lab.run(TERRAFORM, stack, "apply", "-auto-approve", f"-replace=halab_secret.{node}_chap", silent=True)
         assert done.returncode == 0, done.stderr
     new, same = lab.ask(node, "sh", "-euc", session).split()
     assert same == name, "the session was not made anew"
@@ -94,9 +92,7 @@ def test_the_fencing_delay_is_set_in_place(lab: Lab) -> None:
 def test_hacluster_gets_another_password(lab: Lab) -> None:
     stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
     before = {node: lab.ask(node, "sh", "-euc", "grep ^hacluster: /etc/shadow") for node in lab.nodes}
-    done = lab.run(
-        "bin/terraform-shield", stack, "apply", "-auto-approve", "-replace=halab_secret.hacluster_password", silent=True
-    )
+    done = lab.run(TERRAFORM, stack, "apply", "-auto-approve", "-replace=halab_secret.hacluster_password", silent=True)
     assert done.returncode == 0, done.stderr
     after = {node: lab.ask(node, "sh", "-euc", "grep ^hacluster: /etc/shadow") for node in lab.nodes}
     assert all(after[node] != before[node] for node in lab.nodes)

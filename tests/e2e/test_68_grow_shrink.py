@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from halab.cli.watch.site import Load, SiteLoad
-from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, STATE, TERRAFORM, Lab, hypervisor
 from tests.e2e.planned import diff
 from tests.e2e.terraform_lab import unwrapped
 
@@ -197,7 +197,7 @@ def test_a_node_is_replaced_while_the_others_go_on(labs: dict[int, Lab], under_l
     before = boots(three)
     three.ask("node2", "touch", _MARK)
     assert three.run("npx", "cdktf", "synth").returncode == 0
-    terraform = ("bin/terraform-shield", f"-chdir=cdktf.out/stacks/{three.settings.name}")
+    terraform = (TERRAFORM, f"-chdir=cdktf.out/stacks/{three.settings.name}")
     assert three.run(*terraform, "init", "-input=false").returncode == 0
     replaced = ["-replace=halab_machine.node2", *(["-replace=halab_volume.node2_disk"] if disk else [])]
     with under_load(three, f"a node made anew{', its disk too' if disk else ''}") as load:

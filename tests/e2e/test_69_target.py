@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from halab.cli.watch.site import SiteLoad
-from tests.e2e.lab import STATE, Lab, hypervisor
+from tests.e2e.lab import STATE, TERRAFORM, Lab, hypervisor
 from tests.e2e.planned import diff
 
 _FILE = "/var/www/html/written-before"
@@ -28,7 +28,7 @@ def exported(lab: Lab) -> tuple[str, str]:
 
 
 def terraform(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return lab.run("bin/terraform-shield", f"-chdir=cdktf.out/stacks/{lab.settings.name}", *arguments)
+    return lab.run(TERRAFORM, f"-chdir=cdktf.out/stacks/{lab.settings.name}", *arguments)
 
 
 def whole(lab: Lab) -> None:

@@ -12,7 +12,7 @@ from halab.images import DebianRecipe, ImageCache, default_cache_dir
 from halab.provisioners.engine.command import cmd, script
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.engine.ssh import Address, SshTransport
-from tests.e2e.lab import CHECKOUT, PYTHON, hypervisor
+from tests.e2e.lab import CHECKOUT, HALAB, hypervisor
 from tests.e2e.terraform_lab import TerraformLab
 
 pytestmark = pytest.mark.long
@@ -108,7 +108,7 @@ def test_the_plan_after_an_export_is_empty(machine: TerraformLab, by_hand: Host,
     before = by_hand.ask(cmd("cibadmin", "--query", "--scope", "configuration")).stdout
     target = TerraformLab(tmp_path / "exported", LAB, TIME_SCALE)
     exported = machine.run(
-        str(PYTHON), "-m", "halab.cli.export",
+        str(HALAB), "export",
         "--lab", LAB, "--cluster", LAB, "--directory", str(machine.halab), str(target.directory),
         cwd=CHECKOUT,
     )  # fmt: skip

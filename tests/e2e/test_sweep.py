@@ -13,7 +13,7 @@ import pytest
 from halab.provider.hypervisor.mark import Mark, pool_uuids
 from halab.provider.hypervisor.network.network_xml import NetworkSpec, network_xml
 from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, pool_xml, volume_xml
-from tests.e2e.lab import CHECKOUT, PYTHON, hypervisor
+from tests.e2e.lab import CHECKOUT, HALAB, hypervisor
 
 LAB = "swept"
 STATE = CHECKOUT / ".halab" / LAB
@@ -34,7 +34,7 @@ def connection() -> Iterator[libvirt.virConnect]:
 
 def sweep(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PYTHON, "-m", "halab.cli.leftovers.sweep", *arguments],
+        [HALAB, "sweep", *arguments],
         cwd=CHECKOUT, env={**os.environ, "HALAB_NAME": LAB}, stdin=subprocess.DEVNULL,
         text=True, capture_output=True, timeout=120, check=False,
     )  # fmt: skip

@@ -133,7 +133,7 @@ def test_create_read_update_delete(provider: Provider, resource: GuestResource) 
     assert made == state()
     assert provider.events == [
         ("start", "halab_word", "greeting", "node1"),
-        ("wait", "halab_word", "greeting", ""),
+        ("wait", "halab_word", "greeting", "node1"),
         ("done", "halab_word", "greeting", "node1"),
     ]
     assert resource.read(Ctx(), made) == made

@@ -1,0 +1,112 @@
+"""One run of a command on a lab: its folder in order and nobody else at work, libvirt answering, Terraform ready."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from halab.cli import libvirt_daemons
+from halab.cli.change.consent import REFUSED, NotConfirmed
+from halab.cli.change.progress import Follower
+from halab.cli.change.screen import Screen, console
+from halab.cli.lab.state import StateUnusable
+from halab.cli.lab.this_lab import CHECKOUT, LIBVIRT_RECORD, entered, lab_folder, lab_settings
+from halab.cli.leftovers.sweep import SweepFailed
+from halab.cli.terraform.log import Log
+from halab.cli.terraform.run import Stopped, Terraform, TerraformFailed
+from halab.constructs.settings import Settings, SettingsError
+from halab.provider.run.folder import LabFolder
+from halab.provisioners.engine.errors import HalabError
+
+FAILED = 1
+EXPECTED = (SettingsError, HalabError, StateUnusable, SweepFailed, libvirt_daemons.LibvirtUnavailable)
+
+
+@dataclass(frozen=True)
+class LabRun:
+    """What a command works with."""
+
+    settings: Settings
+    folder: LabFolder
+    screen: Screen
+    terraform: Terraform
+    log: Log
+
+
+@contextmanager
+def lab_run(stream_to_stderr: bool = False) -> Iterator[LabRun]:
+    """Raises EXPECTED, FileNotFoundError without Terraform. `stream_to_stderr`: stdout is for a program."""
+    settings = lab_settings()
+    folder, out = lab_folder(settings), console(sys.stderr if stream_to_stderr else sys.stdout)
+    with _alone(folder, out.print):
+        libvirt_daemons.ensure(LIBVIRT_RECORD)
+        progress = Path(os.environ.get("HALAB_PROGRESS") or folder.progress)
+        progress.unlink(missing_ok=True)
+        screen = Screen(out, Follower(progress))
+        log = Log(folder.log, screen.line)
+        environment = {**os.environ, "HALAB_PROGRESS": str(progress)}
+        try:
+            yield LabRun(settings, folder, screen, Terraform(CHECKOUT, settings.name, environment, log, screen), log)
+        finally:
+            screen.close()
+            log.close()
+
+
+def guarded(act: Callable[[], int]) -> int:
+    """The exit code of a command; errors that are expected are told in words."""
+    try:
+        return act()
+    except NotConfirmed as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    except Stopped as stopped:
+        print("stopped; what was done is saved, and the same command goes on from here", file=sys.stderr)
+        return stopped.exit_code
+    except TerraformFailed as error:
+        text = f"{error}\n" if str(error) else ""
+        print(f"{text}error: terraform failed; all that it said: {_log()}", file=sys.stderr)
+    except (*EXPECTED, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was changed", file=sys.stderr)
+        return 130
+    return FAILED
+
+
+def _log() -> str:
+    return os.path.relpath(lab_folder(lab_settings()).log)
+
+
+@contextmanager
+def _alone(folder: LabFolder, tell: Callable[[str], None]) -> Iterator[None]:
+    """The lab's folder, in order, and no other command of this kind at work on the lab."""
+    while True:
+        entered(folder, tell)
+        descriptor = os.open(folder.command_lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if _locked(descriptor, tell) and _is_there(descriptor, folder.command_lock):
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _locked(descriptor: int, tell: Callable[[str], None]) -> bool:
+    """False: only after waiting; the other one may have left anything behind."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        tell("another command is at work on this lab: waiting for its end")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return False
+    return True
+
+
+def _is_there(descriptor: int, path: Path) -> bool:
+    """A destroy removes the lock with the folder; then this one is of no use."""
+    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())

@@ -1,0 +1,79 @@
+"""The settings that a lab was deployed with, and in what those of today differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from halab.constructs.settings import Settings, names, variable
+from halab.provider.run.files import read_or_none, write_private
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One setting that is not what it was. The values are those of JSON."""
+
+    name: str
+    was: Any
+    now: Any
+
+    def __str__(self) -> str:
+        return f"{self.name} {shown(self.was)}, now it says {shown(self.now)}"
+
+    @property
+    def keeper(self) -> str:
+        """What keeps it as it was, for a shell; empty where nothing but leaving the setting out does."""
+        return "" if self.was is None else f"{variable(self.name)}={_word(self.was)}"
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """Dotted name -> value as JSON has it, of every setting."""
+    values = {name: reduce(getattr, name.split("."), settings) for name in names()}
+    found: dict[str, Any] = json.loads(json.dumps(values))
+    return found
+
+
+def write(file: Path, settings: Settings) -> None:
+    """From now on the lab is one with these settings."""
+    write_private(file, json.dumps({"format": FORMAT, "settings": flat(settings)}, indent=2) + "\n")
+
+
+def differences(file: Path, settings: Settings) -> list[Difference]:
+    """What is not as in the file. None without a file: nobody knows, the plan tells what it comes to.
+
+    A setting that only one of the two versions of halab knows is no difference.
+    """
+    return between(_read(file), flat(settings))
+
+
+def between(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    return [Difference(name, was[name], now[name]) for name in now if name in was and was[name] != now[name]]
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = json.loads(read_or_none(file) or "{}").get("settings", {})
+    except ValueError:  # cut short on a full disk: it only explains a plan
+        return {}
+    return found
+
+
+def shown(value: object) -> str:
+    """A value for people."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(str, value)) or "nothing" if isinstance(value, list) else str(value)
+
+
+def _word(value: object) -> str:
+    import shlex
+
+    return shlex.quote(",".join(map(str, value)) if isinstance(value, list) else shown(value))
