@@ -73,6 +73,11 @@ class LabFolder:
         return self.path / "questions.json"
 
     @property
+    def checkpoints(self) -> Path:
+        """What is kept of checkpoints, a folder each."""
+        return self.path / "checkpoints"
+
+    @property
     def seen(self) -> Path:
         """What the last look at the lab has seen, as JSON."""
         return self.path / "seen.json"

@@ -1,0 +1,151 @@
+"""`halab checkpoint` on libvirt's test driver: what is kept, what comes back, what is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halab.cli.checkpoint.commands import Commands
+from halab.cli.checkpoint.kept import Shelf
+from halab.cli.lab.state import StateUnusable
+from halab.provider.hypervisor.connection import Connection
+from halab.provider.hypervisor.inventory import write_mark
+from halab.provider.hypervisor.machine.checkpoint import Checkpoints
+from halab.provider.hypervisor.mark import Mark
+from halab.provider.run.folder import LabFolder
+from halab.provisioners.engine.errors import ConfigError, HalabError
+
+XML = "<domain type='test'><name>summit-node1</name><memory>8388608</memory><os><type>hvm</type></os></domain>"
+
+
+@pytest.fixture
+def domain(tmp_path: Path) -> Iterator[Any]:
+    node = tmp_path / "node.xml"
+    node.write_text("<node/>")
+    connection = Connection(f"test:///{node}")
+    domain = connection.libvirt.defineXML(XML)
+    write_mark(domain, Mark(lab="summit", hostname="node1"))
+    domain.create()
+    domain.halab = connection
+    yield domain
+    connection.close()
+
+
+@pytest.fixture
+def commands(domain: Any, tmp_path: Path) -> Commands:
+    folder = LabFolder.of(tmp_path, "summit")
+    folder.path.mkdir(parents=True)
+    folder.state.write_text('{"serial": 1}')
+    folder.settings.write_text('{"node_count": 3}')
+    told: list[str] = []
+    return Commands(folder, Checkpoints(domain.halab, "summit"), told.append)
+
+
+def snapshots(domain: Any) -> list[str]:
+    return [snapshot.getName() for snapshot in domain.listAllSnapshots()]
+
+
+def test_state_and_settings_of_then_come_back(commands: Commands) -> None:
+    commands.save("a")
+    commands.folder.state.write_text('{"serial": 7}')
+    commands.folder.settings.write_text('{"node_count": 3, "token_ms": 5000}')
+    commands.restore("a")
+    assert json.loads(commands.folder.state.read_text()) == {"serial": 1}
+    assert json.loads(commands.folder.settings.read_text()) == {"node_count": 3}
+
+
+def test_what_is_kept_is_for_its_owner_only(commands: Commands) -> None:
+    commands.save("a")
+    modes = {path.stat().st_mode & 0o077 for path in commands.folder.checkpoints.rglob("*")}
+    assert modes == {0}
+
+
+def test_one_of_the_same_name_takes_its_place(commands: Commands, domain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(["2026-11-27T08:30:00Z", "2026-11-27T08:31:00Z"])
+    monkeypatch.setattr("time.strftime", lambda *_: next(times))
+    commands.save("a")
+    commands.save("a")
+    assert snapshots(domain) == ["halab-a-20261127T083100Z"]
+    assert [kept.saved_at for kept in commands.list()] == ["2026-11-27T08:31:00Z"]
+
+
+def test_a_save_that_fails_keeps_the_one_before(
+    commands: Commands, domain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = commands.save("a")
+
+    def fails(snapshot: str) -> None:
+        raise HalabError("No space left", "")
+
+    monkeypatch.setattr(commands.machines, "save", fails)
+    with pytest.raises(HalabError):
+        commands.save("a")
+    assert (snapshots(domain), commands.list()) == ([before.snapshot], [before])
+
+
+def test_what_a_killed_save_left_goes_with_the_next_removal(commands: Commands, domain: Any) -> None:
+    commands.save("a")
+    domain.snapshotCreateXML("<domainsnapshot><name>halab-b-1</name></domainsnapshot>", 0)
+    commands.remove("a")
+    assert (snapshots(domain), commands.list()) == ([], [])
+
+
+def test_a_name_that_is_not_there_lists_those_that_are(commands: Commands) -> None:
+    commands.save("a")
+    with pytest.raises(ConfigError) as error:
+        commands.restore("b")
+    assert "There are: a." in error.value.detail
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "-a", "A", "a" * 40, "a\n"])
+def test_a_name_is_no_path(commands: Commands, name: str) -> None:
+    with pytest.raises(ConfigError):
+        commands.save(name)
+
+
+def test_a_record_that_cannot_be_read_is_told(commands: Commands) -> None:
+    commands.save("a")
+    (commands.folder.checkpoints / "a/checkpoint.json").write_text("{")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Shelf(commands.folder).all()
+
+
+def test_nothing_is_done_while_a_deploy_is_under_way(commands: Commands, domain: Any, tmp_path: Path) -> None:
+
+    holds = (
+        "import fcntl,sys; f=open(sys.argv[1],'r+b'); fcntl.lockf(f,fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holds, str(commands.folder.state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as deploy:
+        assert deploy.stdout is not None
+        deploy.stdout.readline()
+        with pytest.raises(StateUnusable):
+            commands.save("a")
+        deploy.communicate()
+    assert snapshots(domain) == []
+
+
+def test_the_lock_is_held_until_all_is_kept(commands: Commands, domain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing another handle of the state would let Terraform in."""
+
+    tries = "import fcntl,sys; f=open(sys.argv[1],'r+b'); fcntl.lockf(f,fcntl.LOCK_EX|fcntl.LOCK_NB)"
+    free: list[bool] = []
+    put = Shelf.put
+
+    def putting(shelf: Shelf, *arguments: Any) -> None:
+        put(shelf, *arguments)
+        done = subprocess.run(
+            [sys.executable, "-c", tries, str(commands.folder.state)], capture_output=True, check=False
+        )
+        free.append(done.returncode == 0)
+
+    monkeypatch.setattr(Shelf, "put", putting)
+    commands.save("a")
+    assert free == [False]
