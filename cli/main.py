@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from halab.cli.checkpoint.app import app as checkpoint
+
 EXIT_CODES = (
     "Exit codes: 0 done. 1 failed; the error says what to do. 2 wrong usage. 3 not confirmed. 4 `diff --exit-code`: "
     "there are changes. 128 + N: stopped by signal N (Ctrl-C: 130); all is saved, the same command goes on from there."
@@ -19,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(checkpoint, name="checkpoint")
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; docs/command.md says what is in it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts.")]

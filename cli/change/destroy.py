@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections import Counter
 
 from halab.cli import libvirt_daemons
@@ -72,6 +73,8 @@ def remove_files(folder: LabFolder) -> list[str]:
         for state in folder.path.glob(f"*{folder.state.name}*"):
             state.unlink()
         remove_private(folder.settings)
+        if folder.checkpoints.exists():  # the machines' snapshots went with their disks
+            shutil.rmtree(folder.checkpoints)
     if left := sorted(path.name for path in folder.path.iterdir() if path != folder.mark):
         return [f"kept in {folder.path.relative_to(CHECKOUT)}: {', '.join(left)}"]
     remove_private(folder.mark)

@@ -14,7 +14,6 @@ from halab.provider.run.files import private_directory, write_private
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import ConfigError
 
-DEFAULT = "deployed"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _RECORD = "checkpoint.json"
 

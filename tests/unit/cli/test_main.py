@@ -12,6 +12,8 @@ import typer
 from halab.cli.main import app
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+# Modules that hold the words of commands, and load what acts only when it is called.
+WORDS_ONLY = {"halab", "halab.cli", "halab.cli.main", "halab.cli.checkpoint", "halab.cli.checkpoint.app"}
 PROBE = """
 import atexit, json, sys
 atexit.register(lambda: print("\\n" + json.dumps(sorted(name for name in sys.modules if name.startswith("halab")))))
@@ -30,7 +32,7 @@ def test_help_loads_nothing_that_could_act(command: str) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert f"halab {command}" in done.stdout
-    assert json.loads(done.stdout.splitlines()[-1]) == ["halab", "halab.cli", "halab.cli.main"]
+    assert set(json.loads(done.stdout.splitlines()[-1])) <= WORDS_ONLY
 
 
 def test_an_unknown_option_is_refused_and_nothing_is_done() -> None:
