@@ -35,14 +35,14 @@ udevadm wait --timeout=60 "$1"
 found=$(blkid --probe --output export "$1") || [ $? = 2 ]
 [ -z "$found" ] || { echo "$1 is not empty any more:" $found >&2; exit 4; }
 printf 'label: gpt\n%s : name="%s"\n' "$3" "$4" | sfdisk --quiet --lock=yes "$1"
-udevadm wait --timeout=60 "$2"
+udevadm wait --settle --timeout=60 "$2"
 """
 # Beyond a disk's old end there is nothing of anybody's. It may be in use: the kernel takes another size of a partition
 # that is open, but not another table, which is why the table is not read again as a whole.
 _GROW = r"""# grow the partition
 echo ', +' | sfdisk --quiet --no-reread --lock=yes --partno "$3" "$1"
 partx --update --nr "$3" "$1"
-udevadm wait --timeout=60 "$2"
+udevadm wait --settle --timeout=60 "$2"
 """
 _SHOW = '# have the partition seen\nudevadm wait --timeout=60 "$1"; partx --update "$1"; udevadm wait --timeout=60 "$2"'
 # A name is nothing that the kernel knows of, so the partition may be in use.
