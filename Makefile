@@ -74,9 +74,13 @@ test: develop lint ## The checks and all tests, with real terraform and real mac
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/unit tests/acceptance tests/e2e
 
 .PHONY: test-long
-test-long: develop ## What make test leaves out, on real machines too: it takes long
+test-long: develop test-hosts ## What make test leaves out, on real machines too: it takes long
 	HALAB_IMAGE_EXTRA_PACKAGES=postgresql $(BIN)/python -m halab.cli.image # for examples/second_service
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/acceptance tests/e2e
+
+.PHONY: test-hosts
+test-hosts: develop ## README's two commands on a fresh Debian 13 and 12, as a user with sudo (by root; needs slirp4netns)
+	$(BIN)/pytest -m long tests/hosts
 
 # What the development machine cannot do, since no EL tree is in its reach. TREE: an http(s) address, an ISO file or a
 # directory; other settings as for any lab (HALAB_IMAGE_REPOSITORIES, HALAB_IMAGE_RHSM_ORGANIZATION and so on).

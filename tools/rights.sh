@@ -48,26 +48,32 @@ prepare_libvirt_right() {
         say "rights: adding $user to the group libvirt, whose members command this host's virtual machines"
         as_root usermod --append --groups libvirt "$user"
     fi
-    log_in_again="log in again before make deploy: $user is in the group libvirt, but not in this session yet"
+    # polkit looks into the list of members, the mode of a socket at the session.
+    libvirt_lets_in || log_in_again="log in again before make deploy: $user is in the group libvirt, but not in this session yet"
 }
 
 # The fencing endpoint is a unit of the user's own systemd, which ends some seconds after the last log-out.
 prepare_lingering() {
-    local user systemd group
+    local user
     user=$(id -un)
     [ -d /run/systemd/system ] && [ ! -e "/var/lib/systemd/linger/$user" ] || return 0
-    # A systemd that lingers is not started anew at log-in: it has to be in the group by now.
-    group=$(getent group libvirt | cut -d : -f 3)
-    systemd=$(systemctl show --property MainPID --value "user@$EUID.service")
-    if [ -n "$group" ] && [ "$systemd" != 0 ] && among "$group" "$(id -G)" &&
-        ! among "$group" "$(sed -n 's/^Groups:\s*//p' "/proc/$systemd/status")"; then
-        log_in_again="end all sessions of $user and log in again before make deploy: its systemd is older than its place in the group libvirt"
+    if ! systemd_is_let_in; then
+        log_in_again="end all sessions of $user and log in again before make deploy: libvirt does not let in this user's systemd"
     elif [ "$manager" = none ] || ! may_be_root; then
         say "rights: fencing ends when $user logs out, until: sudo loginctl enable-linger $user"
     else
         say "rights: keeping $user's units after log-out, for fencing (undo: sudo loginctl disable-linger $user)"
         as_root loginctl enable-linger "$user"
     fi
+}
+
+# A systemd that lingers is not started anew at log-in: it has to be in the group by now, unless it does not run yet or
+# libvirt's socket is open to all, where polkit decides by the list of members.
+systemd_is_let_in() {
+    local pid
+    [ -z "$(find /run/libvirt -maxdepth 1 -name '*-sock' -not -name '*-admin-sock' -perm -006 2>/dev/null || true)" ] || return 0
+    pid=$(systemctl show --property MainPID --value "user@$EUID.service")
+    [ "$pid" = 0 ] || among "$(getent group libvirt | cut -d : -f 3)" "$(sed -n 's/^Groups:\s*//p' "/proc/$pid/status")"
 }
 
 prepare_rights() {

@@ -16,16 +16,16 @@ ORDINARY = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-group
 PROGRAMS = {
     "id": 'case "$*" in -un) echo tester ;; -G) echo "$SESSION" ;; *) echo "$MEMBER" ;; esac',
     "getent": "echo libvirt:x:4711:",
-    "virsh": "exit ${VIRSH:-1}",
+    "virsh": '[ -e "$LETS_IN" ]',
     "setsid": 'shift; exec "$@"',
-    "sudo": '[ "$1" = -n ] && exit ${SUDO:-0}; echo "did: sudo $*"',
+    "sudo": '[ "$1" = -n ] && exit ${SUDO:-0}; echo "did: sudo $*"; [ -z "${POLKIT:-}" ] || touch "$LETS_IN"',
 }
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to the other user
-        Path(name).chmod(0o755)
+        Path(name).chmod(0o777)
         for program, script in PROGRAMS.items():
             (Path(name) / program).write_text(f"#!/bin/bash\n{script}\n")
             (Path(name) / program).chmod(0o755)
@@ -38,7 +38,8 @@ def told(folder: Path, script: str, **environment: str) -> str:
     result = subprocess.run(
         [*ORDINARY, "/bin/bash", "-c", f"{preamble}{script}"],
         cwd=CHECKOUT,
-        env={"PATH": f"{folder}:/usr/bin:/bin", "SESSION": "1000", "MEMBER": "1000", **environment},
+        env={"PATH": f"{folder}:/usr/bin:/bin", "LETS_IN": f"{folder}/lets in", "SESSION": "1000", "MEMBER": "1000"}
+        | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -58,7 +59,13 @@ def test_a_user_becomes_a_member_and_is_told(folder: Path) -> None:
     assert "at the end: log in again before make deploy" in said
 
 
-@pytest.mark.parametrize("environment", [{"SESSION": "1000 4711"}, {"VIRSH": "0"}])
+def test_where_polkit_decides_no_new_log_in_is_needed(folder: Path) -> None:
+    said = told(folder, RIGHT, POLKIT="yes")
+    assert "did: sudo usermod" in said
+    assert said.endswith("at the end: \n")
+
+
+@pytest.mark.parametrize("environment", [{"SESSION": "1000 4711"}, {"LETS_IN": "/"}])
 def test_a_user_whom_libvirt_lets_in_stays_as_is(folder: Path, environment: dict[str, str]) -> None:
     assert told(folder, RIGHT, **environment) == "at the end: \n"
 
