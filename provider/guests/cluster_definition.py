@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import inspect
 import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,7 @@ class ClusterResource(StateOnly):
 
     type = "halab_cluster"
     schema = Block(
-        doc=(Cluster.__doc__ or "").strip(),
+        doc=inspect.cleandoc(Cluster.__doc__ or ""),
         attrs={
             "id": Attr(STR, computed=True, stable=True, doc="The name."),
             "name": Attr(STR, required=True, replace=True, doc="Cluster name (corosync, DLM and GFS2 use it)."),

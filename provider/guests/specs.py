@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import types
 import typing
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ def hints(spec: type) -> dict[str, Any]:
 
 def block(spec: type, *extra: tuple[str, Attr]) -> Block:
     """The schema of a spec; `extra` attributes come first."""
-    return Block(attrs={**dict(extra), **_attributes(spec)}, doc=(spec.__doc__ or "").strip())
+    return Block(attrs={**dict(extra), **_attributes(spec)}, doc=inspect.cleandoc(spec.__doc__ or ""))
 
 
 def decode(spec: type, values: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import subprocess
@@ -78,7 +79,9 @@ def disk(path: Path, files: dict[str, str], offset: int = 0) -> Path:
         (tree / name).write_text(content)
     with path.open("wb") as file:
         file.truncate(offset + 8 * _MIB)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-E", f"offset={offset}", "-d", tree, path, "8M"], check=True)
+    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}  # an ordinary user's lacks them
+    argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-E", f"offset={offset}", "-d", str(tree), str(path), "8M"]
+    subprocess.run(argv, env=environment, check=True)
     return path
 
 
