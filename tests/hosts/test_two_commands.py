@@ -72,7 +72,7 @@ def test_fencing_outlives_the_log_out(host: FreshHost) -> None:
 
 
 def test_the_second_command_leaves_nothing(host: FreshHost) -> None:
-    code, text = said(host, "make destroy", "destroy")
+    code, text = said(host, "make destroy ARGS=--yes", "destroy")
     assert code == 0, text
     code, text = said(
         host, "virsh list --all --name; virsh net-list --all --name; virsh pool-list --all --name", "left"
