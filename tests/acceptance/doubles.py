@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from halab.provider.guests.hosts import Hosts
 from halab.provider.hypervisor.connection import Connection
@@ -60,7 +61,7 @@ class DoubledProvider(HalabProvider):
 
     @cached_property
     def _connection(self) -> Connection:
-        return Connection(f"test:///{_HYPERVISOR}")
+        return Connection(f"test:///{quote(str(_HYPERVISOR))}")
 
     @cached_property
     def _hosts(self) -> Hosts:

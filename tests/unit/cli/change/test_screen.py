@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -100,7 +101,7 @@ def test_no_colour_where_it_is_not_wanted(variables: dict[str, str], colour: boo
     )
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     done = subprocess.run(
-        ["script", "-qec", f"{sys.executable} -c \"{program}\"", "/dev/null"],
+        ["script", "-qec", f"{shlex.quote(sys.executable)} -c \"{program}\"", "/dev/null"],
         env={**environment, "TERM": "xterm-256color", **variables}, capture_output=True, text=True, check=True,
         stdin=subprocess.DEVNULL, timeout=60,
     )  # fmt: skip

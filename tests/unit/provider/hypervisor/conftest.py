@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -37,7 +38,7 @@ class Configured:
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    connection = Connection(f"test:///{DATA / 'test-driver.xml'}")
+    connection = Connection(f"test:///{quote(str(DATA / 'test-driver.xml'))}")
     yield connection
     connection.close()
 
