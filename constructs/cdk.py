@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 _VARIABLE, _KNOWN = "HALAB_CDK", ("cdktf", "cdktn")
 _CACHE = Path(__file__).resolve().parent.parent / ".cache" / f"jsii-{os.geteuid()}"
-_NODE = Path(sys.prefix, "bin/node")
 
 
 def _prepare_jsii() -> None:
@@ -25,8 +24,6 @@ def _prepare_jsii() -> None:
     os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(_CACHE))
     # cdktf-cli 0.21 runs on nothing newer than Node 22; the advice to take a newer one helps nobody.
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-    if _NODE.exists():
-        os.environ.setdefault("JSII_NODE", str(_NODE))
 
 
 def chosen() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from xml.etree.ElementTree import Element, SubElement
 
 from halab.provisioners.engine.errors import Conflict
@@ -220,7 +221,7 @@ def _find(cib: Cib, link: Link) -> Element | None:
     ]
     exact = (e for e in found if _same(link, _value(e)))
     ours = (e for e in found if e.get("id", "").startswith(f"{link.tag.removeprefix('rsc_')}-"))
-    return next(exact, None) or next(ours, None) or next(iter(found), None)
+    return next(chain(exact, ours, found), None)  # not `or`: an element without children is false
 
 
 def _simple(element: Element, *known: str) -> bool:
