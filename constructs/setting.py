@@ -1,4 +1,4 @@
-"""How a setting is declared: a field with its default, its line in README's table and its rule."""
+"""How a setting is declared: a field with its default, its line in docs/settings.md and its rule."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from halab.provisioners.engine import limits
 
 
 def setting(default: Any, doc: str, rule: limits.Rule | None = None) -> Any:
-    """A field of a settings class: its default, one line for README's table, and its rule."""
+    """A field of a settings class: its default, one line for docs/settings.md, and its rule."""
     return field(default=default, metadata={"doc": doc, "rule": rule})

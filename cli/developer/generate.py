@@ -1,4 +1,4 @@
-"""Writes what is derived: bindings and docs/resources/ from the schemas, README's table from the settings.
+"""Writes what is derived: bindings and docs/resources/ from the schemas, the table in docs/settings.md, the picture.
 
 `python -m halab.cli.developer.generate` in the checkout; a test fails while the files are not what this writes.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from halab.cli.developer.picture import svg
 from halab.provider.protocol import Attr, Block
 
 _HEAD = '''"""Typed bindings of the provider. Written by cli/developer/generate.py: change the specs, not this."""
@@ -161,7 +162,7 @@ def formatted(text: str) -> str:
 
 
 def settings_table() -> str:
-    """README's table of all settings."""
+    """The table of all settings."""
     from halab.constructs.settings import names, variable
 
     rows = ["| setting | variable | default | what it is |", "|---|---|---|---|"]
@@ -173,8 +174,8 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-def readme(text: str) -> str:
-    """README with the settings' table between its two marks."""
+def settings_page(text: str) -> str:
+    """docs/settings.md with the table between its two marks."""
     before, _, rest = text.partition(_TABLE_MARKS[0])
     _, _, after = rest.partition(_TABLE_MARKS[1])
     return f"{before}{_TABLE_MARKS[0]}\n{settings_table()}\n{_TABLE_MARKS[1]}{after}"
@@ -185,7 +186,8 @@ def files(root: Path, blocks: dict[str, Block]) -> dict[str, str]:
     pages = {f"docs/resources/{name.removeprefix('halab_')}.md": page(name, block) for name, block in blocks.items()}
     return {
         "constructs/bindings.py": formatted(bindings(blocks)),
-        "README.md": readme((root / "README.md").read_text()),
+        "docs/settings.md": settings_page((root / "docs/settings.md").read_text()),
+        "docs/pictures/deploy.svg": svg((root / "docs/pictures/deploy.ansi").read_text(), "make deploy"),
         **pages,
     }
 

@@ -1,4 +1,4 @@
-"""The commands of README's tour and of the runbook, as they are printed there, in a shell on the host."""
+"""The commands of the tour and of the runbook, as they are printed there, in a shell on the host."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def healthy(lab: Lab) -> None:
 
 
 def test_the_tour(lab: Lab) -> None:
-    commands = spans(section("README.md", "A tour that follows the talk"))
+    commands = spans(section("docs/tour.md", "A tour that follows the talk"))
     assert len(commands) > 30
     for command in commands:
         if command == SAYS_NO_BY_ITS_CODE:
@@ -126,5 +126,5 @@ def is_off(domain: str) -> bool:
 
 
 def test_the_crash_of_the_tour_is_that_of_the_test() -> None:
-    told = block(section("README.md", "Crash"), "sysrq")
+    told = block(section("docs/tour.md", "Crash"), "sysrq")
     assert "echo s > /proc/sysrq-trigger; echo c > /proc/sysrq-trigger" in told

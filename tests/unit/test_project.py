@@ -26,10 +26,10 @@ MAX_LINES = 300
 GENERATED = {
     "constructs/bindings.py",
     "package-lock.json",
-    "README.md",
+    "docs/pictures/deploy.svg",
     "requirements/users.txt",
     "requirements/developers.txt",
-}  # of README only the settings' table
+}
 
 
 def _files() -> Iterator[Path]:
