@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halab.provider.protocol import Provider, reattachable
+from halab.provider.run.folder import ALL_LABS
 from tests.acceptance.outcome import Outcome as Outcome
 from tests.acceptance.outcome import Plan as Plan
 from tests.acceptance.outcome import Reported as Reported
@@ -216,6 +217,15 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> DoubledProvider:
 
     put_doubles(monkeypatch)
     return DoubledProvider()
+
+
+@pytest.fixture(autouse=True)
+def checkout_untouched() -> Iterator[None]:
+    """A provider within the test process takes a relative path as one of the checkout, where a user's labs stand."""
+    labs = Path(__file__).parents[2] / ALL_LABS
+    before = set(labs.glob("*"))
+    yield
+    assert set(labs.glob("*")) == before
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,8 @@ def test_every_example_has_its_test() -> None:
     assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {"two-nodes", "second_service"}
 
 
-def test_plain_hcl(terraform: Terraform, provider: DoubledProvider) -> None:
+def test_plain_hcl(terraform: Terraform, provider: DoubledProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(terraform.folder)  # the example's `directory` is a relative one
     (terraform.folder / "versions.tf.json").unlink()  # the example has its own
     shutil.copytree(EXAMPLES / "two-nodes", terraform.folder, dirs_exist_ok=True)
     # Found from the environment, so that the commands are those that the example gives.
