@@ -19,6 +19,7 @@ from pathlib import Path
 from halab.provider.run.files import write_private
 
 URI = "qemu:///system"
+RUN = Path("/run")
 ANSWER_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
 # In libvirt's and polkit's own words: the right is missing, so that waiting changes nothing.
@@ -56,7 +57,7 @@ def ensure(record: Path) -> None:
     if not (complaint := _complaint()):
         return
     _refuse_if_denied(complaint)
-    if Path("/run/systemd/system").is_dir():
+    if (RUN / "systemd/system").is_dir():
         _as_root(["systemctl", "enable", "--quiet", "--now", *_units()])
         _await_answer()
         return
@@ -158,7 +159,7 @@ def _as_root(argv: Sequence[str]) -> None:
 def _running_pid(name: str) -> int | None:
     """The daemon's number by its own pid file, if it runs."""
     try:
-        pid = int(Path(f"/run/{name}.pid").read_text())
+        pid = int((RUN / f"{name}.pid").read_text())
         return pid if Path(f"/proc/{pid}/comm").read_text().strip() == name else None
     except (FileNotFoundError, ProcessLookupError):
         return None

@@ -1,14 +1,17 @@
-"""Where this user has no right on libvirt, that is said at once, and nothing is asked or started.
+"""Where this user has no right on libvirt, that is said at once, and nothing is asked or started; what runs stays.
 
-tests/e2e/test_libvirt_daemons.py starts and ends real daemons.
+tests/e2e/test_libvirt_daemons.py starts and ends libvirt's own daemons.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,89 @@ def test_virsh_cannot_ask_on_the_users_terminal(touched: Path, tmp_path: Path) -
     )
     assert result.returncode == 7
     assert not touched.exists()
+
+
+# A daemon's process bears its name, its number stands in its pid file, and a second one refuses to start.
+DAEMON = """#!/bin/sh
+name=$(basename "$0")
+if [ "$1" = --daemon ]; then
+    if kill -0 "$(cat "$RUN/$name.pid" 2>/dev/null)" 2>/dev/null; then echo "already running" >&2; exit 1; fi
+    setsid "$0" >/dev/null 2>&1 </dev/null &
+    while [ ! -e "$RUN/$name.pid" ]; do sleep 0.01; done
+    exit
+fi
+trap 'rm "$RUN/$name.pid"; exit' TERM
+echo $$ >"$RUN/$name.new" && mv "$RUN/$name.new" "$RUN/$name.pid"
+while :; do sleep 0.05; done
+"""
+ANSWERS = """#!/bin/sh
+kill -0 "$(cat "$RUN/libvirtd.pid" 2>/dev/null)" 2>/dev/null || { echo 'no libvirtd' >&2; exit 1; }
+"""
+
+
+class Daemons:
+    """A place for pid files, and a PATH with both daemons, a virsh that knows whether libvirtd runs, and sudo."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+
+    def pid(self, name: str) -> int | None:
+        file = self.run / f"{name}.pid"
+        return int(file.read_text()) if file.exists() else None
+
+    def start(self, name: str) -> int:
+        """As its owner does."""
+        subprocess.run([name, "--daemon"], check=True)
+        pid = self.pid(name)
+        assert pid is not None
+        return pid
+
+
+@pytest.fixture
+def daemons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemons]:
+    programs, run = tmp_path / "bin", tmp_path / "run"
+    programs.mkdir()
+    run.mkdir()
+    scripts = {"libvirtd": DAEMON, "virtlogd": DAEMON, "virsh": ANSWERS, "sudo": '#!/bin/sh\nexec "$@"\n'}
+    for name, script in scripts.items():
+        (programs / name).write_text(script)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("RUN", str(run))
+    monkeypatch.setattr(libvirt_daemons, "RUN", run)
+    made = Daemons(run)
+    yield made
+    for name in ("libvirtd", "virtlogd"):
+        if (pid := made.pid(name)) is not None:
+            os.kill(pid, signal.SIGTERM)
+
+
+def quiet(said: str) -> None:
+    raise AssertionError(said)
+
+
+def test_daemons_that_were_there_stay(daemons: Daemons, tmp_path: Path) -> None:
+    theirs = [daemons.start("virtlogd"), daemons.start("libvirtd")]
+    libvirt_daemons.ensure(tmp_path / "record")
+    assert not (tmp_path / "record").exists()
+    libvirt_daemons.stop(tmp_path / "record", quiet)
+    assert [daemons.pid("virtlogd"), daemons.pid("libvirtd")] == theirs
+
+
+def test_of_two_daemons_the_one_that_was_there_stays(daemons: Daemons, tmp_path: Path) -> None:
+    theirs = daemons.start("virtlogd")
+    libvirt_daemons.ensure(tmp_path / "record")
+    assert daemons.pid("libvirtd") is not None
+    libvirt_daemons.stop(tmp_path / "record", quiet)
+    assert (daemons.pid("virtlogd"), daemons.pid("libvirtd")) == (theirs, None)
+    assert not (tmp_path / "record").exists()
+
+
+def test_a_later_daemon_with_the_same_number_stays(daemons: Daemons, tmp_path: Path) -> None:
+    """After a restart of the host a number that was noted may be anybody's."""
+    theirs, record = daemons.start("libvirtd"), tmp_path / "record"
+    noted = {"name": "libvirtd", "pid": theirs, "start_ticks": 1}
+    record.write_text(json.dumps({"daemons": [noted], "networks": []}))
+    libvirt_daemons.stop(record, quiet)
+    assert daemons.pid("libvirtd") == theirs
+    assert not record.exists()

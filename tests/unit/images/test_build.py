@@ -1,5 +1,6 @@
 """Building an image: what a user is told when it cannot be done."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +64,24 @@ def test_a_full_disk_is_noticed_before_the_work(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(HalabError, match=r"too full.*1\.0 GB are free.*HALAB_CACHE"):
         build.build_image(DebianRecipe(), tmp_path, print)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("user", "mode"), [(0, "root"), (1000, "unshare")])
+def test_an_ordinary_user_builds_in_a_namespace_of_his_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, mode: str
+) -> None:
+    programs, folder = tmp_path / "bin", tmp_path / "image"
+    programs.mkdir()
+    folder.mkdir()
+    for name in ("mmdebstrap", "qemu-img", "mke2fs", "newuidmap"):
+        (programs / name).write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{tmp_path}/called"\nexit 9\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 0, 10**12))
+    with pytest.raises(CommandFailed, match="mmdebstrap failed"):
+        build.build_image(DebianRecipe(), folder, lambda _said: None)
+    assert f"--mode={mode}" in (tmp_path / "called").read_text().splitlines()
 
 
 def test_an_image_has_one_kernel() -> None:

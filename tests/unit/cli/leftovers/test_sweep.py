@@ -4,6 +4,8 @@ import fcntl
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,19 +61,33 @@ def test_a_state_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Pat
         instances(tmp_path / "state")
 
 
-def test_not_while_terraform_works(tmp_path: Path) -> None:
-    file = written(tmp_path / "state")
+@contextmanager
+def holding(state: Path) -> Iterator[None]:
+    """Another process holds Terraform's lock of the state."""
     hold = "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", hold, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as terraform:
+    argv = [sys.executable, "-c", hold, str(state)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as terraform:
         assert terraform.stdout is not None
         terraform.stdout.readline()
-        with pytest.raises(StateUnusable, match="under way"), locked(file):
-            pass
+        yield
         terraform.communicate(b"\n")
+
+
+def test_not_while_terraform_works(tmp_path: Path) -> None:
+    file = written(tmp_path / "state")
+    with holding(file), pytest.raises(StateUnusable, match="under way"), locked(file):
+        pass
     with locked(file), file.open("r+b") as again:
         fcntl.lockf(again, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the same process: no obstacle
+
+
+def test_nothing_is_looked_for_or_removed_while_terraform_works(lab: list[list[Any]], tmp_path: Path) -> None:
+    """What is being made is in no state yet."""
+    file = written(tmp_path / "terraform.tfstate")
+    with holding(file), pytest.raises(StateUnusable, match="under way"):
+        sweep.sweep(load({}, {}), yes=True)
+    assert lab == []
+    assert (tmp_path / "id_ed25519").exists()
 
 
 def test_own_files(tmp_path: Path) -> None:

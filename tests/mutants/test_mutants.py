@@ -1,0 +1,162 @@
+"""Faults that were put in once and that no test noticed: each has to make tests fail from now on.
+
+A mutant is applied to a copy of what git knows of the checkout, and the tests named with it run there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.long
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: `old`, which stands in `file` once, becomes `new`; `tests` have to fail then."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+CLEAN = "tests/unit/cli/leftovers/test_clean.py"
+SWEEP = "tests/unit/cli/leftovers/test_sweep.py"
+DAEMONS = "tests/unit/cli/test_libvirt_daemons.py"
+COMMAND = "tests/acceptance/test_command.py"
+INTERRUPTS = "tests/unit/cli/terraform/test_interrupts.py"
+PREPARE = "tests/unit/tools/test_prepare.py"
+BUILD = "tests/unit/images/test_build.py"
+MUTANTS = (
+    Mutant("clean ignores deployed labs", "cli/leftovers/clean.py", "    if deployed:", "    if False:", CLEAN),
+    Mutant("clean takes no lock", "cli/leftovers/clean.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_UN", CLEAN),
+    Mutant(
+        "a daemon that was there is noted as started here",
+        "cli/libvirt_daemons.py",
+        "tuple(_start(name) for name, pid in before.items() if pid is None)",
+        "tuple(Daemon(n, p, _start_ticks(p) or 0) if p else _start(n) for n, p in before.items())",
+        DAEMONS,
+    ),
+    Mutant(
+        "a daemon is known by its number alone",
+        "cli/libvirt_daemons.py",
+        "[daemon for daemon in started.daemons if _start_ticks(daemon.pid) == daemon.start_ticks]",
+        "[Daemon(d.name, d.pid, _start_ticks(d.pid) or 0) for d in started.daemons if _start_ticks(d.pid)]",
+        DAEMONS,
+    ),
+    Mutant(
+        "destroy cleans up after a failure",
+        "cli/change/destroy.py",
+        "            run.terraform.destroy()",
+        "            with contextlib.suppress(Exception):\n                run.terraform.destroy()",
+        COMMAND,
+    ),
+    Mutant(
+        "destroy asks nobody", "cli/change/destroy.py", 'consent.ask(run.screen, "Go on?", yes, "destroy")', "", COMMAND
+    ),
+    Mutant("Ctrl-C kills Terraform", "cli/terraform/process.py", "(signal.SIGINT)", "(signal.SIGKILL)", INTERRUPTS),
+    Mutant(
+        "the terminal's Ctrl-C comes to Terraform, too",
+        "cli/terraform/process.py",
+        "start_new_session=True",
+        "start_new_session=False",
+        INTERRUPTS,
+    ),
+    Mutant(
+        "each Ctrl-C is passed on",
+        "cli/terraform/process.py",
+        "first, self._asked = not self._asked, True",
+        "first = True",
+        INTERRUPTS,
+    ),
+    Mutant(
+        "Terraform is not awaited after an interrupt",
+        "cli/terraform/run.py",
+        "                if interrupted and signals.count > answered and not ended:",
+        "                if signals.count:\n                    raise Stopped(signals.exit_code)\n"
+        "                if interrupted and signals.count > answered and not ended:",
+        INTERRUPTS,
+    ),
+    Mutant(
+        "prepare installs no Python packages",
+        "tools/prepare",
+        "    case ${1:-} in --developer) prepare_venv developers ;; *) prepare_venv users ;; esac\n",
+        "",
+        PREPARE,
+    ),
+    Mutant("apt is asked in the user's language", "tools/packages.sh", "LC_ALL=C apt-cache", "apt-cache", PREPARE),
+    Mutant("apt's answer is misread", "tools/packages.sh", "^ *Candidate: ", "^ *Installed: ", PREPARE),
+    Mutant(
+        "root builds in a user namespace", "images/build.py", '"root" if privileged else "unshare"', '"unshare"', BUILD
+    ),
+    Mutant(
+        "an ordinary user builds as root", "images/build.py", '"root" if privileged else "unshare"', '"root"', BUILD
+    ),
+    Mutant("sweep takes no lock", "cli/leftovers/sweep.py", "    with locked(file):", "    if True:", SWEEP),
+    Mutant("sweep asks nobody", "cli/leftovers/sweep.py", "if not yes and not _confirmed():", "if False:", SWEEP),
+)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The files of the checkout as they stand, without what is installed into it."""
+    folder = tmp_path_factory.mktemp("mutants") / "checkout"
+    known = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    for name in filter(None, known.decode().split("\0")):
+        if (source := CHECKOUT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, folder / name, follow_symlinks=False)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def outcome(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    """typings/ has the package's name with links to the copy's own folders: it goes before what is installed."""
+    paths = os.pathsep.join([str(folder), str(folder / "typings")])
+    argv = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests.split()]
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        argv,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("tests", sorted({mutant.tests for mutant in MUTANTS}))
+def test_the_copy_is_sound(copy: Path, tests: str) -> None:
+    """Else each mutant would seem to be noticed."""
+    done = outcome(copy, tests)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_mutant_is_noticed(copy: Path, mutant: Mutant) -> None:
+    file = copy / mutant.file
+    sound = file.read_text()
+    assert sound.count(mutant.old) == 1, f"{mutant.file} has changed: {mutant.old!r} is not in it once"
+    file.write_text(sound.replace(mutant.old, mutant.new))
+    try:
+        done = outcome(copy, mutant.tests)
+    finally:
+        file.write_text(sound)
+    assert done.returncode == 1, f"no test of {mutant.tests} fails\n{done.stdout[-3000:]}"
