@@ -11,9 +11,11 @@ unexport TF_CLI_CONFIG_FILE
 endif
 
 BIN := .venv/bin
+# Node lies there where the host has none that fits.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nobody answers in CI.
 deploy destroy: ARGS ?= $(if $(filter-out 0 false,$(CI)),--yes)
-SCRIPTS := tools/prepare tools/packages.sh tests/e2e/sandbox provider/launcher .ci/run
+SCRIPTS := tools/prepare tools/packages.sh tools/node.sh tests/e2e/sandbox provider/launcher .ci/run
 
 .PHONY: help
 help: ## Show the commands
@@ -29,11 +31,12 @@ develop: ## The same, and the tools that check and test
 
 # uv asks the package index that the machine is set up for; no file names one.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --custom-compile-command 'make lock' pyproject.toml
+  --custom-compile-command 'make lock'
 .PHONY: lock
 lock: ## Lock what pyproject.toml asks for (ARGS=--upgrade: at the newest versions)
-	$(LOCK) $(ARGS) --output-file requirements/users.txt
-	$(LOCK) $(ARGS) --extra dev --constraints requirements/users.txt --output-file requirements/developers.txt
+	$(LOCK) $(ARGS) pyproject.toml --output-file requirements/users.txt
+	$(LOCK) $(ARGS) pyproject.toml --extra dev --constraints requirements/users.txt --output-file requirements/developers.txt
+	$(LOCK) $(ARGS) requirements/node.in --output-file requirements/node.txt
 
 # A .venv that was copied along with its checkout acts on the original.
 .PHONY: own

@@ -22,6 +22,8 @@ def _prepare_jsii() -> None:
     has one in the checkout, one for each user, since `sudo` and the sandbox are root with the home of another.
     """
     os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(_CACHE))
+    if (node := Path(sys.prefix, "bin/node")).exists():  # where the host has none that fits
+        os.environ.setdefault("JSII_NODE", str(node))
     # cdktf-cli 0.21 runs on nothing newer than Node 22; the advice to take a newer one helps nobody.
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 

@@ -76,14 +76,6 @@ python_offer() {
     esac
 }
 
-# NodeSource's nodejs holds npm and refuses to live beside the distribution's npm package.
-node_packages() {
-    echo nodejs
-    if [ "$manager" != apt ] || ! apt-cache show nodejs | grep -q '^\(Provides\|Conflicts\):.*\bnpm\b'; then
-        echo npm
-    fi
-}
-
 available_version() {
     case $manager in
     # apt translates what it says.

@@ -108,7 +108,7 @@ def _timed(command: str) -> tuple[float, str]:
     with subprocess.Popen(
         ["npx", "cdktf", command],
         cwd=CHECKOUT,
-        env={**os.environ, "CI": "1"},
+        env={**os.environ, "CI": "1", "PATH": f"{Path(sys.prefix, 'bin')}:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -95,10 +95,11 @@ class Terraform:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Empty texts: not in PATH."""
+    """The one that make prepare installed, else PATH's. Empty texts: there is none. `cdk`: cdktf or cdktn."""
 
     version: str
     npm: str
+    cdk: str = "cdktf"
 
 
 @dataclass(frozen=True, slots=True)

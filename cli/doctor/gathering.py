@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -183,9 +184,10 @@ def _terraform_version(binary: str) -> str:
 
 
 def _node() -> f.Node:
-    said = _call(["node", "-p", "process.versions.node"])
+    path = os.pathsep.join((os.path.join(sys.prefix, "bin"), os.environ.get("PATH", "")))  # make prepare's own first
+    said = _call([shutil.which("node", path=path) or "node", "-p", "process.versions.node"])
     version = said.stdout.strip() if said is not None and said.returncode == 0 else ""
-    return f.Node(version, shutil.which("npm") or "")
+    return f.Node(version, shutil.which("npm", path=path) or "", os.environ.get("HALAB_CDK") or "cdktf")
 
 
 def _user() -> f.User:

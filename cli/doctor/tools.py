@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from halab.cli.doctor.facts import Facts
 from halab.cli.doctor.finding import Finding, bad, good, warning
 
-TERRAFORM_MIN, NODE_MIN, NODE_MAX, NODE_WANTED = (1, 5), (20, 9), 22, 22
+TERRAFORM_MIN, NODE_MIN, CDKTN_NODE_MIN, NODE_MAX = (1, 5), (20, 9), (22, 19), 22
 _PROVIDER = "terraform.local/halab/halab"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -51,22 +51,21 @@ def provider(facts: Facts) -> Iterator[Finding]:
 
 
 def node(facts: Facts) -> Iterator[Finding]:
-    version = facts.node.version
-    if not version:
-        yield bad("node", "node is not in PATH", f"Install Node {NODE_WANTED} with npm.")
+    """make prepare installs one where the host's does not fit."""
+    seen, terrain = facts.node, facts.node.cdk == "cdktn"
+    if not seen.version:
+        yield bad("node", "there is none", "make prepare")
         return
-    if numbers(version) < NODE_MIN:
-        yield bad("node", f"{version} is too old", f"Install Node {NODE_WANTED}.")
-    elif numbers(version)[0] > NODE_MAX:
-        yield bad(
-            "node", f"{version}: cdktf-cli 0.21 runs on nothing newer than {NODE_MAX}", f"Install Node {NODE_MAX}."
-        )
-    elif numbers(version)[0] < NODE_WANTED:
-        yield warning("node", f"{version} works, and is past its end of life", f"Install Node {NODE_WANTED}.")
+    if numbers(seen.version) < (CDKTN_NODE_MIN if terrain else NODE_MIN):
+        yield bad("node", f"{seen.version} is too old for {seen.cdk}-cli", "make prepare")
+    elif numbers(seen.version)[0] > NODE_MAX and not terrain:
+        yield bad("node", f"{seen.version}: cdktf-cli 0.21 runs on nothing newer than {NODE_MAX}", "make prepare")
+    elif numbers(seen.version)[0] < NODE_MAX:
+        yield warning("node", f"{seen.version} works, and is past its end of life", f"Install Node {NODE_MAX}.")
     else:
-        yield good("node", version)
-    if not facts.node.npm:
-        yield bad("node", "npm is not in PATH", "Install npm beside node.")
+        yield good("node", seen.version)
+    if not seen.npm:
+        yield bad("node", "npm is missing beside it", "make prepare")
 
 
 def hides_provider(text: str) -> str:

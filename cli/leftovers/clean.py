@@ -13,7 +13,17 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 GENERATED = (
-    *(".venv", "node_modules", ".cache", "cdktf.out", ".halab", "build", "dist", "halab.egg-info"),
+    *(
+        ".venv",
+        "node_modules",
+        "tools/cdktn/node_modules",
+        ".cache",
+        "cdktf.out",
+        ".halab",
+        "build",
+        "dist",
+        "halab.egg-info",
+    ),
     *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".import_linter_cache", "artifacts"),
 )
 STATES = ("*/terraform.tfstate", "terraform.*.tfstate")  # the second: of earlier versions

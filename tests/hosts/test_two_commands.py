@@ -63,6 +63,15 @@ def test_the_first_command_builds_the_lab(host: FreshHost) -> None:
     assert {"summit-node1", "summit-node2", "summit-node3", "summit-target"} <= set(text.split())
 
 
+def test_plain_cdktf_runs_on_the_node_that_was_brought(host: FreshHost) -> None:
+    """A fresh host has none; Debian's npm would be some 340 packages."""
+    assert host.as_root("command -v node npm").stdout == ""
+    code, text = said(host, ". .venv/bin/activate; npx cdktf diff", "cdktf")
+    assert code == 0, text
+    assert "No changes" in text
+    assert "end-of-life" not in text
+
+
 def test_fencing_outlives_the_log_out(host: FreshHost) -> None:
     host.await_end_of_sessions()
     assert host.as_root(f"loginctl show-user --property=State --value {USER}").stdout == "lingering\n"

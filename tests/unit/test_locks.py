@@ -68,6 +68,13 @@ def test_a_lock_is_what_pyproject_asks_for(name: str, extras: tuple[str, ...]) -
     assert wrong == {}
 
 
+def test_nodes_lock_is_what_is_asked_for() -> None:
+    asked = Requirement((_CHECKOUT / "requirements/node.in").read_text().partition("#")[0])
+    lock = _lock("node")
+    assert lock.keys() == {asked.name}
+    assert lock[asked.name].version in asked.specifier
+
+
 def test_developers_work_with_what_users_get() -> None:
     users, developers = _lock("users"), _lock("developers")
     for package, pin in users.items():

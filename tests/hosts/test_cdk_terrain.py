@@ -1,0 +1,70 @@
+"""HALAB_CDK=cdktn from a clean clone: the default lab is planned by the command of CDK Terrain.
+
+Needs no root and no machine, but the network for packages of Python and npm. The base image is that of this checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.fresh_host import CHECKOUT
+
+pytestmark = pytest.mark.long
+NAMED = (".npmrc", ".config/pip")  # how this user reaches packages
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A clone of HEAD, prepared with a home of its own, so that this user's installed provider stays."""
+    folder = tmp_path_factory.mktemp("terrain") / "halab"
+    home = folder.parent / "home"
+    home.mkdir()
+    for source in (Path.home() / name for name in NAMED):
+        if source.is_dir():
+            shutil.copytree(source, home / source.relative_to(Path.home()))
+        elif source.exists():
+            shutil.copy(source, home)
+    subprocess.run(["git", "clone", "--quiet", str(CHECKOUT), str(folder)], check=True)
+    (folder / ".cache").mkdir()
+    (folder / ".cache/images").symlink_to(CHECKOUT / ".cache/images")
+    done = run(folder, "HALAB_PACKAGES=present tools/prepare")
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    yield folder
+    shutil.rmtree(folder.parent)
+
+
+def run(clone: Path, script: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("HALAB_", "JSII_", "CDKTF_"))}
+    return subprocess.run(
+        ["bash", "-euc", script],
+        cwd=clone,
+        env={**kept, "HOME": str(clone.parent / "home"), "HALAB_CDK": "cdktn", "CHECKPOINT_DISABLE": "1", "CI": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+
+
+def test_only_the_command_that_was_asked_for_is_installed(clone: Path) -> None:
+    assert {path.name for path in (clone / "node_modules/.bin").iterdir()} == {"cdktn"}
+
+
+def test_the_default_lab_is_planned(clone: Path) -> None:
+    done = run(clone, ". .venv/bin/activate; npx cdktn diff")
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-4000:]
+    assert " to add, 0 to change, 0 to destroy." in said
+    assert "EndOfLife" not in said
+    assert "end-of-life" not in said
+
+
+def test_nothing_was_written_into_the_clone_that_git_would_take(clone: Path) -> None:
+    assert run(clone, "git status --porcelain").stdout == ""
