@@ -88,7 +88,7 @@ class Lab(Construct):
             "nodes": {place.name: place.address for place in machines.places if place.cluster},
             "target": settings.target_address,
             "target_iqn": storage.target.iqn,
-            "shell": f"ssh -F {baseline.ssh_config.path} node1",
+            "shell": f"ssh -F '{baseline.ssh_config.path}' node1",  # there may be a blank in it
             **({"fencing_endpoint": fencing.endpoint.url} if fencing else {}),
         }
         stack = TerraformStack.of(self)  # cdktf nests outputs by the construct that they belong to

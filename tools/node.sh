@@ -62,8 +62,15 @@ link_node() {
     done
 }
 
-# node-pty comes prebuilt: no package's install script is needed.
-install_modules() { (cd "$1" && npm ci --ignore-scripts --loglevel=error); }
+# node-pty comes prebuilt: no package's install script is needed. A distribution's Node trusts whom the host trusts, the
+# other one only those that are built into it: behind a proxy that signs by itself that is not enough.
+install_modules() {
+    local authorities
+    for authorities in "${NODE_EXTRA_CA_CERTS:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+        [ ! -r "$authorities" ] || break
+    done
+    (cd "$1" && NODE_EXTRA_CA_CERTS=$authorities npm ci --ignore-scripts --loglevel=error)
+}
 
 prepare_node_modules() {
     local folder=. stamp now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,7 +46,7 @@ def as_lines(found: Mapping[str, Any]) -> Iterator[str]:
 def next_steps(found: Mapping[str, Any]) -> list[str]:
     """What to try, from the stack's outputs."""
     nodes = list(found["nodes"]) if isinstance(found.get("nodes"), dict) and found["nodes"] else ["node1", "node2"]
-    halab = "halab" if _in_path() else os.path.relpath(CHECKOUT / ".venv/bin/halab")
+    halab = "halab" if _in_path() else shlex.quote(os.path.relpath(CHECKOUT / ".venv/bin/halab"))
     steps = [
         (f"{halab} status", "what runs where, and what is wrong"),
         (f"{halab} ssh {nodes[0]}", "a shell on a node"),

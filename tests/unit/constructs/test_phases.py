@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from halab.constructs import bindings
-from halab.constructs.cdk import TerraformStack, Testing
+from halab.constructs.cdk import TerraformStack
 from halab.constructs.phases import TABLE, Container, Phase, Phases
+from tests.unit.constructs.synthesized import app_of_tests
 
 _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def _secret(name: str) -> bindings.Secret:
-    return bindings.Secret(TerraformStack(Testing.app(), name), name, name=name, length=16)
+    return bindings.Secret(TerraformStack(app_of_tests(), name), name, name=name, length=16)
 
 
 def test_a_phase_waits_for_earlier_ones_only() -> None:

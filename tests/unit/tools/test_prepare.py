@@ -212,7 +212,7 @@ def prepared(toy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     home = toy.parent / "home"
     home.mkdir(exist_ok=True)
     env = {"PATH": f"{toy.parent}/bin:{os.environ['PATH']}", "HOME": str(home), "HALAB_PACKAGES": "present"}
-    env |= {name: os.environ[name] for name in ("HALAB_CDK",) if name in os.environ}
+    env |= {name: os.environ[name] for name in ("HALAB_CDK", "NODE_EXTRA_CA_CERTS") if name in os.environ}
     argv = [str(toy / "tools/prepare"), *arguments]
     return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
@@ -235,11 +235,14 @@ def test_a_node_is_brought_where_the_hosts_does_not_fit(toy: Path) -> None:
 def test_cdk_terrains_command_is_installed_where_it_is_asked_for(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(toy.parent / "bin", "node", 'case "$2" in *.node) echo 24.1.0 ;; *) echo 137 ;; esac')
     install = "mkdir -p node_modules/.bin; touch node_modules/.bin/cdktn; chmod +x node_modules/.bin/cdktn"
-    program(toy.parent / "bin", "npm", f'pwd >>"{toy}/installed"; {install}')
+    program(toy.parent / "bin", "npm", f'echo "$PWD $NODE_EXTRA_CA_CERTS" >>"{toy}/installed"; {install}')
+    authorities = toy / "own authority.pem"
+    authorities.touch()
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(authorities))
     monkeypatch.setenv("HALAB_CDK", "cdktn")
     for _ in range(2):
         assert prepared(toy).returncode == 0
-    assert (toy / "installed").read_text() == f"{toy}/tools/cdktn\n"
+    assert (toy / "installed").read_text() == f"{toy}/tools/cdktn {authorities}\n"
     assert os.access(toy / "node_modules/.bin/cdktn", os.X_OK)
 
 
