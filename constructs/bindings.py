@@ -1542,6 +1542,7 @@ class Machine(HalabResource):
         cluster: str | None = None,
         hypervisor: str | None = None,
         running: bool | None = None,
+        autostart: bool | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
@@ -1566,6 +1567,7 @@ class Machine(HalabResource):
                 "authorized_key": authorized_key,
                 "hypervisor": hypervisor,
                 "running": running,
+                "autostart": autostart,
             },
             depends_on,
             lifecycle,

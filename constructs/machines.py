@@ -71,4 +71,5 @@ class Machines(Construct):
             address=place.address,
             cluster=place.cluster,
             authorized_key=self.key.public_key,
+            autostart=settings.autostart,
         )

@@ -104,6 +104,7 @@ class Settings:
         1536, "memory of each machine, MiB", limits.between(limits.MIN_GUEST_MEMORY_MIB, 1 << 20, "MiB")
     )
     vcpus: int = setting(1, "virtual CPUs of each machine", limits.between(1, 64))
+    autostart: bool = setting(True, "whether the machines are switched on when the host starts")
     firewall: str = setting(
         "managed",
         "managed: opens what each role needs; disabled: none, as in the talk",

@@ -69,6 +69,7 @@ install_modules() {
     for authorities in "${NODE_EXTRA_CA_CERTS:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
         [ ! -r "$authorities" ] || break
     done
+    [ -r "$authorities" ] || authorities=""
     (cd "$1" && NODE_EXTRA_CA_CERTS=$authorities npm ci --ignore-scripts --loglevel=error)
 }
 

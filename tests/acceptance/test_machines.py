@@ -51,6 +51,25 @@ def test_off(deployed: Deployed) -> None:
     assert {a: e["values"] for a, e in terraform.state().items()} == {a: e["values"] for a, e in before.items()}
 
 
+def test_machines_come_up_with_the_host_unless_they_are_to_be_off(small: Deployed) -> None:
+    terraform, provider = small
+    domain = provider.domain("one")
+    assert domain.autostart()
+    domain.setAutostart(False)
+    plan = terraform.plan()
+    change = plan.changes["halab_machine.one"]
+    assert {n for n, v in change["after"].items() if v != change["before"][n]} == {"autostart"}
+    terraform.apply()
+    assert domain.autostart()
+    assert domain.isActive(), "it was not switched off for that"
+    off = one_machine(terraform.folder).replace('hostname       = "one"', 'hostname = "one"\n running = false', 1)
+    assert "running = false" in off
+    terraform.write(off)
+    terraform.apply()
+    assert not domain.autostart()
+    assert terraform.plan().actions == {}
+
+
 def test_off_while_its_files_go(small: Deployed) -> None:
     terraform, provider = small
     provider.domain("one").destroy()

@@ -10,6 +10,7 @@ from typing import Any
 from halab.provider.hypervisor.connection import refuse_foreign
 from halab.provider.hypervisor.inventory import read_mark, write_mark
 from halab.provider.hypervisor.machine import boot
+from halab.provider.hypervisor.machine.autostart import autostart_of, put_autostart
 from halab.provider.hypervisor.machine.console import Console, console_volume
 from halab.provider.hypervisor.machine.domain_xml import (
     Disk,
@@ -70,6 +71,7 @@ class MachineResource(LibvirtResource):
         if domain is not None and left != spec and domain.isActive():
             domain.destroy()  # half-made by a killed run, and not as it should be
         domain = self.connection.libvirt.defineXML(domain_xml(spec))
+        put_autostart(domain, planned)
         state = _with_computed(planned, spec)
         ctx.save(state)
         return self._bring_up(ctx, domain, state, spec.mark) if planned["running"] else state
@@ -94,6 +96,7 @@ class MachineResource(LibvirtResource):
         ctx.private[_RUNS_WITH] = _runs_with(domain)
         if domain.isActive():
             self.provider.expect(spec.uuid, ctx.stop)
+        state = {**state, "autostart": autostart_of(domain, state["autostart"])}
         return _observed(state, spec, bool(domain.isActive()))
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:
@@ -112,6 +115,7 @@ class MachineResource(LibvirtResource):
         if off:
             self._shut_down(ctx, domain, state)
         domain = self.connection.libvirt.defineXML(domain_xml(spec))
+        put_autostart(domain, state)
         write_mark(domain, spec.mark)
         if not state["running"] or domain.isActive():
             return state
@@ -143,7 +147,7 @@ class MachineResource(LibvirtResource):
         if domain is None:
             return None
         spec = self._own(domain, "Only this lab's machines can be imported.")
-        return _observed({"id": spec.uuid}, spec, bool(domain.isActive()))
+        return _observed({"id": spec.uuid, "autostart": autostart_of(domain, None)}, spec, bool(domain.isActive()))
 
     def _own(self, domain: Any, remedy: str) -> DomainSpec:
         """The domain's definition. Raises Conflict if it is not this lab's."""

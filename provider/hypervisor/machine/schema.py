@@ -78,6 +78,9 @@ SCHEMA = Block(
             doc="kvm, qemu (emulation) or auto: kvm where a kernel really comes up in it. Default: the provider's.",
         ),
         "running": Attr(BOOL, default=True, doc="Whether it is switched on."),
+        "autostart": Attr(
+            BOOL, default=True, doc="Whether it is switched on when the host starts, unless it is to be off."
+        ),
         "host_key": Attr(
             STR, computed=True, stable=True, doc="SSH host key as its console showed it at the first boot."
         ),

@@ -260,3 +260,9 @@ def test_site_and_mount_carry_their_constraints_from_the_first_moment(lab: Synth
         "summit-lv-web": None,
         "summit-gfs0": "fence",
     }
+
+
+def test_machines_start_with_the_host_unless_a_setting_says_no() -> None:
+    for variables, wanted in (({}, True), ({"HALAB_AUTOSTART": "false"}, False)):
+        lab = synthesized(**variables)
+        assert {lab.by_address[f"halab_machine.{name}"]["autostart"] for name in ("node1", "target")} == {wanted}
