@@ -118,7 +118,7 @@ class HalabProvider(Provider):
     @cached_property
     def destroying_all(self) -> bool:
         """Whether the whole lab goes: every machine with its disks, and so whatever is inside."""
-        return is_destroy_of_all(parents_command_line())
+        return is_destroy_of_all(parents_command_line(), os.environ)
 
     @cached_property
     def _connection(self) -> Connection:

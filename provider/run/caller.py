@@ -1,12 +1,15 @@
 """What Terraform, which started us, was asked for: the protocol does not tell.
 
+Nothing else tells whether a run looks at all of the state. So where it cannot be seen (a saved plan, say), the slow way
+is taken, which is right in any case.
+
 Before a destroy Terraform plans as ever, to refresh the state. An error in that plan would keep it from destroying.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -16,10 +19,16 @@ def is_destroy(argv: Sequence[str]) -> bool:
     return command == "destroy" or not {"-destroy", "--destroy", "-destroy=true"}.isdisjoint(argv)
 
 
-def is_destroy_of_all(argv: Sequence[str]) -> bool:
-    """Whether it takes away everything in the state: a destroy that names no targets."""
+def is_partial(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether it looks at a part of the state only. Terraform takes options from its environment too."""
+    added = " ".join(text for name, text in environment.items() if name.startswith("TF_CLI_ARGS"))
     partial = ("-target", "--target", "-exclude", "--exclude")
-    return is_destroy(argv) and not any(word.startswith(partial) for word in argv)
+    return any(word.strip("'\"").startswith(partial) for word in (*argv, *added.split()))
+
+
+def is_destroy_of_all(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether it takes away everything in the state: a destroy that names no targets."""
+    return is_destroy(argv) and not is_partial(argv, environment)
 
 
 def parents_command_line() -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halab.provider.run.caller import is_destroy, is_destroy_of_all
+from halab.provider.run.caller import is_destroy, is_destroy_of_all, is_partial
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,14 @@ from halab.provider.run.caller import is_destroy, is_destroy_of_all
     ],
 )
 def test_is_destroy(line: str, destroy: bool, of_all: bool) -> None:
-    assert (is_destroy(line.split()), is_destroy_of_all(line.split())) == (destroy, of_all)
+    assert (is_destroy(line.split()), is_destroy_of_all(line.split(), {})) == (destroy, of_all)
+
+
+def test_a_part_of_the_state_may_be_named_in_the_environment_too() -> None:
+    part = {"TF_CLI_ARGS_destroy": "-no-color -target=halab_site.site"}
+    assert is_partial(["terraform", "destroy"], part)
+    assert not is_destroy_of_all(["terraform", "destroy"], part)
+    assert is_destroy_of_all(["terraform", "destroy"], {"OTHER": "-target=halab_site.site"})
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc")
