@@ -159,3 +159,10 @@ def test_only_what_was_confirmed_is_removed(
     answer = sweep.sweep({**request, "remove": [["domain", "one"]]})
     assert [(item["name"], item["removed"]) for item in answer] == [("one", True), ("two", False)]
     assert [item["name"] for item in sweep.sweep({**request, "remove": []})] == ["two"]
+
+
+def test_what_another_lab_has_hides_nothing_that_comes_after_it(hypervisor: Hypervisor) -> None:
+    hypervisor.network("a-network", lab="other")
+    hypervisor.network("net")
+    hypervisor.network("z-network", lab="other")
+    assert [entry for entry in hypervisor.left() if entry[0] == "network"] == [("network", "net", "")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from halab.provider.run.folder import LabFolder
+from halab.provider.run.folder import CONSOLE_LOG, LabFolder
 from halab.provider.run.ownership import claimed, private_keys
 from halab.provisioners.engine.errors import Conflict
 
@@ -129,3 +129,32 @@ def test_keys_are_found_under_any_name(folder: LabFolder) -> None:
     folder.known_hosts.write_text("node1 ssh-ed25519 AAAA\n")
     assert private_keys(folder) == [other, folder.private_key]
     assert private_keys(LabFolder(folder.path / "nowhere")) == []
+
+
+def test_a_folder_with_nothing_but_halabs_files_is_closed(folder: LabFolder) -> None:
+    console = folder.path / f"node1{CONSOLE_LOG}"
+    console.touch()
+    for path in (folder.path, folder.private_key, console):
+        path.chmod(0o755)
+    claim(folder)
+    assert [mode(path) & 0o077 for path in (folder.path, folder.private_key, console)] == [0, 0, 0]
+
+
+def test_a_folder_that_another_uses_too_stays_open_and_so_does_his_file(folder: LabFolder) -> None:
+    theirs = folder.path / "notes"
+    theirs.touch()
+    for path in (folder.path, folder.private_key, theirs):
+        path.chmod(0o755)
+    claim(folder)
+    assert [mode(path) & 0o077 for path in (folder.path, folder.private_key, theirs)] == [0o055, 0, 0o055]
+
+
+def test_what_is_in_a_folder_that_is_refused_is_named(tmp_path: Path) -> None:
+    for number, more in ((5, False), (6, True)):
+        folder = LabFolder(tmp_path / str(number))
+        folder.path.mkdir()
+        for name in range(number):
+            (folder.path / f"theirs{name}").touch()
+        with pytest.raises(Conflict, match="theirs4") as refusal:
+            claim(folder)
+        assert ("theirs4 and more" in refusal.value.detail) == more
