@@ -35,6 +35,7 @@ from halab.provisioners.corosync.conf import (
 )
 from halab.provisioners.corosync.founded import Definition, definition, founded
 from halab.provisioners.corosync.quorum import shrinking_problem
+from halab.provisioners.engine import limits
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import ConnectError, NotSupported
 from halab.provisioners.engine.host import Host
@@ -68,7 +69,13 @@ class ClusterResource(StateOnly):
         doc=inspect.cleandoc(Cluster.__doc__ or ""),
         attrs={
             "id": Attr(STR, computed=True, stable=True, doc="The name."),
-            "name": Attr(STR, required=True, replace=True, doc="Cluster name (corosync, DLM and GFS2 use it)."),
+            "name": Attr(
+                STR,
+                required=True,
+                replace=True,
+                validators=(limits.cluster_name,),
+                doc="Cluster name (corosync, DLM and GFS2 use it).",
+            ),
             "token_ms": Attr(INT, optional=True, doc="Corosync's token timeout in ms; none: corosync's own."),
             "hypervisor": Attr(
                 STR,
@@ -113,7 +120,11 @@ class ClusterResource(StateOnly):
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         if planned is None:
             return
-        if prior is not None:  # one that an older state lacks stays away: the cluster is the same
+        if prior is not None and planned["name"] == prior["name"]:
+            if planned["machines"] is UNKNOWN and prior["machines"]:
+                ctx.error("Which machines remain is not known before apply", _LIST_THEM, ("machines",))
+                return
+            # One that an older state lacks stays away: the cluster is the same.
             planned["incarnation"] = UNKNOWN if _founded_anew(prior, planned) else prior["incarnation"]
         if has_unknown({name: cfg[name] for name in _GIVEN}):
             return
@@ -193,13 +204,18 @@ class ClusterResource(StateOnly):
         )
 
 
+_LIST_THEM = (
+    "If none does, the cluster is another one, and all that is in it has to be made anew: a plan has to tell. List the "
+    "ids one by one, as [halab_machine.a.id, halab_machine.b.id]: then one that is not known yet is a new machine. "
+    "compact() and other functions make the whole list unknown."
+)
 _GIVEN = ("name", "token_ms", "hypervisor", "members", "options")
 
 
 def _founded_anew(prior: State, planned: State) -> bool:
     """None of the machines was there before. One that is not known yet is new."""
     before, after = prior["machines"], planned["machines"]
-    if not before or not after or after is UNKNOWN:
+    if after is UNKNOWN or not before or not after:
         return False
     return not set(before) & {machine for machine in after if machine is not UNKNOWN}
 

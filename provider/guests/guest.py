@@ -85,14 +85,16 @@ class GuestResource(Resource):
         return attr.computed and not attr.has_default and cfg.get(name) is None
 
     def _replaced_by(self, before: Any, given: State) -> Iterator[str]:
-        """Unknown fields whose change would make a new object: Terraform allows no other decision once they are known.
+        """Fields, unknown in whole or part, whose change would make a new object: Terraform allows no other decision
+        once they are known.
 
         Such a field is likely to change: what it refers to is made anew.
         """
         spec: type = self._item.spec
-        for field in (name for name, value in given.items() if value is UNKNOWN and name != "id"):
-            empty = with_fields(before, **{field: specs.zero(specs.hints(spec)[field])})
-            if field in self._item.requires_replace(before, empty):
+        partly = specs.decode(spec, given)
+        for field in (name for name, value in given.items() if has_unknown(value) and name != "id"):
+            zero = specs.zero(specs.hints(spec)[field]) if given[field] is UNKNOWN else getattr(partly, field)
+            if field in self._item.requires_replace(before, with_fields(before, **{field: zero})):
                 yield field
 
     def _fill(self, planned: State, proposed: Mapping[str, Any]) -> None:

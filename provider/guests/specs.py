@@ -151,6 +151,8 @@ def _bare(hint: Any) -> Any:
 
 
 def _decode(hint: Any, value: Any) -> Any:
+    if value is UNKNOWN:
+        return zero(hint)
     if hint is Secret:
         return Secret(value)
     if _is_object(hint):
@@ -159,5 +161,6 @@ def _decode(hint: Any, value: Any) -> Any:
         inner = _bare(typing.get_args(hint)[0])
         return tuple(_decode(inner, element) for element in value)
     if _is_mapping(hint):
-        return dict(value)
+        inner = _bare(typing.get_args(hint)[1])
+        return {key: _decode(inner, element) for key, element in value.items()}
     return int(value) if hint is int else value

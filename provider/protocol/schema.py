@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from halab.provider.protocol.types import Nesting, ObjectType, Path, Type, has_unknown, nest
+from halab.provider.protocol.types import UNKNOWN, Nesting, ObjectType, Path, Type, has_unknown, nest
 
 
 class _Nothing:
@@ -83,8 +83,11 @@ class Attr:
         return self.default is not NOTHING
 
     def default_beside(self, config: Mapping[str, Any]) -> Any:
-        """The default in a block that is configured like this. What is unknown counts as given."""
-        return next((value for name, value in self.default_with.items() if config.get(name) is not None), self.default)
+        """The default in a block that is configured like this; UNKNOWN while it is not known which one it will be."""
+        for name, value in self.default_with.items():
+            if (beside := config.get(name)) is not None:
+                return UNKNOWN if beside is UNKNOWN else value
+        return self.default
 
     @property
     def value_type(self) -> Type:

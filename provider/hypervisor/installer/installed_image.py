@@ -17,7 +17,7 @@ from halab.provider.hypervisor.machine.hypervisor_choice import HypervisorChoice
 from halab.provider.hypervisor.resource import LibvirtResource
 from halab.provider.hypervisor.storage.pool import require_own_pool
 from halab.provider.hypervisor.waiting import Wait
-from halab.provider.protocol import UNKNOWN, Ctx, Resource, State
+from halab.provider.protocol import UNKNOWN, Ctx, Resource, State, has_unknown
 from halab.provisioners.engine.errors import Conflict, ConnectError, HalabError, Interrupted
 
 _PATHS = ("kickstart", "rhsm_activation_key_file")
@@ -46,7 +46,10 @@ class InstalledImageResource(LibvirtResource):
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         del cfg
-        if planned is None or any(planned[name] is UNKNOWN for name in (*REQUEST, "cache", "instance")):
+        if planned is None:
+            return
+        if has_unknown([planned[name] for name in (*REQUEST, "cache", "instance")]):
+            planned["id"] = planned["recipe"] = planned["source"] = UNKNOWN
             return
         try:
             recipe = _recipe(planned)

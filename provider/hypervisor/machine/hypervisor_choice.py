@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.hypervisor.machine.kvm_probe import KvmProbe
 from halab.provider.hypervisor.waiting import Wait
-from halab.provider.protocol import Ctx
+from halab.provider.protocol import UNKNOWN, Ctx, State
+
+Hypervisor = Literal["kvm", "qemu"]
 
 
 class HypervisorChoice:
@@ -21,9 +23,19 @@ class HypervisorChoice:
         self._kvm: KvmProbe | None = None
         self._warned = False
 
+    def planned(self, asked: Any, prior: State) -> Any:
+        """What a machine that is there will run on: what is asked for, else what it runs on, whatever has changed on
+        the host since. UNKNOWN while it is not known what is asked for, or when it is to be found out anew."""
+        if asked is UNKNOWN:
+            return UNKNOWN
+        decided = asked or self._provider.hypervisor
+        if decided != "auto":
+            return decided
+        return prior["hypervisor_used"] if asked == prior["hypervisor"] else UNKNOWN
+
     def choose(
         self, ctx: Ctx, asked: str | None, kernel: str, initrd: str, waiting: Callable[[str], None]
-    ) -> Literal["kvm", "qemu"]:
+    ) -> Hypervisor:
         """`asked`: auto, kvm or qemu, None for the provider's. `kernel` and `initrd` are volumes to try KVM with."""
         asked = asked or self._provider.hypervisor
         if asked != "auto":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from halab.provider.hypervisor.connection import refuse_foreign
 from halab.provider.hypervisor.inventory import read_mark, write_mark
@@ -20,7 +20,7 @@ from halab.provider.hypervisor.machine.domain_xml import (
     parse_domain,
     split_command_line,
 )
-from halab.provider.hypervisor.machine.hypervisor_choice import HypervisorChoice
+from halab.provider.hypervisor.machine.hypervisor_choice import Hypervisor, HypervisorChoice
 from halab.provider.hypervisor.machine.paused import pause_of
 from halab.provider.hypervisor.machine.schema import SCHEMA
 from halab.provider.hypervisor.mark import Mark
@@ -29,7 +29,7 @@ from halab.provider.hypervisor.resource import LibvirtResource, kept
 from halab.provider.hypervisor.steady import SteadyDomain
 from halab.provider.hypervisor.storage.storage_xml import parse_volume
 from halab.provider.hypervisor.waiting import Wait
-from halab.provider.protocol import UNKNOWN, Ctx, State
+from halab.provider.protocol import Ctx, State
 from halab.provisioners.engine.errors import ConfigError, Conflict, Paused, TimedOut
 
 # What a running machine gets only by being switched off and on.
@@ -58,10 +58,10 @@ class MachineResource(LibvirtResource):
         del cfg
         if planned is None or prior is None:
             return
-        if planned["hypervisor"] != prior["hypervisor"]:
-            planned["hypervisor_used"] = UNKNOWN
+        planned["hypervisor_used"] = self._choice.planned(planned["hypervisor"], prior)
         now = ctx.private.get(_RUNS_WITH) or prior
-        if prior["running"] and planned["running"] and not _stays(now, planned) and not _is_new(prior, planned):
+        runs = prior["running"] and planned["running"] is not False
+        if runs and not _stays(now, planned) and not _is_new(prior, planned):
             ctx.warn(*_RESTARTS)
 
     def make(self, ctx: Ctx, planned: State) -> State:
@@ -169,13 +169,7 @@ class MachineResource(LibvirtResource):
         return spec
 
     def _spec(self, ctx: Ctx, planned: State, domain_uuid: str, host_key: str) -> DomainSpec:
-        hypervisor = self._choice.choose(
-            ctx,
-            planned["hypervisor"],
-            planned["kernel"],
-            planned["initrd"],
-            lambda detail: self.waiting(planned, detail),
-        )
+        hypervisor = self._hypervisor(ctx, planned)
         emulated = planned["cmdline_emulated"] or "" if hypervisor == "qemu" else ""
         disks = tuple(self._disk(path) for path in planned["disks"])
         return DomainSpec(
@@ -200,6 +194,18 @@ class MachineResource(LibvirtResource):
                 cluster=planned["cluster"] or "",
                 host_key=host_key,
             ),
+        )
+
+    def _hypervisor(self, ctx: Ctx, planned: State) -> Hypervisor:
+        """What was planned, where a plan could tell; else what is found out now."""
+        if (used := planned["hypervisor_used"]) in ("kvm", "qemu"):
+            return cast(Hypervisor, used)
+        return self._choice.choose(
+            ctx,
+            planned["hypervisor"],
+            planned["kernel"],
+            planned["initrd"],
+            lambda detail: self.waiting(planned, detail),
         )
 
     def _disk(self, path: str) -> Disk:
