@@ -28,7 +28,10 @@ PUBLIC = "ssh-ed25519 AAAA"
 PEM = "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n"
 ON_MACHINE, IN_CIB = {"machine": UUID}, {"cluster": "c"}
 LUN, MIB = 4 << 30, 1 << 20
-_OPERATION = {"name": "monitor", "interval": "10s", "timeout": "20s", "on_fail": "restart"}
+_OPERATION = {
+    "name": "monitor", "interval": "10s", "timeout": "20s", "on_fail": "restart",
+    "attributes": {"OCF_CHECK_LEVEL": "20"},
+}  # fmt: skip
 _OPTIONS = {"params": {"p": "1"}, "meta": {"m": "1"}, "operations": [_OPERATION]}
 _PRIMITIVE = {"name": "p", "agent": "ocf:heartbeat:IPaddr2", **_OPTIONS}
 _RULES = {

@@ -41,7 +41,10 @@ def write(terraform: Terraform, cases: Cases) -> None:
     resources: dict[str, Any] = {}
     for (kind, name), config in cases.items():
         resources.setdefault(kind, {})[name] = config
-    configuration = {"resource": resources, "provider": {"halab": {"lab": "x", "directory": str(terraform.folder)}}}
+    configuration = {
+        "resource": resources,
+        "provider": {"halab": {"lab": "x", "directory": f"{terraform.folder}/.halab"}},
+    }
     # Indented: terraform shows the line of each error, which would be the whole file.
     (terraform.folder / "main.tf.json").write_text(json.dumps(configuration, indent=1))
 
