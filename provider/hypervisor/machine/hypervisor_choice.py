@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.hypervisor.machine.kvm_probe import KvmProbe
@@ -32,6 +32,12 @@ class HypervisorChoice:
         if decided != "auto":
             return decided
         return prior["hypervisor_used"] if asked == prior["hypervisor"] else UNKNOWN
+
+    def of(self, ctx: Ctx, planned: State, waiting: Callable[[str], None]) -> Hypervisor:
+        """What a planned machine runs on: what the plan says where it could tell, else what is found out now."""
+        if (used := planned["hypervisor_used"]) in ("kvm", "qemu"):
+            return cast(Hypervisor, used)
+        return self.choose(ctx, planned["hypervisor"], planned["kernel"], planned["initrd"], waiting)
 
     def choose(
         self, ctx: Ctx, asked: str | None, kernel: str, initrd: str, waiting: Callable[[str], None]

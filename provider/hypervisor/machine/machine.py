@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from halab.provider.hypervisor.connection import refuse_foreign
 from halab.provider.hypervisor.inventory import read_mark, write_mark
@@ -20,7 +20,7 @@ from halab.provider.hypervisor.machine.domain_xml import (
     parse_domain,
     split_command_line,
 )
-from halab.provider.hypervisor.machine.hypervisor_choice import Hypervisor, HypervisorChoice
+from halab.provider.hypervisor.machine.hypervisor_choice import HypervisorChoice
 from halab.provider.hypervisor.machine.paused import pause_of
 from halab.provider.hypervisor.machine.schema import SCHEMA
 from halab.provider.hypervisor.mark import Mark
@@ -169,7 +169,7 @@ class MachineResource(LibvirtResource):
         return spec
 
     def _spec(self, ctx: Ctx, planned: State, domain_uuid: str, host_key: str) -> DomainSpec:
-        hypervisor = self._hypervisor(ctx, planned)
+        hypervisor = self._choice.of(ctx, planned, lambda detail: self.waiting(planned, detail))
         emulated = planned["cmdline_emulated"] or "" if hypervisor == "qemu" else ""
         disks = tuple(self._disk(path) for path in planned["disks"])
         return DomainSpec(
@@ -194,18 +194,6 @@ class MachineResource(LibvirtResource):
                 cluster=planned["cluster"] or "",
                 host_key=host_key,
             ),
-        )
-
-    def _hypervisor(self, ctx: Ctx, planned: State) -> Hypervisor:
-        """What was planned, where a plan could tell; else what is found out now."""
-        if (used := planned["hypervisor_used"]) in ("kvm", "qemu"):
-            return cast(Hypervisor, used)
-        return self._choice.choose(
-            ctx,
-            planned["hypervisor"],
-            planned["kernel"],
-            planned["initrd"],
-            lambda detail: self.waiting(planned, detail),
         )
 
     def _disk(self, path: str) -> Disk:
