@@ -50,6 +50,9 @@ class CorosyncCluster(Construct):
             # that has just booted exceeds the default of 80% for minutes.
             "load-threshold": "800%",
             "stonith-timeout": settings.stretched(120),
+            # A node that was reset twice may be up before the others know how the second one ended. Told that it was
+            # fenced, it would end its Pacemaker for good.
+            "fence-reaction": "panic",
         }
         for name, member in self.members.items():
             phases.add(Phase.MEMBERS, member, node=name)

@@ -24,3 +24,7 @@ class Operations:
     def monitor_or_fence(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
         """For what only a reset of the node can mend."""
         return {**self.monitor(interval_s, timeout_s), "on_fail": "fence"}
+
+    def read_or_fence(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
+        """A monitor that reads the device, too. A list of mounts says nothing of a LUN that a node has lost."""
+        return {**self.monitor_or_fence(interval_s, timeout_s), "attributes": {"OCF_CHECK_LEVEL": "10"}}

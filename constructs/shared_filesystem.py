@@ -11,6 +11,8 @@ from halab.constructs.settings import Settings
 from halab.constructs.shared_volume_group import SharedVolumeGroup
 
 MOUNT_POINT = "/var/www/html"
+_READ_S = 150
+"""Longer than a lost iSCSI session waits (120 s, `replacement_timeout_s`): a target that restarts fences nobody."""
 
 
 class SharedFileSystem(Construct):
@@ -73,7 +75,7 @@ class SharedFileSystem(Construct):
             "name": f"{name}-{fs}",
             "agent": "ocf:heartbeat:Filesystem",
             "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": options},
-            "operations": [self._operations.monitor_or_fence(20, 60), *self._operations.start_and_stop()],
+            "operations": [self._operations.read_or_fence(20, _READ_S), *self._operations.start_and_stop()],
         }
         return bindings.Clone(
             self,

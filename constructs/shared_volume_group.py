@@ -11,6 +11,10 @@ from halab.constructs.phases import Container, Phase, Phases
 from halab.constructs.settings import Settings
 from halab.constructs.shared_storage import SharedStorage
 
+_DLM_CONF = 'post_join_delay=${{{machine}.hypervisor_used == "kvm" ? 30 : 90}}\n'
+"""How long after quorum came back DLM waits for nodes that it has lost, before it has them reset. 30 s is its default.
+An emulated node that has rebooted may take that long to start DLM, and would be reset again."""
+
 
 class SharedVolumeGroup(Construct):
     """`vg` on the LUN, in use on each node. `locking` is the name of the clone that runs DLM and lvmlockd."""
@@ -30,8 +34,18 @@ class SharedVolumeGroup(Construct):
         self.lun_bytes = storage.lun_bytes  # when the LUN grows, all that lies on it does, from below
         self.locking = f"{settings.name}-locking-clone"
         for name in cluster.members:
-            lvm = bindings.LvmHost(self, f"{name}_lvm", machine=machines.by_name[name].id)
+            machine = machines.by_name[name]
+            lvm = bindings.LvmHost(self, f"{name}_lvm", machine=machine.id)
             phases.add(Phase.LVM, lvm, node=name)
+            dlm = bindings.File(
+                self,
+                f"{name}_dlm",
+                machine=machine.id,
+                path="/etc/dlm/dlm.conf",
+                content=_DLM_CONF.format(machine=machine.terraform_address),
+                **phases.order(Phase.LVM),
+            )
+            phases.add(Phase.LVM, dlm, node=name)
         phases.add(Phase.LOCKING, self._locking(Operations(settings)))
         self.vg = self._volume_group(storage)
         phases.contain(Container.VG, f"{self.vg.terraform_address}.id")

@@ -1,0 +1,91 @@
+"""Failures that leave Pacemaker and Corosync in good health, and the site away: the cluster heals by itself."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.e2e.lab import Lab, hypervisor
+from tests.e2e.planned import diff
+
+pytestmark = pytest.mark.long
+
+_CUT = """nft insert rule inet halab input tcp sport 3260 drop
+nft add chain inet halab output '{ type filter hook output priority filter; }'
+nft add rule inet halab output tcp dport 3260 drop"""
+_FILE = "/var/www/html/written-before"
+
+
+@pytest.fixture(autouse=True)
+def written(lab: Lab) -> None:
+    lab.until("the site", lab.served_by)
+    lab.ask("node1", "sh", "-euc", f"echo precious > {_FILE}; sync {_FILE}")
+
+
+def _healthy(lab: Lab) -> None:
+    lab.reconnect()
+    everyone = set(lab.nodes)
+    lab.until("all online for all", lambda: all(lab.online(node) == everyone for node in lab.nodes), deadline_s=600)
+    lab.until("GFS2 everywhere", lab.all_mounted, deadline_s=600)
+    lab.until("the site", lab.served_by)
+    for node in lab.nodes:
+        assert lab.ask(node, "cat", _FILE) == "precious\n"
+    assert diff(lab).actions == {}
+
+
+def _fenced(lab: Lab, by: str) -> set[str]:
+    events = lab.status(by).iterfind("fence_history/fence_event")
+    return {event.get("target", "") for event in events if event.get("status") == "success"}
+
+
+def test_a_node_that_loses_the_lun_is_fenced(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    """Within the session's 120 s, a monitor's interval, and a failover."""
+    active = lab.until("the site", lab.served_by)
+    witness = next(node for node in lab.nodes if node != active)
+    boot = lab.boot_id(active)
+    lab.ask(active, "sh", "-euc", _CUT)
+    began = time.monotonic()
+    lab.until("site on another node", lambda: lab.served_by() not in (None, active), deadline_s=120 + 20 + 180)
+    away = time.monotonic() - began
+    with capfd.disabled():
+        print(f"\niSCSI cut at {active}: another node serves the site after {away:.0f} s", flush=True)
+    assert active in _fenced(lab, witness)
+    lab.until("another boot", lambda: lab.boot_id(active) not in (None, boot), deadline_s=600)
+    _healthy(lab)
+
+
+def test_the_site_is_back_when_the_target_is(lab: Lab) -> None:
+    """It is away for longer than the sessions wait: all nodes lose their file system."""
+    boots = {node: lab.boot_id(node) for node in lab.nodes}
+    with hypervisor() as connection:
+        target = connection.lookupByName(f"{lab.settings.name}-target")
+        target.destroy()
+        lab.until("end of service", lambda: lab.served_by() is None, deadline_s=300)
+        lab.until(
+            "the first fenced node",
+            lambda: any(lab.boot_id(node) not in (None, boots[node]) for node in lab.nodes),
+            deadline_s=600,
+        )
+        target.create()
+    lab.until("the site", lab.served_by, deadline_s=900)
+    _healthy(lab)
+
+
+def test_two_of_three_are_reset_at_once(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    """Quorum is lost, so nobody is fenced; both come back, and neither is reset again or stays out."""
+    active = lab.until("the site", lab.served_by)
+    other = next(node for node in lab.nodes if node != active)
+    boots = {node: lab.boot_id(node) for node in (active, other)}
+    with hypervisor() as connection:
+        for node in boots:
+            connection.lookupByName(f"{lab.settings.name}-{node}").reset(0)
+    began = time.monotonic()
+    lab.until("end of service", lambda: lab.served_by() is None, deadline_s=60)
+    lab.until("the site", lab.served_by, deadline_s=600)
+    away = time.monotonic() - began
+    with capfd.disabled():
+        print(f"\n{active} and {other} reset: the site was away for {away:.0f} s", flush=True)
+    for node, boot in boots.items():
+        assert lab.boot_id(node) not in (None, boot)
+    _healthy(lab)
