@@ -65,7 +65,7 @@ FULL: dict[str, dict[str, Any]] = {
         "name": "m", "hostname": "m", "domain": "a.test", "memory_mib": 1024, "vcpus": 1, "kernel": "/k",
         "initrd": "/i", "cmdline": "x", "cmdline_emulated": "y", "disks": ["/d"], "network": "n",
         "mac": "52:54:00:00:00:01", "address": "10.17.0.11", "cluster": "c", "authorized_key": PUBLIC,
-        "hypervisor": "qemu", "running": True,
+        "hypervisor": "qemu", "running": True, "autostart": True,
     },
     "halab_fencing_endpoint": {
         "name": "x", "address": "10.17.0.1", "port": 8000, "username": "fence", "password": "a-password-of-it",
