@@ -64,7 +64,7 @@ def test_the_lab_grows_shrinks_and_goes(terraform: Terraform, provider: DoubledP
 def members(verb: str) -> dict[str, list[str]]:
     """What happens to the resources of node4 when it comes or goes."""
     own = (
-        "ca_certificate.node4_fencing_ca cluster_member.node4_member cluster_node.node4 file.node4_fencing_password "
+        "ca_certificate.node4_fencing_ca cluster_member.node4_member cluster_node.node4 file.node4_dlm file.node4_fencing_password "
         "host.node4_host iscsi_acl.node4_acl iscsi_session.node4_session lvm_device.node4_vg lvm_host.node4_lvm "
         "machine.node4 pcsd.node4_pcsd secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 "
         "volume.node4_disk"
