@@ -64,7 +64,8 @@ def test_the_lab_grows_shrinks_and_goes(terraform: Terraform, provider: DoubledP
 def members(verb: str) -> dict[str, list[str]]:
     """What happens to the resources of node4 when it comes or goes."""
     own = (
-        "ca_certificate.node4_fencing_ca cluster_member.node4_member cluster_node.node4 file.node4_dlm file.node4_fencing_password "
+        "ca_certificate.node4_fencing_ca cluster_member.node4_member cluster_node.node4 file.node4_dlm "
+        "file.node4_fencing_password "
         "host.node4_host iscsi_acl.node4_acl iscsi_session.node4_session lvm_device.node4_vg lvm_host.node4_lvm "
         "machine.node4 pcsd.node4_pcsd secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 "
         "volume.node4_disk"
@@ -117,7 +118,8 @@ def _lose_a_node(terraform: Terraform, provider: DoubledProvider) -> None:
     domain.undefine()
     actions = terraform.plan().actions
     own = (
-        "ca_certificate.node2_fencing_ca cluster_member.node2_member cluster_node.node2 file.node2_fencing_password "
+        "ca_certificate.node2_fencing_ca cluster_member.node2_member cluster_node.node2 file.node2_dlm "
+        "file.node2_fencing_password "
         "host.node2_host iscsi_session.node2_session lvm_device.node2_vg lvm_host.node2_lvm machine.node2 "
         "pcsd.node2_pcsd site.node2_site ssh_trust.node2_ssh_trust"
     )
