@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PIECES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+")
-_UP, _CLEARED, _CURSOR = re.compile(r"\x1b\[(\d*)A"), "\x1b[2K", ("\x1b[?25l", "\x1b[?25h")
+_UP, _CLEARED, _CURSOR = re.compile(r"\x1b\[([0-9]*)A"), "\x1b[2K", ("\x1b[?25l", "\x1b[?25h")
 GAP = "⋮"
 HOME_FOLDER = "halab"
 

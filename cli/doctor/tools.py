@@ -122,5 +122,5 @@ def _blocks(text: str, name: str) -> list[str]:
 
 def numbers(version: str) -> tuple[int, int]:
     """(major, minor) of 1.11.4-dev."""
-    major, minor = (*re.findall(r"\d+", version), "0", "0")[:2]
+    major, minor = (*re.findall(r"[0-9]+", version), "0", "0")[:2]
     return int(major), int(minor)

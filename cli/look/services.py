@@ -50,7 +50,7 @@ def ask_site(url: str, limit_s: float) -> Site:
 
 def plain(detail: str) -> str:
     """What went wrong below requests' and urllib3's wrappings."""
-    if found := re.search(r"\[Errno \d+\] ([A-Za-z ]+)", detail):
+    if found := re.search(r"\[Errno [0-9]+\] ([A-Za-z ]+)", detail):
         return found.group(1)
     if "timed out" in detail.lower():
         return "no answer in time"

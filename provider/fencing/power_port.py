@@ -84,7 +84,7 @@ def _socket_inodes(pid: str) -> set[str]:
         links = [os.readlink(link.path) for link in os.scandir(f"/proc/{pid}/fd")]
     except (FileNotFoundError, PermissionError, ProcessLookupError):  # gone meanwhile, or not ours to see
         return set()
-    return {match[1] for link in links if (match := re.fullmatch(r"socket:\[(\d+)\]", link))}
+    return {match[1] for link in links if (match := re.fullmatch(r"socket:\[([0-9]+)\]", link))}
 
 
 def is_open(address: str, port: int) -> bool | None:

@@ -277,6 +277,6 @@ class GuestResource(Resource):
 
 def _named(name: str, text: str, hint: type) -> Any:
     """A part of an import id."""
-    if hint is int and not text.isdigit():
+    if hint is int and not (text.isascii() and text.isdigit()):
         raise Failure(f"{text!r} is no {name}", "It is a whole number.")
     return int(text) if hint is int else text

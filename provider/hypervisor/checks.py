@@ -10,7 +10,7 @@ from halab.provisioners.engine import limits
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _BRIDGE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,14}")  # 15: the kernel's limit for interface names
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
-_PUBLIC_KEY = re.compile(r"(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( [^\n]*)?")
+_PUBLIC_KEY = re.compile(r"(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( [^\x00-\x1f\x7f]*)?")
 
 
 def object_name(value: object) -> str | None:
@@ -45,7 +45,7 @@ def network_cidr(value: object) -> str | None:
 
 
 def absolute_path(value: object) -> str | None:
-    if isinstance(value, str) and value.startswith("/") and "\n" not in value and "/../" not in f"{value}/":
+    if isinstance(value, str) and value.startswith("/") and value.isprintable() and "/../" not in f"{value}/":
         return None
     return f"{value!r} is no absolute path."
 

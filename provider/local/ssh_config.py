@@ -8,8 +8,16 @@ from pathlib import Path
 from halab.provider.protocol import BOOL, STR, Attr, Block, Ctx, Failure, Resource, State
 from halab.provider.run import known_hosts
 from halab.provider.run.files import read_or_none, remove_private, write_private
+from halab.provisioners.engine import limits
 
 _ID = "ssh_config"
+
+
+def _path(value: object) -> str | None:
+    """It stands between quotes in ssh_config, on a line of its own."""
+    if isinstance(value, str) and value.startswith("/") and value.isprintable() and '"' not in value:
+        return None
+    return f"{value!r} cannot stand in ssh_config: give an absolute path without quotes and control characters."
 
 
 class SshConfigResource(Resource):
@@ -20,16 +28,18 @@ class SshConfigResource(Resource):
         doc="An SSH client configuration with pinned host keys: `ssh -F .halab/LAB/ssh_config node1`.",
         attrs={
             "id": Attr(STR, computed=True, stable=True, doc=f"Always {_ID}: a lab has one."),
-            "private_key_path": Attr(STR, required=True, doc="The lab's private key."),
+            "private_key_path": Attr(STR, required=True, validators=(_path,), doc="The lab's private key."),
             "hosts": Attr(
                 required=True,
                 nesting="list",
                 doc="The machines.",
                 nested={
-                    "name": Attr(STR, required=True, doc="Short host name."),
-                    "fqdn": Attr(STR, required=True, doc="Long host name."),
-                    "address": Attr(STR, required=True, doc="IPv4 address."),
-                    "host_key": Attr(STR, required=True, doc="Its public host key, `type base64`."),
+                    "name": Attr(STR, required=True, validators=(limits.host_name,), doc="Short host name."),
+                    "fqdn": Attr(STR, required=True, validators=(limits.host_name,), doc="Long host name."),
+                    "address": Attr(STR, required=True, validators=(limits.ipv4,), doc="IPv4 address."),
+                    "host_key": Attr(
+                        STR, required=True, validators=(limits.host_key,), doc="Its public host key, `type base64`."
+                    ),
                 },
             ),
             "path": Attr(STR, computed=True, stable=True, doc="Path of ssh_config."),
@@ -85,8 +95,8 @@ def _texts(known: Path, state: State) -> tuple[str, str]:
         f"Host {h['name']} {h['fqdn']}\n  HostName {h['address']}\n  HostKeyAlias {h['fqdn']}\n" for h in state["hosts"]
     ]
     common = (
-        f'Host *\n  User root\n  IdentityFile "{state["private_key_path"]}"\n  IdentitiesOnly yes\n'
-        f'  UserKnownHostsFile "{known}"\n  StrictHostKeyChecking yes\n  GlobalKnownHostsFile none\n'
+        f'Host *\n  User root\n  IdentityFile "{_escaped(state["private_key_path"])}"\n  IdentitiesOnly yes\n'
+        f'  UserKnownHostsFile "{_escaped(str(known))}"\n  StrictHostKeyChecking yes\n  GlobalKnownHostsFile none\n'
     )
     pins = [f"{h['fqdn']},{h['name']},{h['address']} {h['host_key']}\n" for h in state["hosts"]]
     return "".join(sections) + common, "".join(pins)
@@ -101,4 +111,9 @@ def _hosts(known: str) -> list[State]:
 def _key_of(config: str) -> str:
     """The private key that ssh_config names; empty when it names none."""
     found = re.search(r'^\s*IdentityFile "(.*)"$', config, re.M)
-    return found[1] if found else ""
+    return found[1].replace("%%", "%") if found else ""
+
+
+def _escaped(path: str) -> str:
+    """A path in ssh_config, where % begins a token."""
+    return path.replace("%", "%%")

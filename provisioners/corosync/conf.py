@@ -63,7 +63,7 @@ def check_options(options: object) -> str | None:
             return f"{name!r} is no option: write section.entry, for example totem.consensus or logging.debug."
         if tuple(name.split(".")) in _OWN:
             return f"{name} has an attribute of its own: leave it out."
-        if not isinstance(value, str) or set(value) & set("\n{}"):
+        if not isinstance(value, str) or not value.isprintable() or set(value) & set("{}"):
             return f"{name}: a value is one line without braces."
     return None
 

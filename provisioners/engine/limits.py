@@ -24,8 +24,11 @@ TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _LOCK_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _LVM_NAME = re.compile(r"[A-Za-z0-9_+.][A-Za-z0-9_+.-]{0,126}")
-_IQN = re.compile(r"iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.-]*(:[a-z0-9._:-]+)?")
-_LV_SIZE = re.compile(r"([1-9]\d?|100)%(FREE|VG)|[1-9]\d{6,}")
+_IQN = re.compile(r"iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.-]*(:[a-z0-9._:-]+)?")
+_LV_SIZE = re.compile(r"([1-9][0-9]?|100)%(FREE|VG)|[1-9][0-9]{6,}")
+_DEVICE = re.compile(r"/dev/[A-Za-z0-9#+.:=@_,/\\-]+")  # what udev, device-mapper and LVM make names of
+_HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_HOST_KEY = re.compile(r"[a-z][a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}")
 _NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 Rule = Callable[[object], str | None]
@@ -96,6 +99,26 @@ def ipv4_network(value: object) -> str | None:
     if not network.is_private or network.is_loopback or network.is_link_local:
         return f"{value} is not a private network: take one from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
     return None
+
+
+def device_path(value: object) -> str | None:
+    if isinstance(value, str) and _DEVICE.fullmatch(value) and ".." not in value:
+        return None
+    return f"{value!r} is no device: give a path below /dev."
+
+
+def host_name(value: object) -> str | None:
+    """Any host's short or long name, as ssh_config and known_hosts take it."""
+    if isinstance(value, str) and _HOST_NAME.fullmatch(value):
+        return None
+    return f"{value!r} is no host name: use letters, digits, - and _, with dots between the parts."
+
+
+def host_key(value: object) -> str | None:
+    """A public host key on one line."""
+    if isinstance(value, str) and _HOST_KEY.fullmatch(value):
+        return None
+    return f"{value!r} is no public host key: write its type and its base64, for example ssh-ed25519 AAAA."
 
 
 def ncname(value: object) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from halab.provisioners.engine import limits
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
 from halab.provisioners.engine.managed_block import Block, block_lines, write
@@ -20,8 +21,8 @@ KNOWN = "/etc/ssh/ssh_known_hosts"
 class Peer:
     """A host that may log in here, and whose host key is known here."""
 
-    name: str = attr("Short host name.")
-    address: str = attr("IPv4 address.")
+    name: str = attr("Short host name.", check=limits.host_name)
+    address: str = attr("IPv4 address.", check=limits.ipv4)
     host_key: str = attr("Public host key, `ssh-ed25519 AAAA…`.")
     user_key: str = attr("Public key of the host's root, `ssh-ed25519 AAAA…`.")
 

@@ -52,7 +52,7 @@ class Target:
     """An iSCSI target that exports one block device as LUN 0, saved and restored at boot."""
 
     machine: str = attr("UUID of the domain that is the target. One that is made anew takes it over.")
-    device: str = attr("Block device that is exported, usually a partition.", replace=True)
+    device: str = attr("Block device that is exported, usually a partition.", replace=True, check=limits.device_path)
     portal: str = attr("IPv4 address that the target listens on.", check=limits.ipv4)
     iqn: str | None = attr(
         "Name of the target; generated from `hostname` and the machine when not given.",

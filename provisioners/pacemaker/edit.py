@@ -18,7 +18,7 @@ from halab.provisioners.pacemaker.status import parse_status
 log = logging.getLogger(__name__)
 
 # A line of the CIB that cibadmin 2.1 (numbered) or 3.0 prints when it is not valid.
-_CIB_LINE = re.compile(r"\s*(\d+\s|<)")
+_CIB_LINE = re.compile(r"\s*([0-9]+\s|<)")
 
 Edit = Callable[[Cib], None]
 
@@ -177,7 +177,9 @@ def _answer(result: Result) -> tuple[int, str]:
 def _words(said: str, rc: int) -> str:
     """What the tools said, without the copy of the CIB that cibadmin adds to it (people keep secrets in it)."""
     lines = [
-        re.sub(r"^/\S+/new:\d+: ", "", line.strip()) for line in said.splitlines() if not re.match(r"\s*\d+\s", line)
+        re.sub(r"^/\S+/new:[0-9]+: ", "", line.strip())
+        for line in said.splitlines()
+        if not re.match(r"\s*[0-9]+\s", line)
     ]
     return " ".join(dict.fromkeys(line for line in lines if line)) or f"cibadmin --patch exited with {rc}."
 

@@ -35,7 +35,7 @@ NOTHING = Nothing()
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _AGENT = re.compile(r"ocf:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+|(systemd|lsb|service):[A-Za-z0-9_.@\\-]+")
 _FENCE_AGENT = re.compile(r"(stonith:)?[A-Za-z0-9_.-]+")
-_DURATION = re.compile(r"(\d{1,9})\s*([a-z]*)")
+_DURATION = re.compile(r" *([0-9]{1,9}) *([A-Za-z]*) *")
 _OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 _S, _MIN, _H = 1000, 60_000, 3_600_000
@@ -55,15 +55,15 @@ def score(text: str) -> int | None:
         return INFINITY
     if text == "-INFINITY":
         return -INFINITY
-    if not re.fullmatch(r"[+-]?\d{1,9}", text):
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         return None
     return max(-INFINITY, min(INFINITY, int(text)))
 
 
 def milliseconds(text: str) -> int | None:
     """A duration such as `10`, `10s`, `500ms` or `2min` in milliseconds; None when it is not one."""
-    found = _DURATION.fullmatch(text.strip().lower())
-    if found is None or (unit := _UNIT_MS.get(found[2])) is None:
+    found = _DURATION.fullmatch(text)
+    if found is None or (unit := _UNIT_MS.get(found[2].lower())) is None:
         return None
     return int(found[1]) * unit
 

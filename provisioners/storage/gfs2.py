@@ -84,7 +84,9 @@ class Gfs2:
 
     cluster: str = attr("Name of the cluster; it stands in the lock table.", replace=True, check=limits.cluster_name)
     name: str = attr("Name of the file system; it stands in the lock table.", replace=True, check=limits.fs_name)
-    device: str = attr("Block device that is formatted, for example /dev/vg_summit/lv_web.", replace=True)
+    device: str = attr(
+        "Block device that is formatted, for example /dev/vg_summit/lv_web.", replace=True, check=limits.device_path
+    )
     journals: int = attr(
         "Least number of journals, one for each node that mounts it. They can be added, never removed.",
         check=limits.between(1, 2 * limits.MAX_NODES),
@@ -119,7 +121,7 @@ class Gfs2Item(Item[Gfs2]):
 
     def adopt(self, host: Host, named: Gfs2) -> Gfs2 | None:
         text = host.ask(script(_LOOK, named.device)).stdout
-        size = re.search(r"^journal\d+:.*\s(\d+)MB", text, re.MULTILINE)
+        size = re.search(r"^journal[0-9]+:.*\s([0-9]+)MB", text, re.MULTILINE)
         known = {"journal_size_mib": int(size[1])} if size else {}
         return gfs2_seen(text, with_fields(named, **known), host.name)
 
@@ -184,7 +186,7 @@ def _remedy(found: Mapping[str, str], wanted: Gfs2) -> str:
 
 def count_journals(text: str) -> int:
     """Number of journals that `gfs2_edit -p journals` lists."""
-    found: Iterable[str] = re.findall(r"^journal\d+:", text, re.MULTILINE)
+    found: Iterable[str] = re.findall(r"^journal[0-9]+:", text, re.MULTILINE)
     if not found:
         raise UnexpectedOutput("gfs2_edit lists no journals", text[:500])
     return len(list(found))

@@ -120,7 +120,9 @@ class SharedVg:
 
     cluster: str = attr("Name of the cluster.", replace=True)
     name: str = attr("Name of the volume group.", replace=True, check=limits.lvm_name)
-    device: str = attr("The physical volume, by a path that is the same on all nodes.", replace=True)
+    device: str = attr(
+        "The physical volume, by a path that is the same on all nodes.", replace=True, check=limits.device_path
+    )
     uuid: str | None = attr("UUID of the volume group.", computed=True, stable=True)
     lun_bytes: int | None = lun_bytes()
 
@@ -163,7 +165,7 @@ class LvmDevice:
 
     machine: str = attr("UUID of the domain.", replace=True)
     vg: str = attr("Name of the volume group.", replace=True, check=limits.lvm_name)
-    device: str = attr("The physical volume.", replace=True)
+    device: str = attr("The physical volume.", replace=True, check=limits.device_path)
     uuid: str | None = attr("UUID of the physical volume.", computed=True, stable=True)
     lun_bytes: int | None = lun_bytes()
 

@@ -68,18 +68,12 @@ def partition_label(value: object) -> str | None:
     return f"{value!r} is no partition label: use 1 to 36 letters, digits and -."
 
 
-def device_path(value: object) -> str | None:
-    if isinstance(value, str) and value.startswith("/dev/") and value.isprintable() and ".." not in value:
-        return None
-    return f"{value!r} is no device: give a path below /dev."
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
     """The only partition of a disk of one machine. A disk that holds anything else is refused."""
 
     machine: str = attr("UUID of the domain. One that is made anew takes over what is on the disk.")
-    device: str = attr("The disk, for example /dev/vdb.", replace=True, check=device_path)
+    device: str = attr("The disk, for example /dev/vdb.", replace=True, check=limits.device_path)
     label: str = attr("The partition's name in the GPT.", default="halab", check=partition_label)
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
@@ -98,7 +92,7 @@ class SharedPartition:
     """The only partition of a disk that all nodes of a cluster see; any of them may make it."""
 
     cluster: str = attr("Name of the cluster.", replace=True)
-    device: str = attr("The disk, as /dev/disk/by-id/wwn-0x….", replace=True, check=device_path)
+    device: str = attr("The disk, as /dev/disk/by-id/wwn-0x….", replace=True, check=limits.device_path)
     label: str = attr("The partition's name in the GPT.", default="halab", check=partition_label)
     number: int = attr("The partition's number.", default=1, replace=True, check=limits.between(1, 128))
     path: str | None = attr("The partition's device.", computed=True, stable=True)
@@ -179,7 +173,7 @@ def partition_path(device: str, number: int) -> str:
 
 def parent_disk(partition: str) -> str | None:
     """The disk of a partition by its kernel's or udev's name; None for what is no partition's name."""
-    found = re.fullmatch(r"(/dev/disk/.+)-part\d+|(/dev/\w*\d)p\d+|(/dev/[a-z]+)\d+", partition)
+    found = re.fullmatch(r"(/dev/disk/.+)-part[0-9]+|(/dev/\w*[0-9])p[0-9]+|(/dev/[a-z]+)[0-9]+", partition)
     return next(filter(None, found.groups()), None) if found else None
 
 

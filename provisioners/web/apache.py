@@ -51,7 +51,7 @@ _CONFIG = """\
 """
 _SAID = {
     "server_name": r"^ServerName (\S+)$",
-    "port": r"^<VirtualHost \*:(\d+)>$",
+    "port": r"^<VirtualHost \*:([0-9]+)>$",
     "document_root": r'^ +DocumentRoot "(.*)"$',
     "served_by": r'X-Served-By "(.*)"$',
 }

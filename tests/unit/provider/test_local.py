@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -109,3 +111,33 @@ def test_an_import_finds_what_was_written(folder: LabFolder) -> None:
     assert config_in(folder).import_(Ctx(), "ssh_config") == config
     with pytest.raises(Failure, match="Nothing to import"):
         config_in(folder).import_(Ctx(), "/elsewhere/ssh_config")
+
+
+@pytest.mark.parametrize("name", ["a b", "50%h", "100%"])
+def test_ssh_finds_the_key_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    """% begins a token there: the client itself says what it reads."""
+    folder = LabFolder(tmp_path / name)
+    folder.path.mkdir()
+    key, config = made(folder)
+    argv = ["ssh", "-v", "-F", str(folder.ssh_config), "-o", "ProxyCommand=false", "node1"]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL).stderr
+    assert re.search(rf"identity file {re.escape(key['private_key_path'])} type [0-9]", said), said
+    read = config_in(folder).read(Ctx(), config)
+    assert read == config, "what is there is what was written"
+
+
+@pytest.mark.parametrize("attribute", ["name", "fqdn", "address", "host_key"])
+@pytest.mark.parametrize("wrong", ["", "a\n  ProxyCommand id", "*", "a b c", "-oProxyCommand=id", "node1\n"])
+def test_what_would_be_read_otherwise_does_not_go_into_ssh_config(attribute: str, wrong: str) -> None:
+    nested = SshConfigResource.schema.attrs["hosts"].nested
+    assert nested is not None
+    (check,) = nested[attribute].validators
+    assert check(wrong)
+    assert not any(check(host[attribute]) for host in HOSTS)
+
+
+@pytest.mark.parametrize("wrong", ["key", '/a"b', "/a\nb", "/a\x1b"])
+def test_a_path_that_cannot_stand_in_ssh_config(wrong: str) -> None:
+    (check,) = SshConfigResource.schema.attrs["private_key_path"].validators
+    assert check(wrong)
+    assert check("/home/me/50%/.halab/summit/id_ed25519") is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from halab.provisioners.engine import limits
 from halab.provisioners.engine.errors import Conflict, UnexpectedOutput
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import Run
@@ -14,7 +15,6 @@ from halab.provisioners.storage.partition import (
     PartitionItem,
     SharedPartition,
     SharedPartitionItem,
-    device_path,
     partition_label,
     partition_path,
     partition_seen,
@@ -159,9 +159,9 @@ def test_shared_is_the_same_on_any_node(guest_host: Callable[..., Any]) -> None:
         (partition_label, "lun-0", True),
         (partition_label, 'a"b', False),
         (partition_label, "x" * 37, False),
-        (device_path, "/dev/vdb", True),
-        (device_path, "vdb", False),
-        (device_path, "/dev/../etc/passwd", False),
+        (limits.device_path, "/dev/vdb", True),
+        (limits.device_path, "vdb", False),
+        (limits.device_path, "/dev/../etc/passwd", False),
     ],
 )
 def test_rules(rule: Any, value: str, good: bool) -> None:
