@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from halab.provisioners.engine.errors import ConfigError, HalabError
 
 _DAMAGED = "damaged"  # in a resource's private data: files are missing that cannot be made again without new keys
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _USERNAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Printable ASCII: what HTTP's basic authentication carries unchanged. 72: bcrypt reads no further.
 _PASSWORD = re.compile(r"[!-~]{8,72}")
@@ -51,9 +51,7 @@ def _password(value: str) -> str | None:
 
 def _machines(value: list[str]) -> str | None:
     for machine in value:
-        try:
-            uuid.UUID(machine)
-        except ValueError:
+        if not _UUID.fullmatch(machine):
             return f"{machine!r} is not a domain's UUID. Give the ids of halab_machine resources."
     return None
 

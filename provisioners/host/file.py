@@ -16,7 +16,7 @@ from halab.provisioners.engine.steps import PutFile, Run, Step
 
 
 def _path(path: str) -> str | None:
-    if not path.startswith("/") or path.endswith("/") or "/../" in f"{path}/" or "\0" in path:
+    if not path.startswith("/") or path.endswith("/") or "/../" in f"{path}/" or not path.isprintable():
         return f"{path!r} is not the absolute path of a file."
     return None
 

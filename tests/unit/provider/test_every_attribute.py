@@ -254,3 +254,20 @@ def _with_text(slot: Slot, text: str) -> Iterator[dict[str, Any]]:
         yield slot.filled(text)
     if slot.wire == ["map", "string"]:
         yield put(right(slot.kind), slot.way, {text: "1"})
+
+
+LINE_ENDS = {"halab_machine.authorized_key", "halab_ca_certificate.pem", "halab_cluster_member.corosync_conf"}
+"""What ends with one where it comes from a file: a key (it is taken off), and texts of many lines."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_takes_no_lines_takes_none_at_its_end_and_no_other_digits(terraform: Terraform, kind: str) -> None:
+    for slot in all_slots(terraform, kind):
+        usual = slot.right
+        if not isinstance(usual, str):
+            continue
+        if terraform.validate(kind, slot.filled(f"{usual[:1]}\n{usual[1:]}")) and str(slot) not in LINE_ENDS:
+            assert terraform.validate(kind, slot.filled(usual + "\n")), f"{slot} takes a line end"
+        other = usual.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+        if other != usual and terraform.validate(kind, slot.filled(usual + "ü")):
+            assert terraform.validate(kind, slot.filled(other)), f"{slot} takes other scripts' digits"
