@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from halab.cli.developer.picture import svg
+from halab.cli.developer.resource_pages import pages
 from halab.provider.protocol import Attr, Block
 
 _HEAD = '''"""Typed bindings of the provider. Written by cli/developer/generate.py: change the specs, not this."""
@@ -36,6 +37,13 @@ def schemas() -> dict[str, Block]:
     from halab.provider.registry import resources
 
     return {name: make(None).schema for name, make in sorted(resources().items())}
+
+
+def provider() -> Block:
+    """The schema of the provider's own configuration."""
+    from halab.provider.lab import HalabProvider
+
+    return HalabProvider.schema
 
 
 def class_name(type_name: str) -> str:
@@ -128,32 +136,6 @@ def _getter(name: str, attr: Attr) -> Iterator[str]:
     yield f'        return self.{getter}("{name}")'
 
 
-def page(type_name: str, block: Block) -> str:
-    """One page of docs/resources/."""
-    rows = [f"# {type_name}", "", block.doc, "", "| attribute | type | | what it is |", "|---|---|---|---|"]
-    rows += _rows(block.attrs, "")
-    return "\n".join(rows) + "\n"
-
-
-def _rows(attrs: Any, prefix: str) -> Iterator[str]:
-    for name, attr in attrs.items():
-        kind = f"{attr.nesting} of objects" if attr.nested is not None else _wire_name(attr.value_type.wire)
-        words = ["required"] if attr.required else []
-        words += [f"default `{attr.default!r}`"] if attr.has_default else []
-        words += [f"`{value!r}` with `{other}`" for other, value in attr.default_with.items()]
-        words += ["computed"] if attr.computed and not attr.has_default else []
-        words += ["optional"] if attr.optional and not attr.has_default else []
-        words += ["sensitive"] if attr.sensitive else []
-        words += ["a change replaces it"] if attr.replace else []
-        yield f"| `{prefix}{name}` | {kind} | {', '.join(words)} | {attr.doc} |"
-        if attr.nested is not None:
-            yield from _rows(attr.nested, f"{prefix}{name}.")
-
-
-def _wire_name(wire: Any) -> str:
-    return wire if isinstance(wire, str) else f"{wire[0]} of {_wire_name(wire[1])}"
-
-
 def formatted(text: str) -> str:
     """As `ruff format` leaves it."""
     ruff = Path(sys.executable).with_name("ruff")
@@ -183,12 +165,11 @@ def settings_page(text: str) -> str:
 
 def files(root: Path, blocks: dict[str, Block]) -> dict[str, str]:
     """Path below the checkout -> what stands there."""
-    pages = {f"docs/resources/{name.removeprefix('halab_')}.md": page(name, block) for name, block in blocks.items()}
     return {
         "constructs/bindings.py": formatted(bindings(blocks)),
         "docs/settings.md": settings_page((root / "docs/settings.md").read_text()),
         "docs/pictures/deploy.svg": svg((root / "docs/pictures/deploy.ansi").read_text(), "make deploy"),
-        **pages,
+        **pages(root / "examples/resources", provider(), blocks),
     }
 
 

@@ -27,7 +27,7 @@ def provider(lab: DoubledProvider) -> DoubledProvider:
 
 
 def test_every_example_has_its_test() -> None:
-    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {"two-nodes", "second_service"}
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {"two-nodes", "second_service", "resources"}
 
 
 def test_plain_hcl(terraform: Terraform, provider: DoubledProvider, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,3 +81,12 @@ def test_a_service_besides_the_site(terraform: Terraform, provider: DoubledProvi
     for node in ("node1", "node2", "node3"):
         assert gone.index("halab_logical_volume.database_volume") < gone.index(f"halab_cluster_node.{node}")
     assert provider.hypervisor_holds() == EMPTY_HYPERVISOR
+
+
+def test_the_examples_of_the_documentation_are_valid(terraform: Terraform, provider: DoubledProvider) -> None:
+    """All of them in one module: they refer to each other."""
+    (terraform.folder / "versions.tf.json").unlink()
+    shutil.copytree(EXAMPLES / "resources", terraform.folder, dirs_exist_ok=True)
+    assert json.loads(terraform.run("validate", "-json").text)["diagnostics"] == []
+    written = {path.stem for path in (EXAMPLES / "resources").glob("halab_*.tf")}
+    assert written == set(provider.resources)

@@ -1,0 +1,13 @@
+resource "halab_iscsi_session" "node1" {
+  machine       = halab_machine.node1.id
+  initiator_iqn = halab_iscsi_acl.node1.initiator_iqn
+  target_iqn    = halab_iscsi_target.target.iqn
+  portal        = "192.168.77.10"
+  chap_user     = "node1"
+  chap_password = halab_secret.fencing.value
+}
+
+import {
+  to = halab_iscsi_session.node1
+  id = "d2e6b9a4-5f0c-4a1e-9b7d-0c1f2a3b4c5d:192.168.77.10:3260:iqn.2003-01.org.linux-iscsi.target.x8664:sn.3cd35f7163b3"
+}
