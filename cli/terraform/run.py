@@ -163,9 +163,10 @@ class Terraform:
                 ended = child.ended_within(POLL_S)
                 for line in child.new_lines():
                     take(line)
-                if interrupted and signals.count > answered and not ended:
+                pressed = signals.count  # another one may come while this one is answered
+                if interrupted and pressed > answered and not ended:
                     self._pass_on(child)
-                    answered = signals.count
+                    answered = pressed
                 self._tell.refresh()
             code, rest = child.close()
             if rest:
