@@ -16,7 +16,7 @@ from halab.provisioners.engine.errors import CommandFailed, ConfigError, HalabEr
 # A tree of about 1 GB, an ext4 image of it and a qcow2 of that exist side by side for a moment.
 REQUIRED_FREE_BYTES = 4 * 1024**3
 _TOOLS = {"mmdebstrap": "mmdebstrap", "qemu-img": "qemu-utils", "mke2fs": "e2fsprogs"}
-_UNPRIVILEGED_TOOLS = {"newuidmap": "uidmap"}
+_UNPRIVILEGED_TOOLS, _ROOTS_TOOLS = {"newuidmap": "uidmap"}, {"unshare": "util-linux"}
 _SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 _UNKNOWN_PACKAGE = re.compile(
     r"(?:Unable to locate package|Couldn't find any package by \S+) '?([^\s']+)"
@@ -33,7 +33,7 @@ def build_image(recipe: DebianRecipe, directory: Path, report: Report) -> ImageI
     """Put disk.qcow2, vmlinuz and initrd of a recipe into `directory`, an empty directory, and say what they are."""
     privileged = os.geteuid() == 0
     environment = _environment(directory, privileged)
-    _check_tools(_TOOLS if privileged else _TOOLS | _UNPRIVILEGED_TOOLS, environment["PATH"])
+    _check_tools(_TOOLS | (_ROOTS_TOOLS if privileged else _UNPRIVILEGED_TOOLS), environment["PATH"])
     _check_space(directory, Path(environment["TMPDIR"]))
     (directory / "overlay.tar").write_bytes(recipe.overlay)
     report(f"installing {len(recipe.packages)} packages of Debian {recipe.suite} and what they need")
@@ -92,7 +92,8 @@ def _fill_disk(recipe: DebianRecipe, directory: Path, environment: dict[str, str
     descriptor = os.open(disk, os.O_RDWR)
     try:
         argv = recipe.mmdebstrap_argv("overlay.tar", f"/dev/fd/{descriptor}", "root" if privileged else "unshare")
-        _run(argv, directory, environment, (descriptor,))
+        # What root's mmdebstrap mounts in its tree nobody else sees: whoever read there would keep it mounted.
+        _run(["unshare", "--mount", *argv] if privileged else argv, directory, environment, (descriptor,))
     finally:
         os.close(descriptor)
 
@@ -110,7 +111,7 @@ def _run(argv: Sequence[str], directory: Path, environment: dict[str, str], keep
             process.wait()
             raise
     if rc != 0:
-        raise explain_failure(argv[0], rc, log.read_text(errors="replace"))
+        raise explain_failure("mmdebstrap" if "mmdebstrap" in argv else argv[0], rc, log.read_text(errors="replace"))
     log.unlink()
 
 

@@ -76,12 +76,35 @@ def test_an_ordinary_user_builds_in_a_namespace_of_his_own(
     for name in ("mmdebstrap", "qemu-img", "mke2fs", "newuidmap"):
         (programs / name).write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{tmp_path}/called"\nexit 9\n')
         (programs / name).chmod(0o755)
+    (programs / "unshare").write_text('#!/bin/sh\n[ "$1" = --mount ] && shift && exec "$@"\n')
+    (programs / "unshare").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 0, 10**12))
     with pytest.raises(CommandFailed, match="mmdebstrap failed"):
         build.build_image(DebianRecipe(), folder, lambda _said: None)
     assert f"--mode={mode}" in (tmp_path / "called").read_text().splitlines()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's mmdebstrap mounts without a namespace of its own")
+def test_what_is_mounted_in_the_tree_nobody_else_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that read below the cache kept /proc mounted there, and the build failed."""
+    programs, folder = tmp_path / "bin", tmp_path / "image"
+    programs.mkdir()
+    folder.mkdir()
+    for name in ("mmdebstrap", "qemu-img", "mke2fs"):
+        (programs / name).write_text(
+            '#!/bin/sh\nmkdir "$TMPDIR/tree" && mount -t tmpfs empty "$TMPDIR/tree" || exit 8\n'
+            f'cat /proc/self/mountinfo >"{tmp_path}/inside"\n'
+            f'cat "/proc/$PPID/mountinfo" >"{tmp_path}/outside"\nexit 9\n'
+        )
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 0, 10**12))
+    with pytest.raises(CommandFailed, match=r"mmdebstrap failed.*exit status 9"):
+        build.build_image(DebianRecipe(), folder, lambda _said: None)
+    assert f"{folder}/tree" in (tmp_path / "inside").read_text()
+    assert f"{folder}/tree" not in (tmp_path / "outside").read_text()
 
 
 def test_an_image_has_one_kernel() -> None:
