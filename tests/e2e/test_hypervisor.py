@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,16 +215,23 @@ def test_a_machine_that_was_switched_off_is_only_switched_on(provider: Hyperviso
 
 
 def test_an_interrupted_create_is_taken_up_again(
-    provider: HypervisorContext, machine: list[State], key: paramiko.PKey
+    provider: HypervisorContext, machine: list[State], key: paramiko.PKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = Steps(MachineResource(provider))
     config = {name: value for name, value in machine[0].items() if not steps._only_computed(name)}
     ask(machine[0], key, "echo last > /root/written")
     steps.delete(machine[0])
     ctx = Ctx()
-    threading.Timer(3.0, ctx.stop.set).start()
-    with pytest.raises(Interrupted):
-        steps.create(config, ctx)
+
+    def stop_while_it_boots(*told: str) -> None:
+        if told[-1].startswith("booting"):
+            ctx.stop.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(provider, "progress", stop_while_it_boots)
+        with pytest.raises(Interrupted):
+            steps.create(config, ctx)
+    assert ctx.stop.is_set()
     assert ctx.saved is not None
     machine[0] = steps.create(config)
     assert machine[0]["id"] == ctx.saved["id"]
