@@ -127,11 +127,12 @@ def doctor(
 
 
 @app.command()
-def sweep(yes: Yes = False) -> None:
+def sweep(yes: Yes = False, as_json: Json = False) -> None:
     """List what killed runs left behind, and remove it after a yes."""
     from halab.cli.leftovers import sweep
 
-    raise typer.Exit(sweep.main(["--yes"] if yes else []))
+    given = {"--yes": yes, "--json": as_json}
+    raise typer.Exit(sweep.main([option for option, set_ in given.items() if set_]))
 
 
 @app.command()

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,15 @@ def remove(settings: Settings, state: Sequence[Instance], left: Iterable[dict[st
             Path(name).unlink()
 
 
+def listed(settings: Settings) -> int:
+    """Prints what is left as JSON, and removes nothing. 0 when there is nothing, 1 otherwise. SweepFailed."""
+    file = lab_folder(settings).state
+    with locked(file):
+        left = found(settings, instances(file))
+    print(json.dumps([{key: item[key] for key in ("kind", "name", "detail", "kept")} for item in left], indent=1))
+    return int(bool(left))
+
+
 def sweep(settings: Settings, yes: bool) -> int:
     """0 when nothing is left that could go, 1 when it was not confirmed. SweepFailed, StateUnusable."""
     file = lab_folder(settings).state
@@ -149,14 +159,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 when nothing is left that could go, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="make sweep", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--yes", action="store_true", help="remove without asking")
-    yes = parser.parse_args(arguments).yes
+    parser.add_argument("--json", action="store_true", help="print a list of objects, and remove nothing")
+    given = parser.parse_args(arguments)
+    if given.yes and given.json:
+        parser.error("--json removes nothing: leave out --yes")
+    tell = partial(print, file=sys.stderr) if given.json else print
     try:
         settings = lab_settings()
-        folder = entered(lab_folder(settings), print)
+        folder = entered(lab_folder(settings), tell)
         libvirt_daemons.ensure(LIBVIRT_RECORD)
-        code = sweep(settings, yes)
+        code = listed(settings) if given.json else sweep(settings, given.yes)
         if not instances(folder.state):
-            libvirt_daemons.stop(LIBVIRT_RECORD, print)
+            libvirt_daemons.stop(LIBVIRT_RECORD, tell)
     except (SettingsError, SweepFailed, StateUnusable, HalabError, libvirt_daemons.LibvirtUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

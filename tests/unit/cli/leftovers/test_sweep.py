@@ -137,3 +137,20 @@ def test_nothing_left(lab: list[list[Any]], tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "id_ed25519").unlink()
     assert sweep.sweep(load({}, {}), yes=False) == 0
     assert lab == []
+
+
+def test_for_programs_it_only_lists(lab: list[list[Any]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep.listed(load({}, {})) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["kind"], one["name"], one["kept"]) for one in told][:2] == [
+        (LEFT["kind"], LEFT["name"], ""),
+        (KEPT["kind"], KEPT["name"], KEPT["kept"]),
+    ]
+    assert lab == [[]], "nothing was to be removed"
+
+
+def test_a_list_and_a_removal_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        sweep.main(["--yes", "--json"])
+    assert ended.value.code == 2
+    assert "--json removes nothing" in capsys.readouterr().err
