@@ -69,6 +69,7 @@ class HalabProvider(Provider):
         self.stop = threading.Event()
         self.lab, self.uri, self.hypervisor, self.time_scale = "", "", "auto", 1.0
         self.folder = LabFolder(Path())
+        self.first_change = False
         self._told: set[str] = set()
         self.servers_away: set[str] = set()
         """Machines outside of all clusters that a refresh has found off or gone: they serve no LUN."""
@@ -89,6 +90,7 @@ class HalabProvider(Provider):
                 from halab.provider.fencing.relocation import bring_over
 
                 bring_over(LabFolder(former).fencing, self.folder.fencing, ctx.warn, self.time_scale)
+        self.first_change = not (self.folder.changes_lock.exists() or self.folder.state.exists())
         self._told, self.servers_away, self.mute = set[str](), set[str](), set[str]()
         self.__dict__.pop("_mute_machines", None)
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended

@@ -26,6 +26,8 @@ class HypervisorContext(Protocol):
     """auto, kvm or qemu: for machines that do not say."""
     time_scale: float
     """Factor on all deadlines, for slow hypervisors."""
+    first_change: bool
+    """Whether nothing was changed from the lab's folder before: a killed run of it has left nothing."""
     destroying_all: bool
     """Whether all machines go, and their disks with them."""
     stop: threading.Event

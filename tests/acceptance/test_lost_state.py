@@ -39,3 +39,21 @@ def test_what_runs_is_taken_over(terraform: Terraform, provider: DoubledProvider
     assert not [thing for thing in provider.guests.done if thing[0] == "del"]
     assert terraform.resource("halab_secret.node1_chap")["value"] != secret, "a secret was in the state only"
     assert terraform.plan().actions == {}
+
+
+def test_a_lab_that_another_folder_has_made_is_not_taken_over(terraform: Terraform, provider: DoubledProvider) -> None:
+    """The same name in another checkout: nothing was changed from there, so nothing can be a killed run's."""
+    write_stack(terraform, stack(1, terraform.folder))
+    terraform.apply()
+    held, done = provider.hypervisor_holds(), len(provider.guests.done)
+    (terraform.folder / "terraform.tfstate").unlink()
+    (terraform.folder / "elsewhere").mkdir()
+    write_stack(terraform, stack(1, terraform.folder / "elsewhere"))
+    refused = terraform.fails("apply")
+    told = {error.summary for error in refused.reported if error.severity == "error"}
+    assert told == {
+        "the network 'summit' is that of a lab 'summit' which was not made from here",
+        "the storage pool 'summit' is that of a lab 'summit' which was not made from here",
+    }
+    assert provider.hypervisor_holds() == held
+    assert len(provider.guests.done) == done

@@ -21,7 +21,7 @@ class Configured:
     def __init__(self, lab: str, directory: Path) -> None:
         self.lab, self.connection, self.folder = lab, Connection(), LabFolder(directory)
         self.hypervisor, self.time_scale, self.stop = "auto", 3.0, threading.Event()
-        self.destroying_all = False
+        self.first_change = self.destroying_all = False
 
     def out_of_service(
         self, _machine: str, _stop: threading.Event, _report: Callable[[str], None]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from halab.provider.hypervisor.connection import refuse_foreign
+from halab.provider.hypervisor.connection import refuse_foreign, refuse_unmade
 from halab.provider.hypervisor.inventory import read_mark, write_mark
 from halab.provider.hypervisor.machine import boot
 from halab.provider.hypervisor.machine.autostart import autostart_of, put_autostart
@@ -161,6 +161,7 @@ class MachineResource(LibvirtResource):
         name = domain.name()
         remedy = f"Choose another name, or remove it: virsh destroy {name}; virsh undefine {name}."
         spec = self._own(domain, remedy)
+        refuse_unmade("domain", name, self.provider)
         wanted = (planned["hostname"], planned["mac"].lower(), tuple(planned["disks"]))
         if (spec.mark.hostname, spec.mac, tuple(disk.path for disk in spec.disks)) != wanted:
             raise Conflict(

@@ -6,7 +6,7 @@ import errno
 from typing import Any
 
 from halab.provider.hypervisor.checks import absolute_path, object_name
-from halab.provider.hypervisor.connection import Connection, errno_of
+from halab.provider.hypervisor.connection import Connection, errno_of, refuse_unmade
 from halab.provider.hypervisor.mark import pool_uuids
 from halab.provider.hypervisor.removal import remove_domains, remove_pool
 from halab.provider.hypervisor.resource import LibvirtResource
@@ -106,6 +106,7 @@ class PoolResource(LibvirtResource):
 
     def _refuse_other(self, pool: Any, name: str, path: str) -> None:
         require_own_pool(self.connection, self.provider.lab, name)
+        refuse_unmade("storage pool", name, self.provider)
         if (now := pool_path(pool.XMLDesc())) != path:
             raise Conflict(
                 f"this lab left a storage pool {name!r} with another path",

@@ -21,7 +21,7 @@ class Configured:
     def __init__(self, connection: Connection, directory: Path) -> None:
         self.lab, self.connection, self.folder = "summit", connection, LabFolder(directory)
         self.hypervisor, self.time_scale, self.stop = "qemu", 1.0, threading.Event()
-        self.destroying_all = False
+        self.first_change = self.destroying_all = False
         self.events: list[tuple[str, str, str]] = []
         self.servers_away: set[str] = set()
 
