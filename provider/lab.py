@@ -90,7 +90,9 @@ class HalabProvider(Provider):
                 from halab.provider.fencing.relocation import bring_over
 
                 bring_over(LabFolder(former).fencing, self.folder.fencing, ctx.warn, self.time_scale)
-        self.first_change = not (self.folder.changes_lock.exists() or self.folder.state.exists())
+        state = self.folder.state  # Terraform makes an empty one to lock it
+        has_state = state.exists() and state.stat().st_size > 0
+        self.first_change = not (self.folder.changes_lock.exists() or has_state)
         self._told, self.servers_away, self.mute = set[str](), set[str](), set[str]()
         self.__dict__.pop("_mute_machines", None)
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended

@@ -47,7 +47,9 @@ def test_a_lab_that_another_folder_has_made_is_not_taken_over(terraform: Terrafo
     terraform.apply()
     held, done = provider.hypervisor_holds(), len(provider.guests.done)
     (terraform.folder / "terraform.tfstate").unlink()
-    (terraform.folder / "elsewhere").mkdir()
+    state = terraform.folder / "elsewhere/lab/.halab/summit/terraform.tfstate"
+    state.parent.mkdir(parents=True)
+    state.touch()  # as Terraform does, which locks it
     write_stack(terraform, stack(1, terraform.folder / "elsewhere"))
     refused = terraform.fails("apply")
     told = {error.summary for error in refused.reported if error.severity == "error"}
