@@ -22,7 +22,7 @@ from halab.cli.look.together import together
 from halab.constructs.settings import Settings
 from halab.provisioners.engine.errors import HalabError
 
-_CALL_S, _LIBVIRT_S, _LAB_S = 20.0, 5.0, 5.0
+_CALL_S, _LIBVIRT_S = 20.0, 5.0
 _SBIN = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))  # not in an ordinary user's PATH on Debian
 _POOLS = Path("/var/lib/libvirt/images")
 
@@ -40,7 +40,7 @@ def gather() -> f.Facts:
         "firewall": _firewall,
         "terraform": _terraform,
         "node": _node,
-        "lab": lambda: status.look(where, _LAB_S).faults if lab else None,
+        "lab": lambda: status.look(where).faults if lab else None,
     }
     found = together(jobs, 2 * _CALL_S)
     listening = tuple(_listeners())

@@ -26,6 +26,7 @@ class KnownMachine:
     cluster: str
     domain: str
     console_log: str
+    emulated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Deployed:
     def names(self) -> list[str]:
         return [machine.name for machine in self.machines]
 
+    @property
+    def emulated(self) -> bool:
+        return any(machine.emulated for machine in self.machines)
+
     def machine(self, name: str) -> KnownMachine | None:
         return next((machine for machine in self.machines if machine.name == name), None)
 
@@ -73,8 +78,11 @@ def deployed(state: Path) -> Deployed:
 
 
 def _machine(values: Mapping[str, Any]) -> KnownMachine:
-    texts = (values.get(key) or "" for key in ("address", "host_key", "cluster", "name", "console_log"))
-    return KnownMachine(values["id"], values["hostname"], *texts)
+    address, host_key, cluster, domain, console_log = (
+        values.get(key) or "" for key in ("address", "host_key", "cluster", "name", "console_log")
+    )
+    emulated = values.get("hypervisor_used") == "qemu"
+    return KnownMachine(values["id"], values["hostname"], address, host_key, cluster, domain, console_log, emulated)
 
 
 def _endpoint(values: Mapping[str, Any]) -> KnownEndpoint:

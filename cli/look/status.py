@@ -19,12 +19,13 @@ from halab.constructs.settings import SettingsError
 
 HEALTHY, CANNOT_LOOK, UNHEALTHY, NOTHING = 0, 1, 3, 4
 FORMAT = 1
-LIMIT_S = 5.0
+LIMIT_S, EMULATED_LIMIT_S = 5.0, 8.0
+"""How long a machine may be silent. One that is emulated and busy answers later than others."""
 PAUSE_S = 2.0
 """Between two looks of --watch: looking costs the guests some of their processors."""
 
 
-def main(as_json: bool = False, watch: bool = False, limit_s: float = LIMIT_S) -> int:
+def main(as_json: bool = False, watch: bool = False, limit_s: float | None = None) -> int:
     """0: healthy; 3: something is wrong, or set by hand; 4: no lab is deployed; 1: it cannot be looked at."""
     try:
         where = place()
@@ -41,9 +42,10 @@ def main(as_json: bool = False, watch: bool = False, limit_s: float = LIMIT_S) -
     return HEALTHY if report.healthy else UNHEALTHY
 
 
-def look(where: Place, limit_s: float) -> Report:
+def look(where: Place, limit_s: float | None = None) -> Report:
     """What the lab is now. NothingDeployed, StateUnusable."""
-    return judge(take(where, deployed(where.state), limit_s))
+    lab = deployed(where.state)
+    return judge(take(where, lab, limit_s or (EMULATED_LIMIT_S if lab.emulated else LIMIT_S)))
 
 
 def as_data(report: Report) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _show(report: Report, as_json: bool) -> None:
     console().print(draw(report))
 
 
-def _watch(where: Place, as_json: bool, limit_s: float) -> int:
+def _watch(where: Place, as_json: bool, limit_s: float | None) -> int:
     """Looks until Ctrl-C; the exit code is that of the last look. One JSON object a line."""
     code = HEALTHY
 

@@ -19,7 +19,8 @@ from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import HalabError
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
 
-_CLUSTER_LIMIT_S = 3
+_CLUSTER_PART = 0.6
+"""Of the time limit: a cluster that does not answer leaves a machine the rest to be seen as alive."""
 _STOPPED = 124  # timeout(1): it had to end the command
 
 
@@ -56,7 +57,7 @@ def _hear(machine: KnownMachine, key: Path, way: tuple[str, int] | None, limit_s
     transport = SshTransport(Address(machine.name, machine.address, machine.host_key, key), Pace(), connect_s=limit_s)
     questions = [guest.look(way if machine.cluster else None)]
     if machine.cluster:
-        questions.append(cmd("timeout", _CLUSTER_LIMIT_S, *STATUS_COMMAND.argv))
+        questions.append(cmd("timeout", str(_CLUSTER_PART * limit_s), *STATUS_COMMAND.argv))
     try:
         look, *cluster = transport.run_all(questions, limit_s)
     except HalabError as error:

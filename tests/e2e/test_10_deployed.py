@@ -10,6 +10,8 @@ from functools import partial
 
 import pytest
 
+from halab.provisioners.engine import limits
+from halab.provisioners.host.firewall import Rules, parse_nftables
 from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
 
 
@@ -64,15 +66,15 @@ def test_time_is_synchronized_without_the_internet(lab: Lab) -> None:
 
 
 def test_the_firewall_opens_what_a_role_needs_and_no_more(lab: Lab) -> None:
-    for name, port in [("node1", 2224), ("target", 3260)]:
+    sources = frozenset({lab.settings.network.cidr})
+    for name, ports in [(lab.nodes[0], limits.NODE_PORTS), ("target", limits.TARGET_PORTS)]:
         if lab.settings.image.platform.firewall == "firewalld":
-            assert f"{port}/tcp" in lab.ask(name, "firewall-cmd", "--zone=halab", "--list-ports").split()
+            opened = lab.ask(name, "firewall-cmd", "--zone=halab", "--list-ports").split()
+            assert {"/".join(reversed(port.split("/"))) for port in opened} == set(ports)
             assert lab.ask(name, "firewall-cmd", "--list-ports").strip() == ""  # of the default zone
             continue
-        ruleset = json.loads(lab.ask(name, "nft", "--json", "list", "ruleset"))
-        text = json.dumps(ruleset)
-        assert str(port) in text
-        assert '"policy": "drop"' in text
+        listing = lab.ask(name, "nft", "--json", "list", "ruleset")
+        assert parse_nftables(listing) == Rules(frozenset(ports), sources), name
 
 
 def test_addresses_are_fixed_where_the_processor_is_emulated(lab: Lab) -> None:

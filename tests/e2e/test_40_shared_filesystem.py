@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from typing import Any
 
+from halab.provisioners.storage.gfs2 import count_journals
 from tests.e2e.lab import Lab
 
 
@@ -39,14 +41,16 @@ def test_gfs2_is_mounted_on_every_node_by_the_cluster_alone(lab: Lab) -> None:
 
 def test_one_journal_for_each_node(lab: Lab) -> None:
     said = lab.ask("node1", "gfs2_edit", "-p", "journals", "/dev/vg_summit/lv_web")
-    assert said.count("journal") - said.count("journals") >= len(lab.nodes)
+    assert count_journals(said) == len(lab.nodes) + 1, "one is to spare"
 
 
 def test_cib_follows_the_vendors_order(lab: Lab) -> None:
     assert lab.ask("node1", "crm_attribute", "-n", "no-quorum-policy", "-G", "-q").strip() == "freeze"
-    cib = lab.ask("node1", "cibadmin", "--query", "--scope", "constraints")
-    assert 'first="summit-locking-clone"' in cib
-    assert 'with-rsc="summit-locking-clone"' in cib
+    constraints = ET.fromstring(lab.ask("node1", "cibadmin", "--query", "--scope", "constraints"))
+    after = {(each.get("first"), each.get("then")) for each in constraints.iterfind("rsc_order")}
+    beside = {(each.get("with-rsc"), each.get("rsc")) for each in constraints.iterfind("rsc_colocation")}
+    assert ("summit-locking-clone", "summit-gfs0-clone") in after
+    assert ("summit-locking-clone", "summit-gfs0-clone") in beside
 
 
 def test_a_file_written_on_one_node_is_read_on_another(lab: Lab) -> None:

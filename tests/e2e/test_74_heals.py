@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import time
 
 import pytest
 
-from tests.e2e.lab import Lab, hypervisor
+from halab.provider.fencing import power_process
+from halab.provider.fencing.power_files import PowerFiles
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.errors import HalabError
+from tests.e2e.lab import STATE, Lab, hypervisor
 from tests.e2e.planned import diff
 
 pytestmark = pytest.mark.long
@@ -88,4 +95,37 @@ def test_two_of_three_are_reset_at_once(lab: Lab, capfd: pytest.CaptureFixture[s
         print(f"\n{active} and {other} reset: the site was away for {away:.0f} s", flush=True)
     for node, boot in boots.items():
         assert lab.boot_id(node) not in (None, boot)
+    _healthy(lab)
+
+
+def _events(lab: Lab, by: str) -> set[tuple[str, str]]:
+    """Target and outcome of each fencing, as this node knows them."""
+    events = lab.status(by).iterfind("fence_history/fence_event")
+    return {(event.get("target", ""), event.get("status", "")) for event in events}
+
+
+def test_a_deploy_starts_the_dead_endpoint_and_the_crashed_node_is_fenced(
+    lab: Lab, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing fences until somebody deploys: neither the endpoint's daemon nor its supervisor is there."""
+    active = lab.until("the site", lab.served_by)
+    witness = next(node for node in lab.nodes if node != active)
+    boot = lab.boot_id(active)
+    config = PowerFiles(STATE / "fencing" / lab.settings.name).config
+    victims = power_process.processes(config)
+    assert len(victims) == 2
+    for process in victims:  # the supervisor first: it would start the daemon again
+        os.kill(process.pid, signal.SIGKILL)
+    lab.until("end of the endpoint", lambda: not power_process.processes(config), deadline_s=15)
+    with contextlib.suppress(HalabError):  # a crashed kernel does not answer
+        lab.host(active).attempt(cmd("sh", "-c", "echo c > /proc/sysrq-trigger", timeout_s=5))
+    lab.until("a fencing that failed", lambda: (active, "failed") in _events(lab, witness), deadline_s=600)
+    assert lab.served_by() is None
+    began = time.monotonic()
+    lab.deploy()
+    lab.until("the site", lab.served_by)
+    with capfd.disabled():
+        print(f"\nendpoint dead, {active} crashed: the site is back {time.monotonic() - began:.0f} s after", flush=True)
+    assert (active, "success") in _events(lab, witness)
+    assert lab.boot_id(active) not in (None, boot)
     _healthy(lab)

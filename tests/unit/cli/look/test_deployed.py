@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from halab.cli.lab.state import StateUnusable
 from halab.cli.look import people, status
 from halab.cli.look.deployed import Deployed, NothingDeployed, deployed
 from halab.cli.look.place import Place
+from halab.cli.look.snapshot import Snapshot
 
 _MACHINE = {"host_key": "ssh-ed25519 AAAA", "console_log": "/x.log"}
 
@@ -35,12 +37,34 @@ def _state(tmp_path: Path, *, machines: bool = True) -> Path:
     return file
 
 
+def _place(tmp_path: Path) -> Place:
+    files = (tmp_path / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen"))
+    return Place("summit", "qemu:///system", *files)
+
+
 def test_members_come_first_and_no_secret_shows(tmp_path: Path) -> None:
     lab = deployed(_state(tmp_path))
     assert lab.names == ["node1", "target"]
     assert lab.endpoint
     assert (lab.endpoint.url, lab.site_url) == ("https://192.168.77.1:8000", "http://x/")
     assert "geheim" not in repr(lab)
+
+
+@pytest.mark.parametrize(("used", "limit_s"), [("kvm", 5.0), ("qemu", 8.0)])
+def test_an_emulated_machine_may_be_silent_for_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: str, limit_s: float
+) -> None:
+    state = _state(tmp_path)
+    state.write_text(state.read_text().replace('"cluster"', f'"hypervisor_used": "{used}", "cluster"'))
+    asked: list[float] = []
+
+    def take(where: Place, lab: Deployed, limit_s: float) -> Snapshot:
+        asked.append(limit_s)
+        return Snapshot(lab="summit", at=0, machines=(), endpoint=None, site=None)
+
+    monkeypatch.setattr(status, "take", take)
+    status.look(replace(_place(tmp_path), state=state))
+    assert asked == [limit_s]
 
 
 def test_nothing_is_deployed(tmp_path: Path) -> None:
@@ -62,9 +86,7 @@ def test_an_unknown_machine_is_refused_with_the_names_that_there_are(tmp_path: P
 def test_commands_tell_what_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    here = Place(
-        "summit", "qemu:///system", *(tmp_path / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen"))
-    )
+    here = _place(tmp_path)
     for module in (people, status):
         monkeypatch.setattr(module, "place", lambda: here)
     assert status.main() == status.NOTHING
