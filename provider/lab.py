@@ -15,6 +15,7 @@ from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, Failure
 from halab.provider.registry import resources
 from halab.provider.run.caller import is_destroy, is_destroy_of_all, parents_command_line
 from halab.provider.run.changes import Changes
+from halab.provider.run.files import write_private
 from halab.provider.run.folder import LabFolder
 from halab.provider.run.ownership import claimed, private_keys
 from halab.provider.run.progress import Progress
@@ -60,6 +61,11 @@ class HalabProvider(Provider):
                 validators=(limits.between(0.1, 100),),
                 doc="Multiplies every deadline; 1 when left out.",
             ),
+            "settings": Attr(
+                STR,
+                optional=True,
+                doc="What the lab is made from, for people and as JSON: kept in its directory by an apply.",
+            ),
         },
     )
 
@@ -71,6 +77,7 @@ class HalabProvider(Provider):
         self.folder = LabFolder(Path())
         self.first_change = False
         self._told: set[str] = set()
+        self._settings: str | None = None
         self.servers_away: set[str] = set()
         """Machines outside of all clusters that a refresh has found off or gone: they serve no LUN."""
         self.mute: set[str] = set()
@@ -93,6 +100,7 @@ class HalabProvider(Provider):
         state = self.folder.state  # Terraform makes an empty one to lock it
         has_state = state.exists() and state.stat().st_size > 0
         self.first_change = not (self.folder.changes_lock.exists() or has_state)
+        self._settings = cfg["settings"]
         self._told, self.servers_away, self.mute = set[str](), set[str](), set[str]()
         self.__dict__.pop("_mute_machines", None)
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
@@ -112,7 +120,15 @@ class HalabProvider(Provider):
         with self._changes.under_way(ctx.stop):
             if self._changes.crashed:
                 self.hosts.crashed = self._changes.crashed
+            self._keep_settings()
             yield
+
+    def _keep_settings(self) -> None:
+        """From the first change on the lab is one with these settings, whichever command made it."""
+        with self._guard:
+            if self._settings is not None and not self.destroying:
+                write_private(self.folder.settings, self._settings)
+            self._settings = None
 
     @property
     def destroying(self) -> bool:

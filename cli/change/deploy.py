@@ -36,7 +36,8 @@ def _main(yes: bool) -> int:
         run.screen.doing("looking at what is there")
         with run.terraform.planned() as changes:
             _agree(run, changes, differences, yes)
-            deployed_settings.write(run.folder.settings, run.settings)
+            if not changes:  # the provider keeps them with the first change that it makes
+                write_private(run.folder.settings, deployed_settings.dump(run.settings))
             run.screen.expect(changes)
             run.screen.doing("deploying")
             run.terraform.apply()

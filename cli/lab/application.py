@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from halab.cli.lab import deployed_settings
 from halab.cli.lab.state import StateUnusable
 from halab.cli.lab.this_lab import CHECKOUT, entered, lab_folder, lab_settings
 from halab.constructs.base_images import ImagePlaces
@@ -55,6 +56,7 @@ def build(
         uri=settings.uri,
         hypervisor=settings.hypervisor,
         time_scale=settings.time_scale,
+        settings=deployed_settings.dump(settings),
     )
     images, pool = _images(settings, cache or default_cache_dir(CHECKOUT)), _POOLS / f"halab-{settings.name}"
     return Lab(stack, "lab", settings, images=images, pool=pool, node_ports=node_ports)

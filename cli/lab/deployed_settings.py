@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halab.constructs.settings import Settings, names, variable
-from halab.provider.run.files import read_or_none, write_private
+from halab.provider.run.files import read_or_none
 
 FORMAT = 1
 
@@ -39,9 +39,9 @@ def flat(settings: Settings) -> dict[str, Any]:
     return found
 
 
-def write(file: Path, settings: Settings) -> None:
-    """From now on the lab is one with these settings."""
-    write_private(file, json.dumps({"format": FORMAT, "settings": flat(settings)}, indent=2) + "\n")
+def dump(settings: Settings) -> str:
+    """As settings.json has them: the provider writes it with the first change of an apply."""
+    return json.dumps({"format": FORMAT, "settings": flat(settings)}, indent=2) + "\n"
 
 
 def differences(file: Path, settings: Settings) -> list[Difference]:

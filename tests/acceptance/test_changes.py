@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from halab.provider.hypervisor.storage.volume import VolumeResource
 from halab.provider.protocol import reattachable
+from halab.provider.run.folder import LabFolder
 from halab.provisioners.pacemaker import drain
 from tests.acceptance.doubles import DoubledProvider, stack, write_stack
 from tests.acceptance.hypervisor import put_doubles
@@ -53,6 +55,12 @@ def calm(lab: Lab) -> Iterator[None]:
     write(terraform)
 
 
+def memory_deployed(terraform: Terraform) -> int:
+    """What the lab's folder says that it was deployed with, for the next command to compare."""
+    kept = json.loads(LabFolder.of(terraform.folder / "lab", "summit").settings.read_text())
+    return int(kept["settings"]["memory_mib"])
+
+
 def turns(events: list[str]) -> list[list[str]]:
     """The events, a list for each machine that was switched off."""
     found: list[list[str]] = [[]]
@@ -70,7 +78,9 @@ def test_more_memory_is_a_rolling_restart(lab: Lab) -> None:
     assert plan.actions == {f"halab_machine.{name}": ["update"] for name in MACHINES}
     (warning,) = {(r.severity, r.summary) for r in plan.outcome.reported}
     assert warning == ("warning", "Machines are restarted, one after the other")
+    assert memory_deployed(terraform) == 1536
     terraform.apply()
+    assert memory_deployed(terraform) == 2048
     assert terraform.plan().actions == {}
     expected = [[f"standby {n}", f"off {n}", "on"] if n != "target" else ["off target", "on"] for n in MACHINES]
     assert sorted(turns(cluster.events)) == sorted(expected)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from halab.cli.lab.deployed_settings import differences, flat, write
+from halab.cli.lab.deployed_settings import differences, dump, flat
 from halab.constructs.settings import Settings, load, names
 
 
 def test_a_setting_that_differs_is_told_with_what_keeps_it(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
-    write(file, load({"image": {"extra_packages": ["vim", "jq"]}}, {"HALAB_IMAGE_SUITE": "bookworm"}))
-    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text(dump(load({"image": {"extra_packages": ["vim", "jq"]}}, {"HALAB_IMAGE_SUITE": "bookworm"})))
     found = differences(file, load({"iscsi": {"demo_mode": True}}, {}))
     assert {str(one) for one in found} == {
         "iscsi.demo_mode false, now it says true",
@@ -27,7 +26,7 @@ def test_a_setting_that_differs_is_told_with_what_keeps_it(tmp_path: Path) -> No
 
 def test_what_keeps_a_setting_really_keeps_it(tmp_path: Path) -> None:
     was = load({"image": {"extra_packages": ["vim", "jq"]}, "network": {"cidr": "10.9.0.0/24"}, "time_scale": 2}, {})
-    write(tmp_path / "settings.json", was)
+    (tmp_path / "settings.json").write_text(dump(was))
     keepers = dict(one.keeper.split("=") for one in differences(tmp_path / "settings.json", Settings()))
     assert load({}, keepers) == was
 
