@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -74,11 +76,28 @@ def _lock(app: App) -> None:
     """Name our provider in each stack's lock file, and keep others out of its folder.
 
     Where the file lacks it, `cdktf deploy` runs `terraform providers lock`, which asks the public registry and
-    knows nothing of a provider that is installed on this machine only. Terraform adds the checksum by itself.
+    knows nothing of a provider that is installed on this machine only. Terraform adds the checksum by itself, with a
+    warning at each command: so it is there where the provider is.
     """
     for stack in app.node.children:
         if TerraformStack.is_stack(stack):
             folder = Path(app.outdir, "stacks", stack.node.id)
             folder.chmod(0o700)  # `cdktf diff` leaves its plan there, which holds the lab's passwords
             file = folder / ".terraform.lock.hcl"
-            file.write_text(f'provider "{SOURCE}" {{\n  version     = "{VERSION}"\n  constraints = "{VERSION}"\n}}\n')
+            file.write_text(provider_lock(Path.home()))
+
+
+def provider_lock(home: Path) -> str:
+    """The lock file's text; with the checksum of what is installed below `home`, if it is."""
+    lines = [f'version     = "{VERSION}"', f'constraints = "{VERSION}"', *_hashes(home)]
+    return f'provider "{SOURCE}" {{\n' + "".join(f"  {line}\n" for line in lines) + "}\n"
+
+
+def _hashes(home: Path) -> list[str]:
+    """Terraform's checksum (h1) of the folder in which `make prepare` installs the provider: one program, alone."""
+    name = f"terraform-provider-halab_v{VERSION}"
+    program = home / ".terraform.d/plugins" / SOURCE / VERSION / "linux_amd64" / name
+    if not program.is_file():
+        return []
+    listing = f"{hashlib.sha256(program.read_bytes()).hexdigest()}  {name}\n"
+    return [f'hashes      = ["h1:{b64encode(hashlib.sha256(listing.encode()).digest()).decode()}"]']
