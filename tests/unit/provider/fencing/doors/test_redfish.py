@@ -1,87 +1,28 @@
-"""The application between the gate and libvirt, at libvirt's own test driver."""
+"""The Redfish application between HTTPS and the power back end, at libvirt's own test driver."""
 
 from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import libvirt
 import pytest
-from sushy_tools.emulator import main as emulator
 
-from halab.provider.fencing import power
-from halab.provider.fencing.power_files import PowerConfig, PowerFiles
+from halab.provider.fencing.doors.power import Power
+from halab.provider.fencing.doors.redfish import Redfish
+from halab.provider.fencing.power_files import PowerFiles
 from halab.provisioners.engine.command import Secret
-
-OURS, FOREIGN = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-GONE = "33333333-3333-4333-8333-333333333333"
-USER, PASSWORD = "fence", "one-password"
-
-NODE = """<node>
-{domains}
-<cpu><mhz>1000</mhz><model>x</model><active>1</active><nodes>1</nodes><sockets>1</sockets><cores>1</cores></cpu>
-<memory>1048576</memory></node>"""
-DOMAIN = (
-    '<domain type="test" xmlns:test="http://libvirt.org/schemas/domain/test/1.0"><name>{name}</name>'
-    "<uuid>{uuid}</uuid><memory>1024</memory><os><type>hvm</type></os>"
-    "<test:runstate>{state}</test:runstate></domain>"
-)
-SHUT_OFF, RUNNING = 5, 1
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> PowerFiles:
-    made = PowerFiles(tmp_path / "fencing" / "summit")
-    made.make_directory()
-    made.write_password(USER, Secret(PASSWORD))
-    allow(made, OURS, GONE)
-    return made
-
-
-def allow(files: PowerFiles, *machines: str) -> None:
-    config = PowerConfig("summit", "127.0.0.1", 8000, "qemu:///system", machines, "supervisor")
-    files.write(files.config, config.dump())
-
-
-@pytest.fixture
-def domains(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
-    """libvirt's test driver with both domains running; the connection held open keeps its state shared."""
-    node = tmp_path / "node.xml"
-    both = ((OURS, "node1", RUNNING), (FOREIGN, "foreign", RUNNING))
-    node.write_text(NODE.format(domains="".join(DOMAIN.format(uuid=u, name=n, state=s) for u, n, s in both)))
-    connection = libvirt.open(f"test://{node}")
-
-    def open_again(_: str) -> Any:
-        return _Borrowed(connection)
-
-    original = libvirt.open
-    libvirt.open = open_again
-    yield connection.lookupByUUIDString
-    libvirt.open = original
-    connection.close()
-
-
-class _Borrowed:
-    """A test:///FILE connection starts from the file each time it is opened: share one, and let nobody close it."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def close(self) -> None:
-        pass
+from tests.unit.provider.fencing.doors.conftest import FOREIGN, GONE, OURS, PASSWORD, RUNNING, SHUT_OFF, USER, Allow
 
 
 class Client:
     """Requests straight into the WSGI application."""
 
-    def __init__(self, files: PowerFiles) -> None:
-        self.app = power.application(files, "qemu:///system")
+    def __init__(self, files: PowerFiles, power: Power) -> None:
+        self.app = Redfish(power, lambda user, password: files.accepts(user, Secret(password)))
 
     def __call__(self, method: str, path: str, body: bytes = b"", password: str = PASSWORD) -> tuple[int, bytes]:
         from io import BytesIO
@@ -110,14 +51,8 @@ class Client:
 
 
 @pytest.fixture
-def client(files: PowerFiles) -> Iterator[Client]:
-    bare = emulator.app.wsgi_app
-    memo = emulator.app.__dict__.pop("_cache", None)
-    yield Client(files)
-    emulator.app.wsgi_app = bare
-    emulator.app.__dict__.pop("_cache", None)
-    if memo is not None:
-        emulator.app._cache = memo
+def client(files: PowerFiles, power: Power) -> Client:
+    return Client(files, power)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +116,8 @@ def test_power_actions(
 
 
 @pytest.mark.usefixtures("domains")
-def test_the_list_of_machines_is_read_again_when_it_changes(client: Client, files: PowerFiles) -> None:
-    allow(files, FOREIGN)
+def test_the_list_of_machines_is_read_again_when_it_changes(client: Client, allow: Allow) -> None:
+    allow(FOREIGN)
     assert client("GET", f"/redfish/v1/Systems/{OURS}")[0] == 404
     assert client("GET", f"/redfish/v1/Systems/{FOREIGN}")[0] == 200
 

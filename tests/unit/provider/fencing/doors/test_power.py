@@ -1,0 +1,150 @@
+"""The power back end: what it believes, and what it does when libvirt lies, hangs, is late or does not answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import libvirt
+import pytest
+
+from halab.provider.fencing.doors.machines import Machines
+from halab.provider.fencing.doors.power import Power, PowerFailed
+from halab.provider.fencing.power_files import PowerFiles
+from tests.unit.provider.fencing.doors.conftest import FOREIGN, GONE, OURS, Allow, Domains
+
+
+@pytest.mark.usefixtures("domains")
+def test_what_is_no_machine_of_the_lab_is_neither_looked_at_nor_switched(power: Power, domains: Domains) -> None:
+    for ask in (power.is_on, power.name, lambda uuid: power.switch(uuid, "off")):
+        with pytest.raises(PowerFailed, match="no machine of this endpoint"):
+            ask(FOREIGN)
+    assert domains(FOREIGN).isActive()
+
+
+@pytest.mark.usefixtures("domains")
+def test_names(power: Power) -> None:
+    assert power.name(OURS) == "node1"
+    assert power.name(GONE) == GONE
+    assert power.find("node1") == power.find(OURS.upper()) == OURS
+    assert power.find(GONE) == GONE
+    assert power.find("foreign") is power.find(FOREIGN) is power.find("") is None
+
+
+@pytest.mark.usefixtures("domains")
+def test_a_machine_that_was_removed_is_off_and_stays_so(power: Power) -> None:
+    for action in ("off", "on", "cycle"):
+        power.switch(GONE, action)
+        assert power.is_on(GONE) is False
+
+
+class Libvirt:
+    """A connection whose one domain does as it is told here. `answer`: what each of its calls waits for first."""
+
+    def __init__(self, *, obeys: bool = True) -> None:
+        self.active, self.obeys, self.calls = True, obeys, list[str]()
+        self.answer = threading.Event()
+        self.answer.set()
+
+    def __call__(self, _: str) -> Libvirt:
+        self.answer.wait(30)
+        return self
+
+    def lookupByUUIDString(self, _: str) -> Libvirt:
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def name(self) -> str:
+        return "node1"
+
+    def isActive(self) -> bool:
+        return self.active
+
+    def destroy(self) -> None:
+        self.calls.append("destroy")
+        self.active = self.active and not self.obeys
+
+    def create(self) -> None:
+        self.calls.append("create")
+        self.active = self.active or self.obeys
+
+
+@pytest.fixture
+def hypervisor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Libvirt]:
+    made = Libvirt()
+    monkeypatch.setattr(libvirt, "open", made)
+    yield made
+    made.answer.set()
+
+
+@pytest.fixture
+def impatient(files: PowerFiles, allow: Allow) -> Power:
+    return Power("", Machines(files), answer_s=0.2, calls=2)
+
+
+def test_a_hypervisor_that_says_done_and_does_nothing_is_found_out(power: Power, hypervisor: Libvirt) -> None:
+    hypervisor.obeys = False
+    with pytest.raises(PowerFailed, match="is not off"):
+        power.switch(OURS, "off")
+    hypervisor.active = False
+    with pytest.raises(PowerFailed, match="is not on"):
+        power.switch(OURS, "on")
+
+
+def test_a_hypervisor_that_hangs_says_neither_on_nor_off(impatient: Power, hypervisor: Libvirt) -> None:
+    hypervisor.answer.clear()
+    for ask in (impatient.is_on, lambda uuid: impatient.switch(uuid, "off")):
+        with pytest.raises(PowerFailed, match="did not answer within"):
+            ask(OURS)
+    with pytest.raises(PowerFailed, match="owes answers"):
+        impatient.is_on(OURS)
+
+
+def test_what_comes_too_late_is_not_carried_out(impatient: Power, hypervisor: Libvirt) -> None:
+    hypervisor.answer.clear()
+    with pytest.raises(PowerFailed, match="did not answer within"):
+        impatient.switch(OURS, "off")
+    hypervisor.answer.set()
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread() and "run" in thread.name:
+            thread.join(10)
+    assert hypervisor.calls == []
+    assert impatient.is_on(OURS) is True
+
+
+def test_the_second_request_waits_for_the_first(power: Power, hypervisor: Libvirt) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        began.set()
+        assert go_on.wait(10)
+        hypervisor.calls.append("destroy")
+        hypervisor.active = False
+
+    hypervisor.destroy = slowly  # type: ignore[method-assign]
+    threads = [threading.Thread(target=power.switch, args=(OURS, "off")) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert began.wait(10)
+    assert power.is_on(OURS), "a look does not wait for the switch"
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert hypervisor.calls == ["destroy"], "asked three times, done once"
+
+
+@pytest.mark.parametrize("code", [libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_NO_CONNECT])
+def test_any_other_error_than_no_such_domain_is_no_answer(
+    power: Power, hypervisor: Libvirt, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def fail(_: Any) -> Any:
+        error = libvirt.libvirtError("it does not work")
+        error.err = (code, 0, "it does not work", 0, "", None, None, 0, 0)
+        raise error
+
+    monkeypatch.setattr(hypervisor, "lookupByUUIDString", fail)
+    with pytest.raises(PowerFailed, match="it does not work"):
+        power.is_on(OURS)
