@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from halab.cli.checkpoint.app import app as checkpoint
+from halab.cli.drill.app import app as drill
 
 EXIT_CODES = (
     "Exit codes: 0 done. 1 failed; the error says what to do. 2 wrong usage. 3 not confirmed. 4 `diff --exit-code`: "
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 
 app.add_typer(checkpoint, name="checkpoint")
+app.add_typer(drill, name="drill")
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; docs/command.md says what is in it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts.")]

@@ -78,6 +78,11 @@ class LabFolder:
         return self.path / "checkpoints"
 
     @property
+    def drills(self) -> Path:
+        """Recorded drills, a folder each."""
+        return self.path / "drills"
+
+    @property
     def seen(self) -> Path:
         """What the last look at the lab has seen, as JSON."""
         return self.path / "seen.json"

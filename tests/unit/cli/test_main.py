@@ -13,7 +13,9 @@ from halab.cli.main import app
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 # Modules that hold the words of commands, and load what acts only when it is called.
-WORDS_ONLY = {"halab", "halab.cli", "halab.cli.main", "halab.cli.checkpoint", "halab.cli.checkpoint.app"}
+WORDS_ONLY = {"halab", "halab.cli", "halab.cli.main"} | {
+    f"halab.cli.{room}{module}" for room in ("checkpoint", "drill") for module in ("", ".app")
+}
 PROBE = """
 import atexit, json, sys
 atexit.register(lambda: print("\\n" + json.dumps(sorted(name for name in sys.modules if name.startswith("halab")))))

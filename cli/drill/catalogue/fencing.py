@@ -1,0 +1,25 @@
+"""Fencing that does not work when it is needed."""
+
+from __future__ import annotations
+
+from halab.cli.drill.catalogue.network import NO_RULES
+from halab.cli.drill.catalogue.nodes import crash
+from halab.cli.drill.declaration import ACTIVE, OTHERS, Drill, Expected, Guest, Limit
+
+_RULES = """nft -f - <<END
+table inet halab_drill {
+  chain leaving { type filter hook output priority -300; ip daddr $5 tcp dport $6 counter reject with tcp reset; }
+}
+END"""
+_THERE = "nft list table inet halab_drill > /dev/null"
+
+DRILLS = (
+    Drill(
+        "fencing-away",
+        "the active node crashes while nobody reaches the fencing endpoint: nothing starts until it is back",
+        "{who}: a crash while the fencing endpoint was out of reach",
+        (Guest(OTHERS, _RULES, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
+        Expected(Limit(60, 10), Limit(140), fenced=(ACTIVE,), moves=True),
+        lasts=Limit(20),
+    ),
+)

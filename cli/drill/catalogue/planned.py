@@ -1,0 +1,53 @@
+"""What an administrator does on purpose: standby, a stop of the cluster, a reboot."""
+
+from __future__ import annotations
+
+from halab.cli.drill.declaration import ACTIVE, IDLE, Drill, Expected, Guest, Limit
+
+_NAME = "name=$(crm_node --name)"
+
+DRILLS = (
+    Drill(
+        "standby",
+        "the active node is put into standby, and taken back",
+        "{who} was in standby",
+        (
+            Guest(
+                ACTIVE,
+                f'{_NAME}; crm_standby --node "$name" --update on',
+                took=f'{_NAME}; [ "$(crm_standby --node "$name" --query --quiet)" = on ]',
+                undo=f'{_NAME}; crm_standby --node "$name" --delete',
+            ),
+        ),
+        Expected(Limit(12), Limit(60)),
+        lasts=Limit(15),
+    ),
+    Drill(
+        "cluster-stopped",
+        "Pacemaker and Corosync of the active node are stopped, and started again",
+        "the cluster was stopped on {who}",
+        (
+            Guest(
+                ACTIVE,
+                "systemctl stop --no-block pacemaker corosync",
+                took="! pidof pacemakerd corosync > /dev/null",
+                undo="systemctl start pacemaker",
+            ),
+        ),
+        Expected(Limit(12), Limit(80)),
+        lasts=Limit(20),
+    ),
+    *(
+        Drill(
+            f"reboot-{role}",
+            f"{who} is rebooted in order",
+            "{who} was rebooted in order",
+            (Guest(role, "systemctl reboot", kills=True, shown="reboot: Restarting system"),),
+            Expected(away, Limit(100)),
+        )
+        for role, who, away in (
+            (ACTIVE, "the active node", Limit(15)),
+            (IDLE, "a node that has nothing special to do", Limit(0, 1)),
+        )
+    ),
+)

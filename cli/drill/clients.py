@@ -1,0 +1,123 @@
+"""The lab's users while it is broken: one asks the site from the host, and on each node one writes to GFS2."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+import requests
+
+from halab.cli.drill.recording import Recorder
+from halab.cli.watch.site import SERVED_BY
+
+POLL_S = 0.1
+CONNECT_S, ANSWER_S = 1.0, 2.0
+
+# Arguments: the mount point, this writer's file in it, the first number, the floating address, seconds between writes.
+# Numbers are acknowledged when they are on the disk. Nothing is written beside GFS2 while it is not mounted.
+WRITER = r"""
+import os, sys, threading, time
+point, file, number, address, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
+local = "|-- " + address + "\n"
+def say(*words):
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+def holds():
+    routes = open("/proc/net/fib_trie").read()
+    at = routes.find(local)
+    return at >= 0 and "host LOCAL" in routes[at + len(local):].split("\n")[0]
+def watch():
+    while True:
+        say("address", int(holds()))
+        time.sleep(0.5)
+def mounted():
+    return any(line.split()[1:3] == [point, "gfs2"] for line in open("/proc/mounts"))
+threading.Thread(target=watch, daemon=True).start()
+while True:
+    began = time.monotonic()
+    if mounted():
+        try:
+            handle = os.open(os.path.join(point, file), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(handle, b"%d\n" % number)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            say("wrote", number, round(time.monotonic() - began, 4))
+        except OSError as error:
+            say("failed", number, error.errno)
+        number += 1
+    time.sleep(max(0.0, began + pause - time.monotonic()))
+"""
+SKIP = 100
+"""How far a writer that is started again goes ahead: what an earlier one had under way keeps a number of its own."""
+
+
+class SiteClient:
+    """While its block runs, the site is asked every POLL_S, or as soon as the last request has ended."""
+
+    def __init__(self, url: str, recorder: Recorder) -> None:
+        self.url, self._recorder = url, recorder
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask_on, name="site client", daemon=True)
+        self.served_by = ""
+        """The node whose answer came last; empty when the last request failed."""
+
+    def __enter__(self) -> SiteClient:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _ask_on(self) -> None:
+        while not self._stop.is_set():
+            began = time.time()
+            self.served_by, why = ask(self.url)
+            self._recorder.add("site", began, took=round(time.time() - began, 4), node=self.served_by, why=why)
+            self._stop.wait(max(0.0, began + POLL_S - time.time()))
+
+
+def ask(url: str) -> tuple[str, str]:
+    """(the node that answered, why none did): one of them is empty."""
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy does not know the lab's network
+        try:
+            answer = session.get(url, timeout=(CONNECT_S, ANSWER_S))
+        except requests.RequestException as error:
+            return "", type(error).__name__
+    node = answer.headers.get(SERVED_BY, "")
+    return (node, "") if answer.ok and node else ("", f"status {answer.status_code}")
+
+
+class Writer:
+    """What one node's writer tells. All writers together write every POLL_S."""
+
+    def __init__(self, node: str, point: str, address: str, writers: int, recorder: Recorder) -> None:
+        self.node, self._point, self._address, self._recorder = node, point, address, recorder
+        self._pause_s = POLL_S * writers
+        self._next = 1
+
+    @property
+    def file(self) -> str:
+        """Its path, the same on all nodes."""
+        return f"{self._point}/.halab-drill-{self.node}"
+
+    def argv(self) -> list[str]:
+        name = self.file.rpartition("/")[2]
+        words = (self._point, name, self._next, self._address, self._pause_s)
+        return ["python3", "-u", "-c", WRITER, *map(str, words)]
+
+    def hear(self, line: str) -> None:
+        match line.split():
+            case ["wrote", number, took]:
+                self._next = int(number) + SKIP
+                self._recorder.add("write", node=self.node, number=int(number), took=float(took))
+            case ["failed", number, errno]:
+                self._next = int(number) + SKIP
+                self._recorder.add("unwritten", node=self.node, number=int(number), errno=int(errno))
+            case ["address", held]:
+                self._recorder.add("address", node=self.node, held=held == "1")

@@ -1,0 +1,84 @@
+"""What a drill is: what is done to whom, how it is undone, and what has to come of it. Plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Action = Literal["cut", "reset", "suspend"]
+
+ACTIVE, DC, IDLE, OTHERS, NODES, TARGET = "active", "dc", "idle", "others", "nodes", "target"
+"""Roles. active: the node that serves the site; idle: one that neither serves nor is the DC, if there is one;
+others: all nodes but the active one."""
+ROLES = frozenset({ACTIVE, DC, IDLE, OTHERS, NODES, TARGET})
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A POSIX script that is run in each machine of a role.
+
+    `took` exits with 0 when the failure is there: asked again until it does. `undo` is run by a timer in the guest and
+    by the host. Their arguments: the machine's own address, the addresses of the other nodes joined by commas, the
+    target's address, the lab's name, the fencing endpoint's address. `kills`: the guest cannot be asked afterwards; the
+    proof is on its console, in a line that has `shown` in it.
+    """
+
+    role: str
+    do: str
+    took: str = ""
+    undo: str = ""
+    kills: bool = False
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Something that is done to machines by libvirt: `cut` (undone by a start), `reset`, `suspend` (by a resume)."""
+
+    role: str
+    action: Action
+
+
+Injection = Guest | Power
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A time: seconds on KVM, which are stretched where nodes are emulated, and seconds that are not."""
+
+    kvm_s: float
+    fixed_s: float = 0.0
+
+    def seconds(self, stretch: float) -> float:
+        return self.kvm_s * stretch + self.fixed_s
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What has to come of it: who is fenced (roles), how long the site may be away, when the lab is whole again.
+
+    `may_be_fenced`: roles that are fenced or not, as it happens. `moves`: whether another node serves the site then;
+    None: either.
+    """
+
+    site_away: Limit
+    whole: Limit
+    fenced: tuple[str, ...] = ()
+    may_be_fenced: tuple[str, ...] = ()
+    moves: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """One failure. `does` completes "It …" in a list; `happened` begins the report's sentence, {who} are the machines.
+
+    `lasts`: when it is undone; None: nobody undoes it, the lab heals by itself. `watch`: how long to look at least.
+    """
+
+    name: str
+    does: str
+    happened: str
+    injections: tuple[Injection, ...]
+    expected: Expected
+    lasts: Limit | None = None
+    watch: Limit = Limit(5)

@@ -1,0 +1,100 @@
+"""A program in a guest whose lines are heard as they come; started again when its connection broke."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+_AGAIN_S = 1.0
+# A dead peer is noticed within 9 s; a connection is not shared, since it has to end with its own machine.
+_OPTIONS = (
+    *("-o", "BatchMode=yes", "-o", "ConnectTimeout=4", "-o", "ControlPath=none", "-o", "LogLevel=ERROR"),
+    *("-o", "ServerAliveInterval=3", "-o", "ServerAliveCountMax=3"),
+)
+
+
+class GuestStream:
+    """While its block runs, `hear` gets each line of a program in a guest.
+
+    `argv` is asked for anew before each start, since a journal goes on behind the line that was heard last.
+    """
+
+    def __init__(
+        self, ssh_config: Path, machine: str, argv: Callable[[], Sequence[str]], hear: Callable[[str], None]
+    ) -> None:
+        self._ssh_config, self.machine, self._argv, self._hear = ssh_config, machine, argv, hear
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._run, name=f"stream of {machine}", daemon=True)
+        self.heard = threading.Event()
+        """Set by the first line."""
+
+    def __enter__(self) -> GuestStream:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGTERM)  # with what it has started for itself
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            with self._lock:
+                if self._stop.is_set():
+                    return
+                self._process = self._start()
+            for line in self._process.stdout or ():
+                self.heard.set()
+                self._hear(line.rstrip("\n"))
+            self._process.wait()
+            self._stop.wait(_AGAIN_S)
+
+    def _start(self) -> subprocess.Popen[str]:
+        argv = ["ssh", "-F", str(self._ssh_config), *_OPTIONS, self.machine, shlex.join(self._argv())]
+        return subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            errors="replace", start_new_session=True,
+        )  # fmt: skip
+
+
+def clock_of(ssh_config: Path, machine: str, now: Callable[[], float], times: int = 3) -> tuple[str, float, float]:
+    """(boot ID, what to add to a guest's monotonic clock for the host's time, its uncertainty), in seconds.
+
+    Of some questions and answers on one connection the quickest counts. OSError: the guest does not answer.
+    """
+    script = (
+        "read -r boot < /proc/sys/kernel/random/boot_id; while read -r _; do"
+        ' read -r up _ < /proc/uptime; echo "$boot $up"; done'
+    )
+    argv = ["ssh", "-F", str(ssh_config), *_OPTIONS, machine, script]
+    best: tuple[str, float, float] | None = None
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(times):
+            asked = now()
+            process.stdin.write("\n")
+            process.stdin.flush()
+            boot, _, up = process.stdout.readline().strip().partition(" ")
+            answered = now()
+            if not up:
+                break
+            if best is None or (answered - asked) / 2 < best[2]:
+                best = boot.replace("-", ""), (asked + answered) / 2 - float(up), (answered - asked) / 2
+    if best is None:
+        raise OSError(f"{machine} does not tell its clock")
+    return best

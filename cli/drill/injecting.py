@@ -1,0 +1,134 @@
+"""Puts a failure in, proves that it took effect, and takes it out again."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from halab.cli.drill.declaration import Drill, Guest, Injection, Power
+from halab.cli.drill.guests import Guests
+from halab.cli.drill.recording import Recorder
+from halab.provider.hypervisor.machine.handling import Hands
+from halab.provisioners.engine.command import Command, cmd
+from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut
+
+TOOK_S = 30.0
+_POLL_S = 0.5
+_KILL_S = 5.0
+_UNDO_UNIT = "halab-drill-undo"
+_STATE = {"cut": ("off",), "suspend": ("paused",), "reset": ("running",)}
+_UNDONE_BY = {"cut": "start", "suspend": "resume"}
+
+
+class NoEffect(HalabError):
+    """What should have been broken was not: the drill says nothing about the lab."""
+
+
+@dataclass(frozen=True)
+class Injector:
+    """For one lab. `roles`: names of the machines of each role, as it was when the drill began."""
+
+    guests: Guests
+    hands: Hands
+    recorder: Recorder
+    roles: dict[str, list[str]]
+    endpoint: tuple[str, int]
+
+    def put_in(self, drill: Drill, undo_after_s: float | None) -> None:
+        """All injections, one after the other; then each is proven. NoEffect, HalabError."""
+        for injection in drill.injections:
+            for name in self._names(injection):
+                self._tell(injection, name, "begun")
+                if isinstance(injection, Power):
+                    getattr(self.hands, injection.action)(self.guests.machine(name).uuid)
+                else:
+                    self._run(injection, name, undo_after_s)
+        for injection in drill.injections:
+            for name in self._names(injection):
+                self._prove(injection, name)
+                self._tell(injection, name, "took")
+
+    def take_out(self, drill: Drill) -> None:
+        """Undo what can be undone; where a guest is mute, its own timer does it."""
+        for injection in reversed(drill.injections):
+            for name in self._names(injection):
+                if self._undo(injection, name):
+                    self._tell(injection, name, "undone")
+
+    def _names(self, injection: Injection) -> list[str]:
+        names = self.roles[injection.role]
+        if not names:
+            raise NoEffect(f"Nobody is the {injection.role} machine now", "See halab status.")
+        return names
+
+    def _undo(self, injection: Injection, name: str) -> bool:
+        uuid = self.guests.machine(name).uuid
+        if isinstance(injection, Power):
+            if injection.action in _UNDONE_BY:
+                getattr(self.hands, _UNDONE_BY[injection.action])(uuid)
+            return injection.action in _UNDONE_BY
+        if not injection.undo:
+            return False
+        stop = f"systemctl stop {_UNDO_UNIT}.timer 2>/dev/null || :\n"
+        try:
+            self.guests.host(name).ask(self._script(stop + injection.undo, name))
+        except (ConnectError, TimedOut):
+            return False  # its own timer does it
+        return True
+
+    def _run(self, injection: Guest, name: str, undo_after_s: float | None) -> None:
+        host = self.guests.host(name)
+        if injection.undo and undo_after_s is not None:
+            timer = ("systemd-run", "--quiet", "--collect", f"--unit={_UNDO_UNIT}")
+            after = f"--on-active={undo_after_s + _KILL_S:.0f}"
+            host.ask(cmd(*timer, after, "--timer-property=AccuracySec=1s", *self._script(injection.undo, name).argv))
+        if injection.kills:
+            host.ask(cmd("true"))  # the connection is there: making it is no part of the crash
+            with contextlib.suppress(ConnectError, TimedOut):
+                host.attempt(self._script(injection.do, name, _KILL_S))
+        else:
+            host.ask(self._script(injection.do, name))
+
+    def _script(self, text: str, name: str, timeout_s: float = 60.0) -> Command:
+        own = self.guests.machine(name).address
+        others = ",".join(node.address for node in self.guests.nodes if node.address != own)
+        target = ",".join(machine.address for machine in self.guests.lab.machines if not machine.cluster)
+        lab, (endpoint, port) = self.guests.place.lab, self.endpoint
+        return cmd("sh", "-euc", text, "halab", own, others, target, lab, endpoint, port, timeout_s=timeout_s)
+
+    def _prove(self, injection: Injection, name: str) -> None:
+        uuid = self.guests.machine(name).uuid
+        if isinstance(injection, Power):
+            if injection.action == "reset":
+                self._until(f"a restart of {name}", lambda: self._rebooted(name))
+            elif self.hands.state(uuid) not in _STATE[injection.action]:
+                raise NoEffect(f"{name} is {self.hands.state(uuid)} after a {injection.action}")
+        elif injection.kills:
+            self._until(f"{injection.shown!r} on the console of {name}", lambda: self._shown(injection.shown, name))
+        elif injection.took:
+            host, question = self.guests.host(name), self._script(injection.took, name)
+            self._until(f"effect on {name} (`{injection.took}`)", lambda: host.attempt(question).rc == 0)
+
+    def _rebooted(self, name: str) -> bool:
+        return any(one["machine"] == name and one["event"] == "reboot" for one in self.recorder.events("power"))
+
+    def _shown(self, text: str, name: str) -> bool:
+        return any(one["machine"] == name and text in one["text"] for one in self.recorder.events("console"))
+
+    def _until(self, what: str, seen: Callable[[], bool]) -> None:
+        end = time.monotonic() + TOOK_S
+        while not seen():
+            if time.monotonic() > end:
+                raise NoEffect(f"no {what} within {TOOK_S:.0f} s")
+            time.sleep(_POLL_S)
+
+    def _tell(self, injection: Injection, name: str, state: str) -> None:
+        self.recorder.add("injection", machine=name, role=injection.role, what=_what(injection), state=state)
+
+
+def _what(injection: Injection) -> str:
+    if isinstance(injection, Power):
+        return injection.action
+    return "crash" if injection.kills else "script"

@@ -1,0 +1,118 @@
+"""What must hold whatever is broken: asked of a recorded run, by what the systems' own tools said. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from halab.cli.drill import lines
+from halab.cli.drill.recording import Event
+from halab.cli.drill.timeline import Timeline
+
+_NEAR_S = 30.0
+"""A fencing's end and libvirt's stop of the machine belong together within this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant. `broken` says what was seen; empty: it holds."""
+
+    name: str
+    broken: str = ""
+
+    @property
+    def holds(self) -> bool:
+        return not self.broken
+
+
+def checks(timeline: Timeline) -> list[Check]:
+    """All invariants of a run that came to its end."""
+    after = next((one for one in timeline.run.of("facts") if one["when"] == "after"), None)
+    found = [
+        Check("each fencing has its power-off, and none is without", "; ".join(_fencing(timeline))),
+        Check("the floating address was on one machine at most", "; ".join(_addresses(timeline))),
+        Check("no resource ran twice", "; ".join(_twice(timeline, after))),
+    ]
+    if after is None:
+        return [*found, Check("the lab could be looked at afterwards", "it could not")]
+    return [
+        *found,
+        Check("every acknowledged write is there, and is read on another node", "; ".join(_writes(timeline, after))),
+        Check("the CIB is valid", after["cib"]),
+        Check("nothing is failed or blocked", ", ".join(after["blocked"])),
+    ]
+
+
+def fenced(timeline: Timeline) -> list[tuple[str, float]]:
+    """(node, host's time) of each fencing that succeeded, by the cluster's own words; each once."""
+    found: list[tuple[str, float]] = []
+    for line in timeline.found(lines.FENCED, since=timeline.run.began):
+        assert line.found is not None
+        node, t = line.found.node, line.t
+        if not any(node == other and abs(t - then) < _NEAR_S / 2 for other, then in found):
+            found.append((node, t))
+    return found
+
+
+def _fencing(timeline: Timeline) -> Iterator[str]:
+    run, successes = timeline.run, fenced(timeline)
+    stops = [one for one in run.of("power") if one["event"] == "stopped"]
+    starts = [one for one in run.of("power") if one["event"] == "started"]
+    ours = [one for one in run.of("injection") if one["state"] == "begun" and one["what"] == "cut"]
+    for node, t in successes:
+        was_off = [one for one in stops if one["machine"] == node and one["t"] <= t + 1]
+        came = [one for one in starts if one["machine"] == node and run.began < one["t"] <= t + _NEAR_S]
+        if not was_off:
+            yield f"{node} counts as fenced, and libvirt has not switched it off"
+        elif not came:
+            yield f"{node} counts as restarted by its fencing, and libvirt has not switched it on"
+    for stop in stops:
+        by_us = any(one["machine"] == stop["machine"] and abs(one["t"] - stop["t"]) < 5 for one in ours)
+        known = any(node == stop["machine"] and abs(t - stop["t"]) < _NEAR_S for node, t in successes)
+        if stop["why"] == "destroyed" and not by_us and not known:
+            yield f"{stop['machine']} was switched off, and no fencing of the cluster's tells of it"
+
+
+def _addresses(timeline: Timeline) -> Iterator[str]:
+    """A node holds the address from when it says so until it says otherwise, is switched off, or is not heard again."""
+    held: dict[str, list[tuple[float, float]]] = {}
+    last: dict[str, float] = {}
+    events = [one for one in timeline.run.events if one["kind"] in ("address", "power")]
+    for one in events:
+        node = one.get("node") or one["machine"]
+        if (one["kind"] == "power" and one["event"] in ("stopped", "reboot")) or not one.get("held", True):
+            last.pop(node, None)
+        elif one.get("held"):
+            begun = last.setdefault(node, one["t"])
+            spans = held.setdefault(node, [])
+            if spans and spans[-1][0] == begun:
+                spans[-1] = (begun, one["t"])
+            else:
+                spans.append((begun, one["t"]))
+    nodes = sorted(held)
+    for number, node in enumerate(nodes):
+        for other in nodes[number + 1 :]:
+            for start, end in held[node]:
+                for begun, until in held[other]:
+                    if min(end, until) > max(start, begun):
+                        yield f"{node} and {other} had it both for {min(end, until) - max(start, begun):.1f} s"
+
+
+def _twice(timeline: Timeline, after: Event | None) -> Iterator[str]:
+    yield from ((f"{one} runs on several nodes") for one in (after["twice"] if after else ()))
+    for line in timeline.found(lines.TWICE, since=timeline.run.began):
+        yield f"{line.machine}: {line.text}"
+
+
+def _writes(timeline: Timeline, after: Event) -> Iterator[str]:
+    acknowledged: dict[str, list[int]] = {}
+    for one in timeline.run.of("write"):
+        acknowledged.setdefault(one["node"], []).append(one["number"])
+    for node, file in after["files"].items():
+        if file["error"]:
+            yield f"{file['reader']} cannot read what {node} wrote: {file['error']}"
+            continue
+        there = [range(first, last + 1) for first, last in file["numbers"]]
+        missing = [number for number in acknowledged.get(node, ()) if not any(number in some for some in there)]
+        if missing:
+            yield f"{len(missing)} writes of {node} are gone, the first is number {missing[0]}"

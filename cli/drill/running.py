@@ -1,0 +1,187 @@
+"""Carries out one drill on a deployed lab: listens, breaks, watches until it is whole again, and records all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from halab.cli.drill.declaration import Drill, Limit
+from halab.cli.drill.guests import Guests, facts, roles
+from halab.cli.drill.injecting import Injector
+from halab.cli.drill.invariants import fenced
+from halab.cli.drill.listening import listening
+from halab.cli.drill.recording import FORMAT, Recorder, Run, read
+from halab.cli.drill.timeline import Timeline
+from halab.cli.look.deployed import Deployed
+from halab.cli.look.place import Place
+from halab.cli.look.report import Report
+from halab.cli.look.status import look
+from halab.provider.hypervisor.connection import Connection
+from halab.provider.hypervisor.machine.handling import Hands
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.errors import HalabError
+
+LOOK_S = 4.0
+"""Between two looks at the whole lab: each takes an emulated node a quarter of a second of what is measured."""
+_LIMIT_S = 5.0
+_HEALTHY = Limit(20)
+QUIET_S = 3.0
+"""How long clients are heard before anything is broken."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """For one deployed lab. `tell` hears what is being done, a line each; `stretch` multiplies limits of KVM."""
+
+    place: Place
+    lab: Deployed
+    stretch: float
+    circumstances: dict[str, Any]
+    tell: Callable[[str], None]
+
+    def run(self, drill: Drill, folder: Path) -> Run:
+        """The recorded run; what went wrong with the drill itself stands in it as an error, and is not raised."""
+        recorder, guests = Recorder(folder), Guests(self.place, self.lab)
+        try:
+            self._run(drill, recorder, guests)
+        except (HalabError, OSError) as error:
+            recorder.add("error", text=str(error))
+        finally:
+            recorder.close()
+            guests.forget()
+        return read(folder)
+
+    def _run(self, drill: Drill, recorder: Recorder, guests: Guests) -> None:
+        report = self._health()
+        active = report.site.served_by if report.site else ""
+        status = guests.status()
+        parts = roles(guests, status, active)
+        recorder.add("run", **self._about(drill, guests, parts, status.version))
+        if not report.healthy:
+            said = "; ".join(f"{fault.what} {fault.text}" for fault in report.faults)
+            raise HalabError("The lab is not healthy before the drill", said)
+        points = sorted({mount.point for mount in report.storage.mounts})
+        connection = Connection(self.place.uri)
+        endpoint = (self.lab.endpoint.address, self.lab.endpoint.port) if self.lab.endpoint else ("", 0)
+        injector = Injector(guests, Hands(connection, self.place.lab), recorder, parts, endpoint)
+        address = self.lab.site_url.removeprefix("http://").strip("/")
+        with listening(self.place, self.lab, recorder, points[0] if points else "", address) as ears:
+            files = {writer.node: writer.file for writer in ears.writers}
+            try:
+                recorder.add("facts", when="before", **facts(guests, {}))
+                time.sleep(QUIET_S)
+                self._break(drill, injector, recorder, parts)
+                self._heal(drill, recorder, parts)
+                ears.measure_clocks()
+                time.sleep(QUIET_S)
+            except HalabError:
+                with contextlib.suppress(HalabError):
+                    _remove(guests, files)
+                raise
+        guests.forget()
+        recorder.add("facts", when="after", **facts(guests, files))
+        _remove(guests, files)
+
+    def _health(self) -> Report:
+        """What the lab is before the drill. A lab that is busy, or was restored a moment ago, may take its time."""
+        end = time.monotonic() + _HEALTHY.seconds(self.stretch)
+        while not (report := look(self.place, _LIMIT_S)).healthy and time.monotonic() < end:
+            time.sleep(LOOK_S)
+        return report
+
+    def _break(self, drill: Drill, injector: Injector, recorder: Recorder, parts: dict[str, list[str]]) -> None:
+        lasts = drill.lasts.seconds(self.stretch) if drill.lasts else None
+        names = {role: ", ".join(parts[role]) for role in {one.role for one in drill.injections}}
+        self.tell(f"{drill.name}: {drill.does} ({'; '.join(names.values())})")
+        began = time.monotonic()
+        try:
+            injector.put_in(drill, lasts)
+            if lasts is not None:
+                self._look_on(recorder, began + lasts, self._must(drill, parts))
+        finally:
+            if drill.lasts is not None:
+                injector.take_out(drill)
+                recorder.add("over")
+
+    def _look_on(self, recorder: Recorder, until: float, must: set[str]) -> None:
+        """Watches until a moment (monotonic), or until all that has to be fenced was and the lab is whole again."""
+        while (left := until - time.monotonic()) > 0:
+            if self._look(recorder).healthy and must and must <= self._fenced(recorder):
+                return
+            time.sleep(min(LOOK_S, max(0.0, left)))
+
+    def _heal(self, drill: Drill, recorder: Recorder, parts: dict[str, list[str]]) -> None:
+        """Watches until the lab is whole, all that has to be fenced was, and nothing more is to be expected."""
+        began = recorder.events("injection")[0]["t"]
+        at_least = began + max(drill.watch.seconds(self.stretch), 0.0)
+        over = recorder.events("over")
+        end = (over[0]["t"] if over else began) + drill.expected.whole.seconds(self.stretch)
+        must = self._must(drill, parts)
+        while True:
+            report = self._look(recorder)
+            now = time.time()
+            if report.healthy and now >= at_least and must <= self._fenced(recorder):
+                recorder.add("whole", report.at)
+                self.tell(f"whole again {report.at - began:.0f} s after the failure")
+                return
+            if now > end:
+                self.tell(f"not whole within {end - began:.0f} s")
+                return
+            time.sleep(LOOK_S)
+
+    def _look(self, recorder: Recorder) -> Report:
+        report = look(self.place, _LIMIT_S)
+        faults = [f"{fault.what} {fault.text}" for fault in report.faults]
+        states = {one.name: one.cluster for one in report.machines}
+        if not (seen := recorder.events("look")) or seen[-1]["faults"] != faults:
+            recorder.add("look", report.at, faults=faults, states=states)
+            self.tell(f"  {_short(faults)}")
+        return report
+
+    @staticmethod
+    def _must(drill: Drill, parts: dict[str, list[str]]) -> set[str]:
+        return {name for role in drill.expected.fenced for name in parts[role]}
+
+    @staticmethod
+    def _fenced(recorder: Recorder) -> set[str]:
+        return {node for node, _ in fenced(Timeline(recorder.so_far("")))}
+
+    def _about(self, drill: Drill, guests: Guests, parts: dict[str, list[str]], version: str) -> dict[str, Any]:
+        expected = drill.expected
+        lasts = drill.lasts.seconds(self.stretch) if drill.lasts else 0.0
+        return {
+            "format": FORMAT,
+            "drill": drill.name,
+            "happened": drill.happened,
+            "lab": self.place.lab,
+            "site": self.lab.site_url,
+            "machines": [{"name": one.name, "member": bool(one.cluster)} for one in self.lab.machines],
+            "roles": parts,
+            "pacemaker": version,
+            "token_ms": guests.corosync("runtime.config.totem.token"),
+            "consensus_ms": guests.corosync("runtime.config.totem.consensus"),
+            "stretch": self.stretch,
+            "away_limit_s": expected.site_away.seconds(self.stretch),
+            "whole_limit_s": lasts + expected.whole.seconds(self.stretch),
+            "must_be_fenced": sorted({name for role in expected.fenced for name in parts[role]}),
+            "may_be_fenced": sorted({name for role in expected.may_be_fenced for name in parts[role]}),
+            "moves": expected.moves,
+            **self.circumstances,
+        }
+
+
+def _short(faults: list[str]) -> str:
+    """What is wrong in one line of a terminal."""
+    heads = list(dict.fromkeys(fault.split(":")[0].split(" (")[0] for fault in faults))
+    more = f", and {len(heads) - 3} more" if len(heads) > 3 else ""
+    return ", ".join(heads[:3]) + more if heads else "nothing is wrong"
+
+
+def _remove(guests: Guests, files: dict[str, str]) -> None:
+    """The writers' files, which all nodes share."""
+    if files:
+        guests.host(guests.nodes[0].name).ask(cmd("rm", "-f", "--", *files.values()))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from halab.cli.drill.catalogue import DRILLS, SUBJECTS, named
+from halab.cli.drill.choosing import chosen
+from halab.cli.drill.declaration import ROLES, Drill, Guest
+from halab.cli.drill.listing import as_data, expected
+from halab.provisioners.engine.errors import ConfigError
+
+ALL = [pytest.param(drill, id=drill.name) for drill in DRILLS.values()]
+
+
+def test_names_are_given_once() -> None:
+    assert sum(len(subject.DRILLS) for subject in SUBJECTS) == len(DRILLS) >= 30
+
+
+@pytest.mark.parametrize("drill", ALL)
+def test_a_drill_says_who_what_and_what_for(drill: Drill) -> None:
+    assert drill.injections
+    assert {one.role for one in drill.injections} <= ROLES
+    assert set(drill.expected.fenced + drill.expected.may_be_fenced) <= ROLES
+    assert drill.happened.format(who="node1")
+    assert drill.expected.whole.seconds(3) > 0
+    assert expected(drill)
+    assert as_data(drill)["name"] == drill.name
+
+
+@pytest.mark.parametrize("drill", ALL)
+def test_scripts_are_shell(drill: Drill) -> None:
+    for one in drill.injections:
+        if isinstance(one, Guest):
+            for text in (one.do, one.took, one.undo):
+                checked = subprocess.run(["sh", "-n", "-c", text], capture_output=True, text=True, check=False)
+                assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("drill", ALL)
+def test_what_is_done_in_a_guest_is_proven(drill: Drill) -> None:
+    for one in drill.injections:
+        if isinstance(one, Guest):
+            assert one.shown if one.kills else one.took
+
+
+@pytest.mark.parametrize("drill", ALL)
+def test_what_lasts_is_undone(drill: Drill) -> None:
+    if drill.lasts is not None:
+        assert any(one.undo if isinstance(one, Guest) else one.action != "reset" for one in drill.injections)
+    for one in drill.injections:
+        if isinstance(one, Guest) and one.undo:
+            assert drill.lasts is not None, "nobody would undo it"
+
+
+def test_an_unknown_drill_is_refused() -> None:
+    with pytest.raises(ConfigError, match="drill list"):
+        named("crash-everything")
+
+
+def test_the_same_seed_gives_the_same_drills() -> None:
+    first = chosen([], False, True, 7, 5, 1)
+    assert [drill.name for drill in first] == [drill.name for drill in chosen([], False, True, 7, 5, 1)]
+    assert len(first) == 5
+
+
+def test_a_seed_is_told() -> None:
+    said: list[str] = []
+    chosen([], False, True, None, 2, 1, said.append)
+    assert "--seed" in said[0]
+
+
+def test_drills_are_repeated() -> None:
+    assert [drill.name for drill in chosen(["hang", "pause"], False, False, None, 1, 2)] == [
+        *("hang", "hang", "pause", "pause"),
+    ]
+
+
+@pytest.mark.parametrize(("names", "every"), [([], False), (["hang"], True)])
+def test_a_command_line_that_asks_for_none_or_for_two_things_is_refused(names: list[str], every: bool) -> None:
+    with pytest.raises(ConfigError, match="Which drills"):
+        chosen(names, every, False, None, 1, 1)

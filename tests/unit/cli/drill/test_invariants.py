@@ -1,0 +1,114 @@
+"""Each invariant holds in a recorded run, and is seen to be broken when the run is changed in that one point."""
+
+from __future__ import annotations
+
+import pytest
+
+from halab.cli.drill.invariants import checks, fenced
+from halab.cli.drill.recording import Event, Run
+from halab.cli.drill.timeline import Timeline
+from halab.cli.drill.verdict import ERROR, FAIL, PASS, judge
+from tests.unit.cli.drill.recorded import RUNS, changed, recorded
+
+
+def _broken(run: Run) -> list[str]:
+    return [check.name for check in checks(Timeline(run)) if not check.holds]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_all_hold_in_a_recorded_run(name: str) -> None:
+    assert _broken(recorded(name)) == []
+
+
+def test_a_fencing_without_a_power_off_is_seen() -> None:
+    run = changed(recorded(), lambda e: None if e["kind"] == "power" and e["event"] == "stopped" else e)
+    assert _broken(run) == ["each fencing has its power-off, and none is without"]
+
+
+def test_a_fencing_without_a_start_is_seen() -> None:
+    run = changed(recorded(), lambda e: None if e["kind"] == "power" and e["event"] == "started" else e)
+    assert _broken(run) == ["each fencing has its power-off, and none is without"]
+
+
+def test_a_power_off_without_a_fencing_is_seen() -> None:
+    def another(event: Event) -> Event:
+        return {**event, "machine": "node3"} if event["kind"] == "power" and event["event"] == "stopped" else event
+
+    assert "each fencing has its power-off, and none is without" in _broken(changed(recorded(), another))
+
+
+def test_an_address_on_two_machines_is_seen() -> None:
+    def everybody(event: Event) -> Event:
+        return {**event, "held": True} if event["kind"] == "address" else event
+
+    assert _broken(changed(recorded(), everybody)) == ["the floating address was on one machine at most"]
+
+
+def test_a_lost_write_is_seen() -> None:
+    def shorter(event: Event) -> Event:
+        if event["kind"] != "facts" or event["when"] != "after":
+            return event
+        files = {
+            node: {**file, "numbers": [[file["numbers"][0][0] + 5, file["numbers"][0][1]], *file["numbers"][1:]]}
+            for node, file in event["files"].items()
+        }
+        return {**event, "files": files}
+
+    (broken,) = _broken(changed(recorded(), shorter))
+    assert broken.startswith("every acknowledged write")
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"twice": ["site"]}, "no resource ran twice"),
+        ({"cib": "errors found"}, "the CIB is valid"),
+        ({"blocked": ["site"]}, "nothing is failed or blocked"),
+    ],
+)
+def test_what_the_cluster_says_afterwards_is_seen(change: dict[str, object], check: str) -> None:
+    run = changed(recorded(), lambda e: {**e, **change} if e["kind"] == "facts" else e)
+    assert _broken(run) == [check]
+    assert judge(run).result == FAIL
+
+
+def test_each_fencing_counts_once_though_each_node_tells_of_it() -> None:
+    assert len(fenced(Timeline(recorded()))) == 1
+
+
+def _limits(run: Run, **about: object) -> Run:
+    return changed(run, lambda e: {**e, **about} if e["kind"] == "run" else e)
+
+
+def test_within_its_limits_it_passes() -> None:
+    assert judge(_limits(recorded(), away_limit_s=200.0)).result == PASS
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        ({"away_limit_s": 1.0}, "the site was away"),
+        ({"must_be_fenced": ["node2"], "may_be_fenced": ["node1", "node3"]}, "node2 was not fenced"),
+        ({"must_be_fenced": [], "may_be_fenced": []}, "was fenced"),
+        ({"moves": False}, "serves the site"),
+    ],
+)
+def test_what_should_not_be_fails(about: dict[str, object], reason: str) -> None:
+    verdict = judge(_limits(recorded(), **{"away_limit_s": 200.0, **about}))
+    assert verdict.result == FAIL
+    assert reason in " ".join(verdict.reasons)
+    assert verdict.code == 3
+
+
+def test_a_lab_that_does_not_heal_fails() -> None:
+    verdict = judge(changed(_limits(recorded(), away_limit_s=200.0), lambda e: None if e["kind"] == "whole" else e))
+    assert verdict.result == FAIL
+    assert "not whole" in verdict.reasons[0]
+
+
+def test_a_failure_that_took_no_effect_is_an_error() -> None:
+    def no_effect(event: Event) -> Event:
+        return {"t": event["t"], "kind": "error", "text": "no effect"} if event["kind"] == "whole" else event
+
+    verdict = judge(changed(recorded(), no_effect))
+    assert (verdict.result, verdict.code, verdict.reasons) == (ERROR, 1, ("no effect",))
