@@ -2061,6 +2061,109 @@ class Primitive(HalabResource):
         return self.get_string_attribute("agent")
 
 
+class Sbd(HalabResource):
+    """sbd on a node: it resets the node when the disk says so, or when the node sees neither disk nor cluster."""
+
+    TYPE = "halab_sbd"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        device: str,
+        watchdog: str | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"machine": machine, "device": device, "watchdog": watchdog, "condition": condition},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def watchdog(self) -> str:
+        return self.get_string_attribute("watchdog")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class SbdDisk(HalabResource):
+    """A disk for SBD, of which all nodes see one."""
+
+    TYPE = "halab_sbd_disk"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        device: str,
+        watchdog_s: float,
+        msgwait_s: float,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "device": device,
+                "watchdog_s": watchdog_s,
+                "msgwait_s": msgwait_s,
+                "condition": condition,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def watchdog_s(self) -> float:
+        return self.get_number_attribute("watchdog_s")
+
+    @property
+    def msgwait_s(self) -> float:
+        return self.get_number_attribute("msgwait_s")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
 class Secret(HalabResource):
     """A random password, made once."""
 

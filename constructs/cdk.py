@@ -50,6 +50,7 @@ if TYPE_CHECKING or chosen() == "cdktf":
         TerraformResourceLifecycle,
         TerraformStack,
         Testing,
+        Token,
     )
 else:
     from cdktn import (
@@ -62,6 +63,7 @@ else:
         TerraformResourceLifecycle,
         TerraformStack,
         Testing,
+        Token,
     )
 
 __all__ = [
@@ -76,4 +78,5 @@ __all__ = [
     "TerraformResourceLifecycle",
     "TerraformStack",
     "Testing",
+    "Token",
 ]

@@ -43,7 +43,7 @@ class CorosyncCluster(Construct):
         }
         shared = settings.site.storage == "gfs2"
         properties = {
-            "stonith-enabled": "false" if settings.fencing.method == "none" else "true",
+            "stonith-enabled": "true" if settings.fencing.methods else "false",
             # With a lock manager, a partition without quorum must stand still: stopping would need the locks.
             "no-quorum-policy": "freeze" if shared else "stop",
             # Pacemaker does one thing at a time on a node whose load exceeds this; a machine with one virtual CPU

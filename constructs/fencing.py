@@ -1,101 +1,53 @@
-"""Fencing through Redfish: endpoint on the hypervisor, its CA and password in the guests, a device for each node."""
+"""How the nodes are fenced: the devices of each method, and the levels in which they are tried."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct
-from halab.constructs.cluster import CorosyncCluster
-from halab.constructs.machines import Machines
-from halab.constructs.operations import Operations
-from halab.constructs.phases import Phase, Phases
-from halab.constructs.places import Place
-from halab.constructs.resource import HalabResource
-from halab.constructs.settings import Settings
-
-_USER = "fence"
-_PASSWORD_SCRIPT = "/etc/halab/fencing-password"
+from halab.constructs.fenced import Fenced
+from halab.constructs.fencing_methods import METHODS
+from halab.constructs.phases import Phase
+from halab.constructs.redfish_fencing import RedfishFencing
 
 
-class RedfishFencing(Construct):
-    """One STONITH device for each node. `endpoint` carries them out."""
+class Fencing(Construct):
+    """`methods` by name; services wait for the first level's devices, and `add_levels` makes the others.
 
-    def __init__(
-        self,
-        scope: Construct,
-        id: str,
-        settings: Settings,
-        machines: Machines,
-        cluster: CorosyncCluster,
-        phases: Phases,
-    ) -> None:
+    `endpoint` is that on the hypervisor, None where no method asks one.
+    """
+
+    def __init__(self, scope: Construct, id: str, lab: Fenced) -> None:
         super().__init__(scope, id)
-        self._settings, self._machines, self._cluster, self._phases = settings, machines, cluster, phases
-        self._password = bindings.Secret(self, "fencing_password", name="fencing-password", length=32)
-        self.endpoint = bindings.FencingEndpoint(
-            self,
-            "fencing_endpoint",
-            name=settings.name,
-            address=machines.network.gateway,
-            port=settings.fencing.port,
-            username=_USER,
-            password=self._password.value,
-            machines=[machine.id for machine in machines.nodes],
-        )
-        nodes = [place for place in machines.places if place.cluster]
-        self._access = {node.name: self._give_access(node) for node in nodes}
-        for node in nodes:
-            phases.add(Phase.FENCING, self._device(node), node=node.name)
-
-    def _give_access(self, node: Place) -> list[HalabResource]:
-        machine = self._machines.by_name[node.name]
-        trust = bindings.CaCertificate(
-            self, f"{node.name}_fencing_ca", machine=machine.id, name="halab-fencing", pem=self.endpoint.ca_certificate
-        )
-        # fence_redfish runs it: so the password stands in no CIB, which pacemaker logs, and in no argument list.
-        script = bindings.File(
-            self,
-            f"{node.name}_fencing_password",
-            machine=machine.id,
-            path=_PASSWORD_SCRIPT,
-            sensitive_content=f"#!/bin/sh\necho '{self._password.value}'\n",
-            mode="0700",
-        )
-        self._phases.add(Phase.ACCESS, trust, script, node=node.name)
-        return [trust, script]
-
-    def _device(self, node: Place) -> bindings.Stonith:
-        fencing, machine = self._settings.fencing, self._machines.by_name[node.name]
-        # Those that can fence it. A node that is added gets its device while it still joins.
-        others = [name for name in self._cluster.members if name != node.name] or [node.name]
-        ready = [part for name in others for part in (self._cluster.members[name], *self._access[name])]
-        delay_s = self._settings.first_node_delay_s if node.name == "node1" else 0
-        params = {
-            "ip": self._machines.network.gateway,
-            "ipport": str(fencing.port),
-            "username": _USER,
-            "password_script": _PASSWORD_SCRIPT,
-            "systems_uri": f"/redfish/v1/Systems/{machine.id}",
-            **({"power_wait": str(fencing.power_wait_s)} if fencing.power_wait_s else {}),
+        self._lab, self._levels = lab, lab.settings.fencing.in_levels
+        self.methods = {name: METHODS[name](self, name, lab) for name in lab.settings.fencing.methods}
+        redfish = self.methods.get("redfish")
+        self.endpoint = redfish.endpoint if isinstance(redfish, RedfishFencing) else None
+        self._devices: dict[str, Mapping[str, bindings.Stonith]] = {
+            name: self.methods[name].devices(Phase.FENCING) for name in self._levels[0]
         }
-        return bindings.Stonith(
+
+    def add_levels(self) -> None:
+        """The devices of further levels, and the levels; a single device takes none, since Pacemaker asks it anyway."""
+        for name, method in self.methods.items():
+            if name not in self._devices:
+                self._devices[name] = method.devices(Phase.LEVELS)
+        if len(self.methods) == 1:
+            return
+        for node in self._lab.nodes:
+            for number, methods in enumerate(self._levels, 1):
+                self._level(node.name, number, [self._devices[method][node.name] for method in methods])
+
+    def _level(self, node: str, number: int, devices: list[bindings.Stonith]) -> None:
+        level = bindings.FencingLevel(
             self,
-            f"fence_{node.name}",
-            cluster=self._cluster.name,
-            name=f"fence-{node.name}",
-            agent="fence_redfish",
-            params=params,
-            node=node.name,
-            delay=f"{delay_s}s" if delay_s else None,
-            # It stays where it runs: a node that has just joined may not have the password yet.
-            meta={"resource-stickiness": "1"},
-            machine=machine.id,
-            # Upper limits, not waits: the agent takes an emulated node 3 s, and ten times that when it has just booted.
-            # That is also why it is not asked each minute.
-            operations=[
-                Operations(self._settings).monitor(300, 120),
-                {"name": "start", "interval": "0s", "timeout": self._settings.stretched(120)},
-            ],
-            # A node does not watch the device that fences it.
-            locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
-            **self._phases.order(Phase.FENCING, also=[*ready, self.endpoint]),
+            f"{node}_level{number}",
+            cluster=self._lab.cluster.name,
+            node=node,
+            level=number,
+            devices=[device.name for device in devices],
+            # A device that goes takes itself out of its levels.
+            **self._lab.phases.order(Phase.LEVELS, inside=devices),
         )
+        self._lab.phases.add(Phase.LEVELS, level)

@@ -9,7 +9,8 @@ from halab.constructs.base_images import ImagePlaces
 from halab.constructs.baseline import Baseline
 from halab.constructs.cdk import Construct, TerraformOutput, TerraformStack
 from halab.constructs.cluster import CorosyncCluster
-from halab.constructs.fencing import RedfishFencing
+from halab.constructs.fenced import Fenced
+from halab.constructs.fencing import Fencing
 from halab.constructs.machines import Machines
 from halab.constructs.nodes import Nodes
 from halab.constructs.phases import Phases
@@ -54,6 +55,8 @@ class Lab(Construct):
         Nodes(self, "nodes", self.machines, self.cluster, phases)
         self.shared = self._shared()
         self.site = Site(self, "site", settings, self.cluster, self.shared, phases)
+        if self.fencing:
+            self.fencing.add_levels()
         password = self.cluster.add_pcsd()
         self.baseline.add_ssh_trust()
         self.cluster_name = self.cluster.name
@@ -62,10 +65,11 @@ class Lab(Construct):
         stack = TerraformStack.of(self)
         TerraformOutput(stack, "hacluster_password", value=password, sensitive=True, description="For pcs and pcsd.")
 
-    def _fencing(self) -> RedfishFencing | None:
-        if self.settings.fencing.method == "none":
+    def _fencing(self) -> Fencing | None:
+        if not self.settings.fencing.methods:
             return None
-        return RedfishFencing(self, "fencing", self.settings, self.machines, self.cluster, self.phases)
+        fenced = Fenced(self.settings, self.machines, self.storage, self.cluster, self.phases)
+        return Fencing(self, "fencing", fenced)
 
     def _volume_group(self) -> SharedVolumeGroup | None:
         if self.settings.site.storage != "gfs2":
@@ -79,9 +83,7 @@ class Lab(Construct):
             return None
         return SharedFileSystem(self, "shared_fs", self.settings, self.volume_group, self.cluster, self.phases)
 
-    def _outputs(
-        self, machines: Machines, baseline: Baseline, storage: SharedStorage, fencing: RedfishFencing | None
-    ) -> None:
+    def _outputs(self, machines: Machines, baseline: Baseline, storage: SharedStorage, fencing: Fencing | None) -> None:
         settings = self.settings
         values = {
             "site_url": f"http://{settings.site_address}/",
@@ -89,7 +91,7 @@ class Lab(Construct):
             "target": settings.target_address,
             "target_iqn": storage.target.iqn,
             "shell": f"ssh -F '{baseline.ssh_config.path}' node1",  # there may be a blank in it
-            **({"fencing_endpoint": fencing.endpoint.url} if fencing else {}),
+            **({"fencing_endpoint": fencing.endpoint.url} if fencing and fencing.endpoint else {}),
         }
         stack = TerraformStack.of(self)  # cdktf nests outputs by the construct that they belong to
         for name, value in values.items():

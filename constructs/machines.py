@@ -12,6 +12,7 @@ from halab.constructs.settings import Settings
 
 SSH_KEY_NAME = "id_ed25519"  # the provider finds it under this name in the lab's directory
 _GIB = 1 << 30
+_SBD_DISK_BYTES = 8 << 20  # a header and 255 messages take a quarter of a MiB
 
 
 class Machines(Construct):
@@ -39,6 +40,10 @@ class Machines(Construct):
         self.lun_disk = bindings.Volume(
             self, "lun_disk", name="lun.qcow2", pool=self.pool.name, size_bytes=settings.iscsi.lun_gib * _GIB
         )
+        # There whether SBD is used or not, so that it takes no other target to begin with it.
+        self.sbd_disk = bindings.Volume(
+            self, "sbd_disk", name="sbd.qcow2", pool=self.pool.name, size_bytes=_SBD_DISK_BYTES
+        )
         self.by_name = {place.name: self._machine(place) for place in self.places}
         self.nodes = [self.by_name[place.name] for place in self.places if place.cluster]
         self.target = self.by_name["target"]
@@ -65,7 +70,7 @@ class Machines(Construct):
             initrd=image.initrd,
             cmdline=image.cmdline,
             cmdline_emulated=image.cmdline_emulated,
-            disks=[disk.path] if place.cluster else [disk.path, self.lun_disk.path],
+            disks=[disk.path] if place.cluster else [disk.path, self.lun_disk.path, self.sbd_disk.path],
             network=self.network.name,
             mac=mac(settings, place.name),
             address=place.address,

@@ -24,6 +24,7 @@ class Phase(Enum):
     HOSTS = "hosts"
     WEB = "web"
     ACCESS = "access"
+    SBD = "sbd"
     FENCING = "fencing"
     LVM = "lvm"
     LOCKING = "locking"
@@ -36,6 +37,7 @@ class Phase(Enum):
     MOUNTS = "mounts"
     CONTENT = "content"
     SERVICES = "services"
+    LEVELS = "levels"
     LAST = "last"
 
 
@@ -66,6 +68,7 @@ TABLE: dict[Phase, Line] = {
     Phase.HOSTS: Line("names, time and firewall of each node", (Phase.FORMED,)),
     Phase.WEB: Line("each node's web server, not started", (Phase.FORMED,)),
     Phase.ACCESS: Line("each node's way to the fencing endpoint: certificate and password"),
+    Phase.SBD: Line("each node watches its SBD disk, and feeds its watchdog"),
     # A device waits for the other nodes' membership and access: a node that is added gets it while it joins.
     Phase.FENCING: Line("each node's fencing device", (Phase.PROPERTIES,)),
     Phase.LVM: Line("each node's LVM asks lvmlockd"),
@@ -85,6 +88,10 @@ TABLE: dict[Phase, Line] = {
         "the cluster runs services",
         (*_READY, Phase.HOSTS, Phase.WEB, Phase.FENCING, Phase.MOUNTS),
         (Container.CLUSTER,),
+    ),
+    # A service need not wait for what is tried only when a first device has failed.
+    Phase.LEVELS: Line(
+        "devices of further levels, and the order in which they are tried", (Phase.SERVICES,), (Container.CLUSTER,)
     ),
     # Their start keeps a slow machine busy, and no service needs them.
     Phase.LAST: Line("pcsd, and SSH from each host to each", (Phase.SERVICES,)),

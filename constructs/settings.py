@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from halab.constructs import image_settings
+from halab.constructs import fencing_settings, image_settings
 from halab.constructs.conversion import converted
+from halab.constructs.fencing_settings import Fencing
 from halab.constructs.image_settings import Image
 from halab.constructs.setting import setting
 from halab.provisioners.engine import limits
@@ -77,20 +78,6 @@ class Site:
     storage: str = setting(
         "gfs2", "gfs2: served from the shared file system; local: a page on each node", limits.one_of("gfs2", "local")
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Fencing:
-    method: str = setting(
-        "redfish", "redfish, or none (only with site.storage local)", limits.one_of("redfish", "none")
-    )
-    port: int = setting(8000, "port of the Redfish endpoint on the lab's bridge", limits.between(1024, 65535))
-    delay_s: int = setting(
-        0,
-        "seconds before node1 is fenced, so that it survives a tie; 0: 15 in a 2-node lab",
-        limits.between(0, 300, "s"),
-    )
-    power_wait_s: int = setting(0, "seconds between a power command and the next", limits.between(0, 60, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +258,7 @@ def _together(s: Settings) -> Iterator[str]:
     yield from _site_address(s, last_host)
     if s.gfs2.journals is not None and s.gfs2.journals < s.node_count:
         yield f"gfs2.journals: {s.gfs2.journals} is too few: each of the {s.node_count} nodes needs one"
-    if s.fencing.method == "none" and s.site.storage == "gfs2":
-        yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
+    yield from fencing_settings.check(s.fencing, s.site.storage)
     journals = s.journals + s.spare_journals
     journals_gib = journals * s.gfs2.journal_mib / 1024
     if s.site.storage == "gfs2" and journals_gib > 0.8 * s.iscsi.lun_gib:

@@ -43,39 +43,53 @@ class SharedStorage(Construct):
         )
         self.lun_device = self.target.lun_device
         self.lun_bytes = machines.lun_disk.size_bytes
-        for node in nodes:
-            phases.add(Phase.SESSIONS, self._session(node), node=node.name)
+        self._chap = {} if settings.iscsi.demo_mode else {node.name: self._password(node) for node in nodes}
+        self.sessions = {node.name: self.session(self, node.name, node, self.target) for node in nodes}
+        for name, session in self.sessions.items():
+            phases.add(Phase.SESSIONS, session, node=name)
 
-    def _session(self, node: Place) -> bindings.IscsiSession:
+    def _password(self, node: Place) -> bindings.Secret:
+        return bindings.Secret(self, f"{node.name}_chap", name=f"{node.name}-chap", length=16)
+
+    def session(
+        self,
+        scope: Construct,
+        id: str,
+        node: Place,
+        target: bindings.IscsiTarget,
+        *,
+        replacement_timeout_s: int | None = None,
+    ) -> bindings.IscsiSession:
+        """A node's session with a target of the lab's, and its ACL there; names begin with `id`."""
         settings, machine = self._settings, self._machines.by_name[node.name]
         initiator = f"iqn.2016-06.test.halab:{settings.name}-{node.name}"
-        user, password = None, None
+        secret = self._chap.get(node.name)
+        user, password = (initiator, secret.value) if secret else (None, None)
         after: list[IDependable] = []
-        if not settings.iscsi.demo_mode:
-            user, password = (
-                initiator,
-                bindings.Secret(self, f"{node.name}_chap", name=f"{node.name}-chap", length=16).value,
-            )
+        if secret:
             acl = bindings.IscsiAcl(
-                self,
-                f"{node.name}_acl",
+                scope,
+                f"{id}_acl",
                 machine=self._machines.target.id,
-                target_iqn=self.target.iqn,
+                target_iqn=target.iqn,
                 initiator_iqn=initiator,
-                chap_user=user,
-                chap_password=password,
+                chap_user=initiator,
+                chap_password=secret.value,
                 node=machine.id,
             )
             after.append(acl)
+        if scope is not self:
+            after.append(self.sessions[node.name])  # it names the initiator
         return bindings.IscsiSession(
-            self,
-            f"{node.name}_session",
+            scope,
+            f"{id}_session",
             machine=machine.id,
             initiator_iqn=initiator,
-            target_iqn=self.target.iqn,
+            target_iqn=target.iqn,
             portal=settings.target_address,
             chap_user=user,
             chap_password=password,
-            lun_bytes=self._machines.lun_disk.size_bytes,
+            replacement_timeout_s=replacement_timeout_s,
+            lun_bytes=self._machines.lun_disk.size_bytes if scope is self else None,
             depends_on=after,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from halab.images.host import HOST
+from halab.images.host import FENCE_AGENTS, HOST
 from halab.images.profile import ROLES, TEMPLATES, HostProfile, Role, names_of
 from halab.provisioners.engine.errors import ConfigError
 
@@ -27,9 +27,16 @@ _CMDLINE = (
 # host the kernel measures the clock's frequency wrong, and only its watchdog finds that. norandmaps: QEMU translates
 # code anew for each address that it has, so random addresses double the price of a process.
 EMULATED_CMDLINE = "no_timer_check nokaslr norandmaps mitigations=off cgroup_disable=memory SYSTEMD_SECCOMP=0"
-RENAMED: dict[str, dict[str, str]] = {
+# What a suite calls a package, or takes instead.
+RENAMED: dict[str, dict[str, tuple[str, ...]]] = {
     "trixie": {},
-    "bookworm": {"fence-agents-redfish": "fence-agents"},
+    # One package for all agents, which names none of the programs that they run.
+    "bookworm": {
+        **dict.fromkeys(FENCE_AGENTS, ("fence-agents",)),
+        "fence-agents-wti": ("fence-agents", "telnet"),
+        "fence-agents-ipmilan": ("fence-agents", "ipmitool"),
+        "fence-agents-scsi": ("fence-agents", "sg3-utils"),
+    },
 }
 DEFAULT_SUITE = "trixie"
 # The directories that no host of a lab reads; licences stay.
@@ -67,7 +74,8 @@ class DebianRecipe:
     def packages(self) -> tuple[str, ...]:
         """Names of all packages asked for, without the dependencies that follow."""
         renamed = RENAMED[self.suite]
-        wanted = [renamed.get(name, name) for name in names_of(self.profile.packages, "debian", self.roles)]
+        asked = names_of(self.profile.packages, "debian", self.roles)
+        wanted = [name for one in asked for name in renamed.get(one, (one,))]
         wanted += ["tzdata"] if self.profile.region.timezone != "UTC" else []
         return tuple(dict.fromkeys([*wanted, *sorted(self.extra_packages)]))
 

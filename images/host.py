@@ -12,6 +12,12 @@ from halab.images.unneeded import MASKED, SILENCED
 _UNITS = "/etc/systemd/system"
 _CONNECTIONS = "/etc/NetworkManager/system-connections"
 
+# The agents that are written in Python; fence-virt's are programs.
+FENCE_AGENTS = (
+    *("fence-agents-redfish", "fence-agents-ipmilan", "fence-agents-wti", "fence-agents-virsh"),
+    *("fence-agents-scsi", "fence-agents-sbd"),
+)
+
 # "any" machine of an image that all share has what every role needs; a machine that installs itself, its own role's.
 _PACKAGES = (
     Names("init", ("systemd", "systemd-sysv", "udev", "dbus"), ("systemd", "systemd-udev", "dbus-broker")),
@@ -26,8 +32,17 @@ _PACKAGES = (
     Names("access control", (), ("selinux-policy-targeted", "policycoreutils")),
     Names(
         "cluster",
-        ("pcs", "pacemaker", "pacemaker-cli-utils", "corosync", "fence-agents-redfish", "resource-agents"),
-        ("pcs", "pacemaker", "pacemaker-cli", "corosync", "fence-agents-redfish", "resource-agents"),
+        ("pcs", "pacemaker", "pacemaker-cli-utils", "corosync", "resource-agents"),
+        ("pcs", "pacemaker", "pacemaker-cli", "corosync", "resource-agents"),
+        roles=("node",),
+        addon="HighAvailability",
+    ),
+    # All of them, so that another way of fencing is no other image. Not multipath's: its rules for udev look at each
+    # disk of each boot.
+    Names(
+        "fencing",
+        (*FENCE_AGENTS, "fence-virt", "sbd"),
+        (*FENCE_AGENTS, "fence-virt", "sbd"),
         roles=("node",),
         addon="HighAvailability",
     ),

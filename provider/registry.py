@@ -49,6 +49,8 @@ ITEMS = {
     "halab_clone": f"{_GUEST}.pacemaker.items:CloneItem",
     "halab_stonith": f"{_GUEST}.pacemaker.stonith:StonithItem",
     "halab_fencing_level": f"{_GUEST}.pacemaker.stonith:FencingLevelItem",
+    "halab_sbd_disk": f"{_GUEST}.pacemaker.sbd_disk:SbdDiskItem",
+    "halab_sbd": f"{_GUEST}.pacemaker.sbd:SbdItem",
     "halab_location": f"{_GUEST}.pacemaker.settings:LocationItem",
     "halab_colocation": f"{_GUEST}.pacemaker.settings:ColocationItem",
     "halab_order": f"{_GUEST}.pacemaker.settings:OrderItem",

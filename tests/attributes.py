@@ -101,6 +101,10 @@ FULL: dict[str, dict[str, Any]] = {
         "condition": "complete",
     },
     "halab_lvm_host": {**ON_MACHINE},
+    "halab_sbd_disk": {
+        **ON_MACHINE, "device": "/dev/sdb", "watchdog_s": 15, "msgwait_s": 30, "condition": "complete",
+    },
+    "halab_sbd": {**ON_MACHINE, "device": "/dev/sdb", "watchdog": "/dev/watchdog", "condition": "complete"},
     "halab_lvm_device": {**ON_MACHINE, "vg": "vg", "device": "/dev/sda1", "lun_bytes": LUN},
     "halab_iscsi_target": {
         **ON_MACHINE, "device": "/dev/vdb1", "portal": "10.0.0.1", "iqn": IQN, "hostname": "target", "port": 3260,

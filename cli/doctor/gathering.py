@@ -64,7 +64,7 @@ def _wanted(settings: Settings, is_deployed: bool) -> f.Wanted:
         lab=settings.name,
         network=settings.net,
         gateway=settings.gateway,
-        endpoint_port=settings.fencing.port if settings.fencing.method != "none" else None,
+        endpoint_port=settings.fencing.port if "redfish" in settings.fencing.methods else None,
         memory_bytes=(settings.node_count + 1) * settings.memory_mib * f.MIB,
         lun_bytes=settings.iscsi.lun_gib * f.GIB,
         hypervisor=settings.hypervisor,

@@ -62,6 +62,7 @@ class Platform:
     iscsid_unit: str = "iscsid"
     iscsi_login_unit: str = "open-iscsi"
     iscsi_node_db: str = "/var/lib/iscsi/nodes"
+    sbd_config: str = "/etc/default/sbd"
     chrony_unit: str = "chrony"
     chrony_config: str = "/etc/chrony/chrony.conf"
     ssh_unit: str = "ssh"
@@ -96,6 +97,7 @@ EL_9 = Platform(
     lio_unit="target",
     lio_saveconfig="/etc/target/saveconfig.json",
     iscsi_login_unit="iscsi",
+    sbd_config="/etc/sysconfig/sbd",
     chrony_unit="chronyd",
     chrony_config="/etc/chrony.conf",
     ssh_unit="sshd",

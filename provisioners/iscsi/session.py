@@ -19,6 +19,7 @@ from halab.provisioners.iscsi import session_live
 from halab.provisioners.storage.growth import grown, lun_bytes
 
 COMPLETE = "complete"
+_LOGGED_OUT = "not logged in"
 INITIATOR_FILE = "/etc/iscsi/initiatorname.iscsi"
 # Logins at boot are tried this often, 15 s each: the target may start later than its initiators.
 _LOGIN_TRIES = 20
@@ -70,7 +71,8 @@ if ! grep -qsxF "InitiatorName=$7" /etc/iscsi/initiatorname.iscsi; then
   printf 'InitiatorName=%s\n' "$7" > /etc/iscsi/initiatorname.iscsi
   ls -d /sys/class/iscsi_session/session* >/dev/null 2>&1 || systemctl try-restart "$8"
 fi
-iscsiadm -m discovery -t sendtargets -p "$2:$3" >/dev/null
+# Without -o new it would write the records of the portal's other targets anew, without their passwords.
+iscsiadm -m discovery -t sendtargets -p "$2:$3" -o new >/dev/null
 ours='startup|session\.auth\.|session\.timeo\.replacement_timeout|session\.initial_login_retry_max'
 for record in "$4/$1/$2,$3,"*/default; do
   [ -f "$record" ] || { echo "$2:$3 does not offer $1" >&2; exit 4; }
@@ -181,7 +183,7 @@ class SessionItem(Item[Session]):
         if now is not None and now == with_fields(wanted, device=wanted.device or now.device):
             return
         yield Run(_login(platform, wanted))
-        if now is not None:
+        if now is not None and now.condition != _LOGGED_OUT:
             yield from _change_session(platform, now, wanted)
         yield Await(
             f"LUN 0 of {wanted.target_iqn}",
@@ -228,7 +230,7 @@ def session_seen(seen: Mapping[str, str], wanted: Session) -> Session | None:
 
 def _faults(seen: Mapping[str, str], wanted: Session) -> Iterator[str]:
     if "state" not in seen:
-        yield "not logged in"
+        yield _LOGGED_OUT
     elif seen["state"] != "LOGGED_IN":
         yield f"the session is {seen['state']}"
     elif "device" not in seen:

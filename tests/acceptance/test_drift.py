@@ -38,6 +38,8 @@ DRIFT: dict[str, tuple[str, Any]] = {
     "halab_group.site": ("bans", ["cli-ban-summit-site-on-node1"]),
     "halab_clone.locking": ("meta", {"interleave": "false"}),
     "halab_stonith.fence_node1": ("delay", "99s"),
+    "halab_sbd_disk.spare": ("condition", "it is away"),
+    "halab_sbd.spare": ("condition", "sbd does not run beside the cluster"),
     "halab_fencing_level.first": ("devices", ["nothing"]),
     "halab_location.ping_likes": ("score", "-5"),
     "halab_colocation.ping_with": ("score", "-5"),

@@ -82,6 +82,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "halab_order": {**IN_CIB, "first": "a", "then": "b"},
     "halab_shared_vg": {**IN_CIB, "name": "vg", "device": "/dev/sda1"},
     "halab_logical_volume": {**IN_CIB, "vg": "vg", "name": "lv", "size": "90%VG"},
+    "halab_sbd_disk": {**ON_MACHINE, "device": "/dev/vdb", "watchdog_s": 15, "msgwait_s": 30},
+    "halab_sbd": {**ON_MACHINE, "device": "/dev/vdb"},
     "halab_gfs2": {**IN_CIB, "name": "fs", "device": "/dev/vg/lv", "journals": 3},
     "halab_site": {**ON_MACHINE, "document_root": "/var/www", "server_name": "www.a.test", "served_by": "node1"},
 }  # fmt: skip
@@ -132,6 +134,9 @@ BAD: list[tuple[str, str, Any, str]] = [
     ("halab_order", "kind", "Sometimes", "choose one of Mandatory"),
     ("halab_shared_vg", "name", "-vg", "no LVM name"),
     ("halab_logical_volume", "size", "much", "size"),
+    ("halab_sbd_disk", "watchdog_s", 4, "5 to 3600 s"),
+    ("halab_sbd_disk", "msgwait_s", 29, "less than twice watchdog_s: use 30 or more"),
+    ("halab_sbd", "watchdog", "watchdog", "is no device"),
     ("halab_gfs2", "journals", 33, "1 to 32"),
     ("halab_gfs2", "name", "n" * 31, "1 to 30"),
     ("halab_site", "port", 0, "out of range"),

@@ -71,7 +71,21 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
         ({"iscsi": {"iqn": "target1"}}, {}, ["iscsi.iqn: 'target1' is no iSCSI name"]),
         ({"iscsi": {"demo_mode": "maybe"}}, {}, ["iscsi.demo_mode: 'maybe' is neither true nor false"]),
         ({"fencing": {"method": "none"}}, {}, ["fencing.method: none cannot go with GFS2"]),
-        ({"fencing": {"method": "ipmi"}}, {}, ["fencing.method: 'ipmi' is not known: use redfish or none"]),
+        ({"fencing": {"method": "ipmi"}}, {}, ["fencing.method: 'ipmi' is not known: use redfish or sbd or none"]),
+        (
+            {"fencing": {"levels": ["redfish", "ipmi+redfish"]}},
+            {},
+            ["fencing.levels: 'ipmi' is not known: use redfish"],
+        ),
+        ({}, {"HALAB_FENCING_LEVELS": "redfish,redfish"}, ["fencing.levels: redfish stands there twice", "keep one"]),
+        ({"fencing": {"levels": ["redfish+redfish"]}}, {}, ["fencing.levels: redfish stands there twice"]),
+        ({"fencing": {"levels": ["redfish+"]}}, {}, ["fencing.levels: '' is not known"]),
+        ({"fencing": {"levels": ["none"]}}, {}, ["fencing.levels: none is no level: set fencing.method to none"]),
+        (
+            {"fencing": {"levels": ["redfish"], "method": "redfish"}},
+            {},
+            ["fencing.levels: fencing.method is given, too; take one of the two out"],
+        ),
         ({"uri": "qemu+ssh://elsewhere/system"}, {}, ["uri", "use qemu:///system"]),
         ({"hypervisor": "xen"}, {}, ["hypervisor: 'xen' is not known: use auto or kvm or qemu"]),
         ({"image": {"suite": "noble"}}, {}, ["image.suite: 'noble' is not known"]),
@@ -105,6 +119,19 @@ def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str]
     with pytest.raises(SettingsError) as caught:
         load(context, environment)
     assert all(words in str(caught.value) for words in said), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("context", "levels"),
+    [
+        ({}, (("redfish",),)),
+        ({"fencing": {"method": "redfish"}}, (("redfish",),)),
+        ({"fencing": {"levels": ["redfish"]}}, (("redfish",),)),
+        ({"fencing": {"method": "none"}, "site": {"storage": "local"}}, ()),
+    ],
+)
+def test_a_method_is_a_level_of_its_own(context: dict[str, Any], levels: tuple[tuple[str, ...], ...]) -> None:
+    assert load(context, {}).fencing.in_levels == levels
 
 
 def test_every_setting_has_a_variable_of_its_own_and_a_line_for_its_table() -> None:

@@ -162,7 +162,15 @@ def test_packages(variant: tuple[Wanted, Any]) -> None:
 
 def test_a_role_s_own_packages() -> None:
     node, target = (set(names_of(HOST.packages, "el", roles_of(role))) for role in ("node", "target"))
-    assert {"pacemaker", "gfs2-utils", "dlm", "fence-agents-redfish", "iscsi-initiator-utils", "httpd"} <= node - target
+    assert {
+        "pacemaker",
+        "gfs2-utils",
+        "dlm",
+        "fence-agents-sbd",
+        "sbd",
+        "iscsi-initiator-utils",
+        "httpd",
+    } <= node - target
     assert {"targetcli"} == target - node
     assert {"kernel-modules", "firewalld", "chrony", "openssh-server", "python3"} <= node & target
 

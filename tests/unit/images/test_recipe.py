@@ -10,7 +10,7 @@ import pytest
 
 from halab.images import debian
 from halab.images.debian import DebianRecipe
-from halab.images.host import HOST
+from halab.images.host import FENCE_AGENTS, HOST
 from halab.images.profile import TEMPLATES, Names, names_of
 from halab.provisioners.engine.errors import ConfigError
 
@@ -49,9 +49,17 @@ def test_a_changed_format_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_suites_name_their_packages() -> None:
-    assert "fence-agents-redfish" in DebianRecipe(suite="trixie").packages
-    assert "fence-agents" in DebianRecipe(suite="bookworm").packages
-    assert "fence-agents-redfish" not in DebianRecipe(suite="bookworm").packages
+    newer, older = DebianRecipe(suite="trixie").packages, DebianRecipe(suite="bookworm").packages
+    assert set(FENCE_AGENTS) <= set(newer)
+    assert not set(FENCE_AGENTS) & set(older)
+    assert older.count("fence-agents") == 1, "one package for all"
+    assert {"telnet", "ipmitool", "sg3-utils", "fence-virt", "sbd"} <= set(older), "which names none of them"
+
+
+def test_metadata_of_each_agent_are_kept_in_the_image() -> None:
+    text = (TEMPLATES / "debian-configure").read_text()
+    names = next(line for line in text.splitlines() if line.startswith("for name in fence_")).split(";")[0].split()[3:]
+    assert sorted(names) == sorted(package.replace("fence-agents-", "fence_") for package in FENCE_AGENTS)
 
 
 def test_extra_packages_are_added_once() -> None:

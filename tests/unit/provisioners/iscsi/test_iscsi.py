@@ -86,7 +86,7 @@ def test_login_steps(platform: Any) -> None:
     [
         (HAVE, WANTED, 0),
         (HAVE, HAVE, 0),
-        (replace(HAVE, condition="not logged in"), WANTED, 3),
+        (replace(HAVE, condition="not logged in"), WANTED, 2),
         (replace(HAVE, chap_password=Secret("")), WANTED, 4),
         (replace(HAVE, replacement_timeout_s=5), WANTED, 4),
         (replace(HAVE, lun_bytes=1 << 30), replace(WANTED, lun_bytes=2 << 30), 5),

@@ -1,0 +1,42 @@
+"""What a method of fencing is made from, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from halab.constructs import bindings
+from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.machines import Machines
+from halab.constructs.phases import Phase, Phases
+from halab.constructs.places import Place
+from halab.constructs.settings import Settings
+from halab.constructs.shared_storage import SharedStorage
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """The lab whose nodes are to be fenced."""
+
+    settings: Settings
+    machines: Machines
+    storage: SharedStorage
+    cluster: CorosyncCluster
+    phases: Phases
+
+    @property
+    def nodes(self) -> list[Place]:
+        """The cluster's nodes."""
+        return [place for place in self.machines.places if place.cluster]
+
+
+class Method(Protocol):
+    """A way to fence. Making one makes what the nodes need for it; its devices come when it is their turn."""
+
+    def devices(self, phase: Phase) -> Mapping[str, bindings.Stonith]:
+        """Name of a node -> the device that fences it, made in this phase. Nodes may share one.
+
+        A device of a single node's that is made before the node is complete (Phase.FENCING) is the node's own.
+        """
+        ...

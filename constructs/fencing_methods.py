@@ -1,0 +1,15 @@
+"""Each way to fence, and how a lab gets its devices: one line a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from halab.constructs.cdk import Construct
+from halab.constructs.fenced import Fenced, Method
+from halab.constructs.redfish_fencing import RedfishFencing
+from halab.constructs.sbd_fencing import SbdFencing
+
+METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
+    "redfish": RedfishFencing,
+    "sbd": SbdFencing,
+}

@@ -1,0 +1,80 @@
+"""Settings of fencing: which ways there are, and in which order they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from halab.constructs.setting import setting
+from halab.provisioners.engine import limits
+
+# Each has a line in fencing_methods.METHODS.
+METHODS = ("redfish", "sbd")
+NONE = "none"
+_DEFAULT = (("redfish",),)
+_MAX_LEVELS = 9  # Pacemaker's schema
+_TOGETHER = "+"
+
+
+def _levels(value: object) -> str | None:
+    """The rule of `levels`, as it is written."""
+    ways = [way for level in _split(value) for way in level]
+    if NONE in ways:
+        return "none is no level: set fencing.method to none, or name the levels"
+    if unknown := [way for way in ways if way not in METHODS]:
+        return f"{unknown[0]!r} is not known: use {', '.join(METHODS)}, joined by {_TOGETHER} within a level"
+    if doubled := [way for way in ways if ways.count(way) > 1]:
+        return f"{doubled[0]} stands there twice: what has failed once is not tried again, keep one"
+    if len(_split(value)) > _MAX_LEVELS:
+        return f"{len(_split(value))} levels are too many: Pacemaker takes {_MAX_LEVELS}"
+    return None
+
+
+def _split(value: object) -> tuple[tuple[str, ...], ...]:
+    assert isinstance(value, tuple)
+    return tuple(tuple(level.split(_TOGETHER)) for level in value)
+
+
+@dataclass(frozen=True, slots=True)
+class Fencing:
+    method: str | None = setting(
+        None,
+        "one way to fence: redfish, sbd; or none (only with site.storage local); redfish when it and fencing.levels "
+        "are left out",
+        limits.one_of(*METHODS, NONE),
+    )
+    levels: tuple[str, ...] = setting(
+        (),
+        "several ways, instead of fencing.method: a level is tried when the one before has failed; ways joined by + "
+        "have to succeed together",
+        _levels,
+    )
+    port: int = setting(8000, "port of the Redfish endpoint on the lab's bridge", limits.between(1024, 65535))
+    delay_s: int = setting(
+        0,
+        "seconds before node1 is fenced, so that it survives a tie; 0: 15 in a 2-node lab",
+        limits.between(0, 300, "s"),
+    )
+    power_wait_s: int = setting(0, "seconds between a power command and the next", limits.between(0, 60, "s"))
+
+    @property
+    def in_levels(self) -> tuple[tuple[str, ...], ...]:
+        """The methods of each level, in the order in which they are tried; empty without fencing."""
+        if self.levels:
+            return _split(self.levels)
+        if self.method == NONE:
+            return ()
+        return ((self.method,),) if self.method else _DEFAULT
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """All methods, each once."""
+        return tuple(dict.fromkeys(method for level in self.in_levels for method in level))
+
+
+def check(fencing: Fencing, storage: str) -> Iterator[str]:
+    """What single settings cannot tell. `storage`: the setting site.storage."""
+    if fencing.levels and fencing.method:
+        yield "fencing.levels: fencing.method is given, too; take one of the two out"
+    if not fencing.methods and storage == "gfs2":
+        yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"

@@ -1,0 +1,113 @@
+"""The ways to fence, and the levels in which they are tried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from halab.constructs.fencing_methods import METHODS
+from halab.constructs.fencing_settings import METHODS as NAMES
+from tests.unit.constructs.synthesized import Synthesized, synthesized
+
+NODES = ("node1", "node2", "node3")
+SBD = "halab_stonith.fence_sbd"
+
+
+@pytest.fixture
+def two_levels() -> Synthesized:
+    return synthesized(HALAB_FENCING_LEVELS="redfish,sbd")
+
+
+def test_each_method_that_the_settings_know_has_devices() -> None:
+    assert set(NAMES) == set(METHODS)
+
+
+@pytest.mark.parametrize("method", ["redfish", "sbd"])
+def test_a_single_method_takes_no_levels_and_services_wait_for_it(method: str) -> None:
+    lab = synthesized(HALAB_FENCING_METHOD=method)
+    assert lab.names("halab_fencing_level") == set()
+    devices = {f"halab_stonith.{name}" for name in lab.names("halab_stonith")}
+    assert devices == ({SBD} if method == "sbd" else {f"halab_stonith.fence_{node}" for node in NODES})
+    assert devices <= lab.before("halab_clone.shared_fs")
+
+
+def test_a_level_names_the_devices_of_its_node(two_levels: Synthesized) -> None:
+    levels = [
+        two_levels.by_address[f"halab_fencing_level.{name}"] for name in sorted(two_levels.names("halab_fencing_level"))
+    ]
+    assert [(one["node"], one["level"], one["devices"]) for one in levels] == [
+        (node, level, [f"${{halab_stonith.{device}.name}}"])
+        for node in NODES
+        for level, device in ((1, f"fence_{node}"), (2, "fence_sbd"))
+    ]
+
+
+def test_methods_of_one_level_succeed_together() -> None:
+    lab = synthesized(HALAB_FENCING_LEVELS="redfish+sbd")
+    assert lab.names("halab_fencing_level") == {f"{node}_level1" for node in NODES}
+    devices = lab.by_address["halab_fencing_level.node2_level1"]["devices"]
+    assert devices == ["${halab_stonith.fence_node2.name}", "${halab_stonith.fence_sbd.name}"]
+
+
+def test_a_device_that_is_made_anew_takes_its_levels_along(two_levels: Synthesized) -> None:
+    """Its removal takes it out of them."""
+    for level, device in ((1, "fence_node1"), (2, "fence_sbd")):
+        lifecycle = two_levels.by_address[f"halab_fencing_level.node1_level{level}"]["lifecycle"]
+        assert f"halab_stonith.{device}.id" in lifecycle["replace_triggered_by"]
+
+
+def test_no_service_waits_for_a_second_level(two_levels: Synthesized) -> None:
+    before = two_levels.before("halab_group.site")
+    assert SBD not in before
+    assert not [address for address in before if address.startswith("halab_fencing_level.")]
+
+
+def test_a_node_is_told_by_the_disk_only_when_it_listens(two_levels: Synthesized) -> None:
+    """A message to a node without sbd would count as its death."""
+    assert {f"halab_sbd.{node}_sbd" for node in NODES} <= two_levels.before(SBD)
+    for node in NODES:
+        before = two_levels.before(f"halab_sbd.{node}_sbd")
+        assert {f"halab_iscsi_session.{node}_sbd_session", f"halab_cluster_member.{node}_member"} <= before
+        assert "halab_sbd_disk.sbd_header" in before
+        # It goes when the node has left.
+        assert f"halab_sbd.{node}_sbd" in two_levels.before(f"halab_cluster_node.{node}")
+
+
+def test_the_disk_is_there_before_sbd_is_wanted() -> None:
+    """Another list of disks would make another target."""
+    disks = [
+        synthesized(HALAB_FENCING_LEVELS=levels).by_address["halab_machine.target"]["disks"]
+        for levels in ("redfish", "redfish,sbd")
+    ]
+    assert disks[0] == disks[1]
+    assert "${halab_volume.sbd_disk.path}" in disks[0]
+
+
+def test_the_disk_is_a_target_of_its_own_with_the_nodes_own_passwords(two_levels: Synthesized) -> None:
+    targets = two_levels.json["resource"]["halab_iscsi_target"]
+    assert len({target["backstore"] for target in targets.values()}) == len(targets) == 2
+    for node in NODES:
+        passwords = {
+            two_levels.by_address[f"halab_iscsi_acl.{node}{name}_acl"]["chap_password"] for name in ("", "_sbd")
+        }
+        assert passwords == {f"${{halab_secret.{node}_chap.value}}"}
+    open_to_all = synthesized(HALAB_FENCING_LEVELS="redfish,sbd", HALAB_ISCSI_DEMO_MODE="true")
+    assert open_to_all.names("halab_iscsi_acl") == set()
+    assert len(open_to_all.names("halab_iscsi_session")) == 6
+
+
+@pytest.mark.parametrize(("scale", "watchdog", "msgwait"), [("1", (15, 30), (30, 60)), ("1.5", (23, 45), (45, 90))])
+def test_times_follow_the_hypervisor(scale: str, watchdog: Any, msgwait: Any) -> None:
+    header = synthesized(HALAB_FENCING_LEVELS="redfish,sbd", HALAB_TIME_SCALE=scale).by_address[
+        "halab_sbd_disk.sbd_header"
+    ]
+    kind = "halab_machine.node1.hypervisor_used"
+    for name, (kvm, emulated) in (("watchdog_s", watchdog), ("msgwait_s", msgwait)):
+        assert header[name] == f'${{{kind} == "kvm" ? {kvm} : {emulated}}}'
+    device = synthesized(HALAB_FENCING_LEVELS="redfish,sbd", HALAB_TIME_SCALE=scale).by_address[SBD]
+    assert device["params"]["pcmk_reboot_timeout"] == "${halab_sbd_disk.sbd_header.msgwait_s + 180}s"
+
+
+def test_nothing_waits_for_itself(two_levels: Synthesized) -> None:
+    assert [address for address in two_levels.by_address if address in two_levels.before(address)] == []
