@@ -476,7 +476,9 @@ class Colocation(HalabResource):
 
 
 class FencingEndpoint(HalabResource):
-    """Redfish service on the hypervisor that switches this lab's machines off and on, for fence_redfish."""
+    """Service on the hypervisor that switches this lab's machines off and on, for fence agents: over Redfish, and over
+    the protocols in `doors`.
+    """
 
     TYPE = "halab_fencing_endpoint"
 
@@ -491,6 +493,7 @@ class FencingEndpoint(HalabResource):
         machines: Sequence[str],
         name: str | None = None,
         port: float | None = None,
+        doors: Mapping[str, float] | None = None,
         running: bool | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -505,6 +508,7 @@ class FencingEndpoint(HalabResource):
                 "username": username,
                 "password": password,
                 "machines": machines,
+                "doors": doors,
                 "running": running,
             },
             depends_on,
@@ -542,6 +546,10 @@ class FencingEndpoint(HalabResource):
     @property
     def url(self) -> str:
         return self.get_string_attribute("url")
+
+    @property
+    def ssh_host_key(self) -> str:
+        return self.get_string_attribute("ssh_host_key")
 
 
 class FencingLevel(HalabResource):

@@ -16,8 +16,9 @@ _CONNECT_S = 2.0
 
 def ask_endpoint(known: KnownEndpoint, files: Path) -> Endpoint:
     """Asks for the list of systems with the lab's own password, as a fence agent does. `files`: its folder."""
+    from halab.provider.fencing.doors.probe import Answer
     from halab.provider.fencing.power_files import PowerFiles
-    from halab.provider.fencing.power_service import Answer, PowerService
+    from halab.provider.fencing.power_service import PowerService
 
     url = known.url
     service = PowerService(known.id, PowerFiles(files))

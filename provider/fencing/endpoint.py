@@ -1,14 +1,17 @@
-"""halab_fencing_endpoint: the lab's power control over Redfish, for fence_redfish in the guests."""
+"""halab_fencing_endpoint: the lab's power control, for fence agents: over Redfish, and over other doors if wanted."""
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from dataclasses import replace
 from typing import Any
 
+from halab.provider.fencing import endpoint_rules as rules
+from halab.provider.fencing.doors import secrets
+from halab.provider.fencing.doors.machines import assigned
+from halab.provider.fencing.doors.names import PLUGS, SSH_USERS, wrong
+from halab.provider.fencing.doors.probe import Answer
 from halab.provider.fencing.power_files import PowerConfig, PowerFiles
-from halab.provider.fencing.power_service import Answer, PowerService, url
+from halab.provider.fencing.power_service import PowerService, url
 from halab.provider.fencing.power_unit import ends_at_logout, supervision_here
 from halab.provider.hypervisor.connection import SYSTEM_URI
 from halab.provider.protocol import BOOL, INT, LIST, MAP, STR, UNKNOWN, Attr, Block, Ctx, Resource, State, has_unknown
@@ -16,44 +19,6 @@ from halab.provisioners.engine.command import Secret
 from halab.provisioners.engine.errors import ConfigError, HalabError
 
 _DAMAGED = "damaged"  # in a resource's private data: files are missing that cannot be made again without new keys
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_USERNAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# Printable ASCII: what HTTP's basic authentication carries unchanged. 72: bcrypt reads no further.
-_PASSWORD = re.compile(r"[!-~]{8,72}")
-
-
-def _name(value: str) -> str | None:
-    return None if _NAME.fullmatch(value) else "Use 1 to 63 lower-case letters, digits and hyphens."
-
-
-def _address(value: str) -> str | None:
-    try:
-        address = ipaddress.IPv4Address(value)
-    except ValueError:
-        return f"{value!r} is not an IPv4 address. Give the address of the lab's bridge."
-    if address.is_unspecified or address.is_multicast:
-        return "The endpoint listens on one address of the lab only. Give the address of the lab's bridge."
-    return None
-
-
-def _port(value: Any) -> str | None:
-    return None if isinstance(value, int) and 1 <= value <= 65535 else "Use a whole number from 1 to 65535."
-
-
-def _username(value: str) -> str | None:
-    return None if _USERNAME.fullmatch(value) else "Use 1 to 64 letters, digits, '.', '_' and '-'."
-
-
-def _password(value: str) -> str | None:
-    return None if _PASSWORD.fullmatch(value) else "Use 8 to 72 printable ASCII characters without blanks."
-
-
-def _machines(value: list[str]) -> str | None:
-    for machine in value:
-        if not _UUID.fullmatch(machine):
-            return f"{machine!r} is not a domain's UUID. Give the ids of halab_machine resources."
-    return None
 
 
 class FencingEndpoint(Resource):
@@ -61,7 +26,8 @@ class FencingEndpoint(Resource):
 
     type = "halab_fencing_endpoint"
     schema = Block(
-        doc="Redfish service on the hypervisor that switches this lab's machines off and on, for fence_redfish.",
+        doc="Service on the hypervisor that switches this lab's machines off and on, for fence agents: over Redfish, "
+        "and over the protocols in `doors`.",
         attrs={
             "id": Attr(STR, computed=True, stable=True, doc="The endpoint's name."),
             "name": Attr(
@@ -70,26 +36,33 @@ class FencingEndpoint(Resource):
                 computed=True,
                 stable=True,
                 replace=True,
-                validators=(_name,),
+                validators=(rules.name,),
                 doc="Name of the endpoint; default: the lab's. The systemd unit is halab-fencing-NAME.service.",
             ),
             "address": Attr(
                 STR,
                 required=True,
                 replace=True,
-                validators=(_address,),
+                validators=(rules.address,),
                 doc="IPv4 address of the lab's bridge: the only one that it listens on; it stands in the certificate.",
             ),
-            "port": Attr(INT, default=8000, replace=True, validators=(_port,), doc="TCP port."),
-            "username": Attr(STR, required=True, validators=(_username,), doc="User name that clients give."),
+            "port": Attr(INT, default=8000, replace=True, validators=(rules.port,), doc="TCP port of Redfish."),
+            "username": Attr(STR, required=True, validators=(rules.username,), doc="User name that clients give."),
             "password": Attr(
-                STR, required=True, sensitive=True, validators=(_password,), doc="Password that clients give."
+                STR, required=True, sensitive=True, validators=(rules.password,), doc="Password that clients give."
             ),
             "machines": Attr(
                 LIST(STR),
                 required=True,
-                validators=(_machines,),
+                validators=(rules.machines,),
                 doc="UUIDs of the domains that may be switched. All others are refused.",
+            ),
+            "doors": Attr(
+                MAP(INT),
+                default={},
+                validators=(rules.doors,),
+                doc="Doors beside Redfish, and their ports: wti (telnet), wti-ssh, virsh (SSH), ipmi (UDP; the port "
+                "of a plug is this one plus its number), xvm (TCP, and multicast to 225.0.0.12).",
             ),
             "running": Attr(BOOL, default=True, doc="Whether the endpoint is up, supervised, and answers clients."),
             "ca_certificate": Attr(
@@ -98,6 +71,23 @@ class FencingEndpoint(Resource):
             "url": Attr(STR, computed=True, stable=True, doc="https://ADDRESS:PORT"),
             "systems": Attr(
                 MAP(STR), computed=True, doc="Machine's UUID to the systems_uri that fence_redfish needs for it."
+            ),
+            "plugs": Attr(
+                MAP(INT),
+                computed=True,
+                doc="Machine's UUID to its plug, for fence_wti and fence_ipmilan. A machine keeps its plug while "
+                "others come and go; one that is new gets the lowest free one.",
+            ),
+            "secrets": Attr(
+                MAP(STR),
+                computed=True,
+                sensitive=True,
+                doc="What opens the doors: wti and ipmi a password, xvm the key file's text, virsh an SSH private key.",
+            ),
+            "ssh_host_key": Attr(
+                STR,
+                computed=True,
+                doc="Public host key of wti-ssh and virsh, as known_hosts has it; empty without. Public.",
             ),
         },
     )
@@ -116,13 +106,31 @@ class FencingEndpoint(Resource):
             planned["url"] = f"https://{planned['address']}:{planned['port']}"
         if not has_unknown(planned["machines"]):
             planned["systems"] = _systems(planned["machines"])
+            planned["plugs"] = _plugs(planned["machines"], prior)
+        if not has_unknown(planned["doors"]):
+            self._plan_doors(planned, prior)
+
+    def _plan_doors(self, planned: State, prior: State | None) -> None:
+        """What opens the doors is made once. Raises ConfigError when doors are in each other's way."""
+        doors, known = planned["doors"] or {}, prior or {}
+        fault = None if planned["port"] is UNKNOWN else wrong(doors, planned["port"])
+        if "ipmi" in doors and planned["machines"] is not UNKNOWN and len(planned["machines"]) > PLUGS:
+            fault = f"ipmi has ports for {PLUGS} machines."
+        if fault:
+            raise ConfigError("The fencing endpoint's doors are not right", fault, "doors")
+        if set(known.get("secrets") or {}) == secrets.needed(doors):
+            planned["secrets"] = known.get("secrets") or {}
+        if not doors.keys() & SSH_USERS.keys():
+            planned["ssh_host_key"] = ""
+        elif known.get("ssh_host_key"):
+            planned["ssh_host_key"] = known["ssh_host_key"]
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         """New keys, files, daemon. What a killed run of this lab left under this name is ended and replaced."""
         name = planned["name"] = planned["id"] = _known(planned["name"]) or self.provider.lab
         service = self._service(name)
         files = service.files
-        config = self._config(planned)
+        config = self._config(planned, None)
         service.stop(_leftover(files) or config)
         files.make_directory()
         from halab.provider.fencing.certificates import issue
@@ -132,7 +140,8 @@ class FencingEndpoint(Resource):
         files.write(files.certificate, issued.certificate)
         files.write(files.authority, issued.authority)
         files.write(files.config, config.dump())
-        state = _computed(planned, config, issued.authority)
+        secrets.make(files, config.doors)
+        state = _computed(planned, config, files)
         ctx.save(state)
         return self._apply(ctx, service, config, state)
 
@@ -152,28 +161,32 @@ class FencingEndpoint(Resource):
         username = service.files.username()
         now = {**state, "name": state["id"], "address": config.address, "port": config.port}
         now |= {"machines": machines, "username": username, "running": self._runs(service, config, state)}
-        return _computed(now, config, service.files.authority.read_text())
+        return _computed({**now, "doors": dict(config.doors)}, config, service.files)
 
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
-        """Machines and password change under the running daemon; it is restarted only when it is not well."""
+        """Machines and password change under the running daemon; other doors, or one that is not well, restart it."""
         service = self._service(prior["id"])
         now = service.files.read_config()
-        config = self._config(planned)
-        if now is not None:
+        config = self._config(planned, prior)
+        if now is not None and now.doors != config.doors:
+            service.stop(now)
+        elif now is not None:
             config = replace(
                 config,
                 supervision=now.supervision,
                 firewall_opened=now.firewall_opened,
                 firewall_rule=now.firewall_rule,
+                door_rules=now.door_rules,
             )
+        secrets.make(service.files, config.doors)
         service.files.write(service.files.config, config.dump())
-        state = _computed(planned, config, service.files.authority.read_text())
+        state = _computed(planned, config, service.files)
         return self._apply(ctx, service, config, state)
 
     def delete(self, ctx: Ctx, state: State) -> None:
         """End the daemon, close the port, remove the files; whatever of these is gone already is fine."""
         service = self._service(state["id"])
-        service.stop(_leftover(service.files) or self._config(state))
+        service.stop(_leftover(service.files) or self._config(state, state))
         service.files.remove()
 
     def import_(self, ctx: Ctx, id: str) -> State:
@@ -183,7 +196,7 @@ class FencingEndpoint(Resource):
         if config is None:
             raise ConfigError("No such fencing endpoint", f"There is none at {files.directory}.")
         state = dict.fromkeys(self.schema.attrs)
-        return _computed({**state, "id": id, "machines": list(config.machines)}, config, files.authority.read_text())
+        return _computed({**state, "id": id, "machines": list(config.machines)}, config, files)
 
     def _apply(self, ctx: Ctx, service: PowerService, config: PowerConfig, state: State) -> State:
         """From files to a daemon that answers (or to none, when `running` is false)."""
@@ -223,7 +236,8 @@ class FencingEndpoint(Resource):
     def _service(self, name: str) -> PowerService:
         return PowerService(name, PowerFiles(self.provider.folder.fencing / name), self.provider.time_scale)
 
-    def _config(self, state: State) -> PowerConfig:
+    def _config(self, state: State, prior: State | None) -> PowerConfig:
+        plugs = _plugs(state["machines"], prior)
         return PowerConfig(
             lab=self.provider.lab,
             address=state["address"],
@@ -231,11 +245,30 @@ class FencingEndpoint(Resource):
             uri=SYSTEM_URI,
             machines=tuple(dict.fromkeys(map(str.lower, state["machines"]))),
             supervision=supervision_here(),
+            plugs={machine.lower(): plug for machine, plug in plugs.items()},
+            doors=dict(state["doors"] or {}),
         )
 
 
-def _computed(state: State, config: PowerConfig, authority: str) -> State:
-    return {**state, "url": url(config), "ca_certificate": authority, "systems": _systems(state["machines"])}
+def _computed(state: State, config: PowerConfig, files: PowerFiles) -> State:
+    plugs = assigned(config.machines, config.plugs)
+    return {
+        **state,
+        "url": url(config),
+        "ca_certificate": files.authority.read_text(),
+        "systems": _systems(state["machines"]),
+        "plugs": {machine: plugs[machine.lower()] for machine in state["machines"]},
+        "secrets": secrets.present(files, config.doors),
+        "ssh_host_key": secrets.host_key(files),
+    }
+
+
+def _plugs(machines: list[str], prior: State | None) -> dict[str, int]:
+    """Each machine's plug; `prior`: who had which before."""
+    known = prior or {}
+    before = known.get("plugs") or assigned(known.get("machines") or (), {})
+    plugs = assigned(map(str.lower, machines), {machine.lower(): plug for machine, plug in before.items()})
+    return {machine: plugs[machine.lower()] for machine in machines}
 
 
 def _systems(machines: list[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ config.json     what the daemon serves (PowerConfig); replaced atomically, the d
 htpasswd        user name and bcrypt hash; read by the daemon at each request
 authority.pem   the certificate that clients trust (public)
 server.pem      the server's certificate;  server.key  its private key
+NAME.secret     what opens a door (doors/secrets.py), in the clear: clients in the guests have the same
 power.log       where no journal keeps the daemon's messages
 """
 
@@ -12,7 +13,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,13 +40,16 @@ class PowerConfig:
     supervision: Supervision
     firewall_opened: bool = False  # by an earlier version, for all addresses: ours to close
     firewall_rule: bool = False  # the endpoint's own rule was made by us, so it is ours to remove
+    plugs: Mapping[str, int] = field(default_factory=dict)  # machine to plug; all that are not here get free ones
+    doors: Mapping[str, int] = field(default_factory=dict)  # beside Redfish: name to port (doors/names.py)
+    door_rules: tuple[str, ...] = ()  # doors whose firewall rules were made by us
 
     @classmethod
     def parse(cls, text: str) -> PowerConfig:
         """From JSON. Raises UnexpectedOutput when it is not what `dump` wrote."""
         try:
             data: dict[str, Any] = json.loads(text)
-            return cls(**{**data, "machines": tuple(data["machines"])})
+            return cls(**{**data, "machines": tuple(data["machines"]), "door_rules": tuple(data.get("door_rules", ()))})
         except (ValueError, TypeError, KeyError) as error:
             raise UnexpectedOutput("The fencing endpoint's config.json cannot be read", str(error)) from error
 
@@ -77,6 +82,10 @@ class PowerFiles:
     @property
     def private_key(self) -> Path:
         return self.directory / "server.key"
+
+    def secret(self, name: str) -> Path:
+        """What opens a door (doors/secrets.py)."""
+        return self.directory / f"{name}.secret"
 
     @property
     def log(self) -> Path:

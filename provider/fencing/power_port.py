@@ -1,7 +1,7 @@
-"""The fencing endpoint's TCP port: is it free, and does firewalld let the lab's guests reach it?
+"""The fencing endpoint's ports: are they free, and does firewalld let the lab's guests reach them?
 
-Each endpoint has a rule of its own in firewalld, for its address: labs have the same port, and to remove the rule of
-one must not cut the others off.
+Each door of an endpoint has a rule of its own in firewalld, for its address: labs have the same port, and to remove the
+rule of one must not cut the others off.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from typing import Literal
 
+from halab.provider.fencing.doors.names import Spot
 from halab.provisioners.engine.errors import CommandFailed, ConfigError, Conflict
+
+Protocol = Literal["tcp", "udp"]
 
 ZONE = "libvirt"  # firewalld's zone of all libvirt networks' bridges
 _TIMEOUT_S = 60.0
@@ -22,24 +26,28 @@ _TIMEOUT_S = 60.0
 _NO, _NOT_RUNNING, _INVALID_ZONE, _NOT_AUTHORIZED = 1, 252, 112, 253
 
 
-def refuse_if_taken(address: str, port: int) -> None:
+def refuse_if_taken(address: str, port: int, protocol: Protocol = "tcp", attribute: str = "port") -> None:
     """Raise Conflict when something listens there, ConfigError when the address is not one of this host's."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that just ended do not matter
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as probe:
         try:
+            if protocol == "tcp":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that just ended do not matter
             probe.bind((address, port))
-            probe.listen(1)  # with SO_REUSEADDR it is this call that meets another listener
+            if protocol == "tcp":
+                probe.listen(1)  # with SO_REUSEADDR it is this call that meets another listener
         except OSError as error:
-            _explain(error, address, port)
+            _explain(error, address, port, protocol, attribute)
 
 
-def _explain(error: OSError, address: str, port: int) -> None:
+def _explain(error: OSError, address: str, port: int, protocol: Protocol, attribute: str) -> None:
     if error.errno == errno.EADDRINUSE:
-        user = listener(port) or "a process that this user may not see"
+        user = listener(port, protocol) or "a process that this user may not see"
+        name = "Port" if protocol == "tcp" else "UDP port"
         raise Conflict(
-            f"Port {port} is in use",
+            f"{name} {port} is in use",
             f"{user} already listens on port {port} at {address} or at all addresses. End it, or set another port.",
-            "port",
+            attribute,
         ) from error
     if error.errno == errno.EADDRNOTAVAIL:
         raise ConfigError(
@@ -49,13 +57,13 @@ def _explain(error: OSError, address: str, port: int) -> None:
             "address",
         ) from error
     if error.errno == errno.EACCES:
-        raise ConfigError(f"No right to listen on port {port}", "Ports below 1024 need root.", "port") from error
+        raise ConfigError(f"No right to listen on port {port}", "Ports below 1024 need root.", attribute) from error
     raise error
 
 
-def listener(port: int) -> str | None:
-    """Who listens on the TCP port, as "name (pid N)"; None when nobody does or we may not see it."""
-    inodes = _listening_inodes(port)
+def listener(port: int, protocol: Protocol = "tcp") -> str | None:
+    """Who listens on the port, as "name (pid N)"; None when nobody does or we may not see it."""
+    inodes = _listening_inodes(port, protocol)
     if not inodes:
         return None
     for entry in filter(str.isdecimal, os.listdir("/proc")):
@@ -65,16 +73,16 @@ def listener(port: int) -> str | None:
     return None
 
 
-def _listening_inodes(port: int) -> set[str]:
+def _listening_inodes(port: int, protocol: Protocol) -> set[str]:
     """Inodes of the listening sockets, from the kernel's own table (proc(5), /proc/net/tcp)."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    inodes, listening = set(), "0A" if protocol == "tcp" else "07"  # TCP_LISTEN; TCP_CLOSE: a UDP socket without a peer
+    for table in (f"/proc/net/{protocol}", f"/proc/net/{protocol}6"):
         if not os.path.exists(table):  # no IPv6 in this kernel
             continue
         for line in Path(table).read_text().splitlines()[1:]:
             fields = line.split()
             local, state, inode = fields[1], fields[3], fields[9]
-            if state == "0A" and int(local.rpartition(":")[2], 16) == port:  # 0A: TCP_LISTEN
+            if state == listening and int(local.rpartition(":")[2], 16) == port:
                 inodes.add(inode)
     return inodes
 
@@ -87,28 +95,28 @@ def _socket_inodes(pid: str) -> set[str]:
     return {match[1] for link in links if (match := re.fullmatch(r"socket:\[([0-9]+)\]", link))}
 
 
-def is_open(address: str, port: int) -> bool | None:
+def is_open(spot: Spot) -> bool | None:
     """Whether firewalld lets guests reach it, by its rule or anyway; None when none runs, or it has no such zone."""
-    there = has_rule(address, port)
-    return _query(f"--query-port={port}/tcp") if there is False else there
+    there = has_rule(spot)
+    return _query(f"--query-port={spot.ports}/{spot.protocol}") if there is False else there
 
 
-def has_rule(address: str, port: int) -> bool | None:
-    """Whether the endpoint's own rule is there; None as in `is_open`."""
-    return _query(f"--query-rich-rule={_rule(address, port)}")
+def has_rule(spot: Spot) -> bool | None:
+    """Whether the spot's own rule is there; None as in `is_open`."""
+    return _query(f"--query-rich-rule={_rule(spot)}")
 
 
-def add_rule(address: str, port: int) -> None:
+def add_rule(spot: Spot) -> None:
     """Let guests in, now and for good."""
     for when in ([], ["--permanent"]):
-        _firewall_cmd(*when, f"--add-rich-rule={_rule(address, port)}")
+        _firewall_cmd(*when, f"--add-rich-rule={_rule(spot)}")
 
 
-def remove_rule(address: str, port: int) -> None:
+def remove_rule(spot: Spot) -> None:
     """Undo `add_rule`; nothing happens where no firewalld runs, or where it is not there."""
-    if has_rule(address, port) is not None:
+    if has_rule(spot) is not None:
         for when in ([], ["--permanent"]):
-            _firewall_cmd(*when, f"--remove-rich-rule={_rule(address, port)}")
+            _firewall_cmd(*when, f"--remove-rich-rule={_rule(spot)}")
 
 
 def close_port(port: int) -> None:
@@ -118,8 +126,9 @@ def close_port(port: int) -> None:
             _firewall_cmd(*when, f"--remove-port={port}/tcp")  # succeeds (with a warning) when it is not open
 
 
-def _rule(address: str, port: int) -> str:
-    return f'rule family="ipv4" destination address="{address}" port port="{port}" protocol="tcp" accept'
+def _rule(spot: Spot) -> str:
+    port = f'port port="{spot.ports}" protocol="{spot.protocol}"'
+    return f'rule family="ipv4" destination address="{spot.address}" {port} accept'
 
 
 def _query(word: str) -> bool | None:

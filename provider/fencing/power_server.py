@@ -11,13 +11,22 @@ import logging.handlers
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from halab.provider.fencing.doors import secrets
 from halab.provider.fencing.doors.door import Door, serve_until_one_ends
 from halab.provider.fencing.doors.https import RedfishDoor
 from halab.provider.fencing.doors.machines import Machines
+from halab.provider.fencing.doors.multicast import MulticastDoor, tcp_session
+from halab.provider.fencing.doors.names import SSH_USERS
 from halab.provider.fencing.doors.power import Power
+from halab.provider.fencing.doors.tcp import TcpDoor, telnet_session
+from halab.provider.fencing.doors.udp import IpmiDoor
+from halab.provider.fencing.doors.virsh import Virsh
+from halab.provider.fencing.doors.wti import Wti
+from halab.provider.fencing.doors.xvm import Xvm
 from halab.provider.fencing.power_files import PowerConfig, PowerFiles
 
 log = logging.getLogger("halab.power")
@@ -28,7 +37,50 @@ LOG_BYTES = 1024 * 1024
 def doors(files: PowerFiles, config: PowerConfig) -> list[Door]:
     """All doors, listening, not yet served."""
     power = Power(config.uri, Machines(files))
-    return [RedfishDoor(files, config.address, config.port, power)]
+    opened: list[Door] = [RedfishDoor(files, config.address, config.port, power)]
+    for name, port in config.doors.items():
+        opened += _DOORS[name](files, config.address, port, power)
+    return opened
+
+
+def _wti(files: PowerFiles, address: str, port: int, power: Power) -> list[Door]:
+    password = secrets.read(files, "wti")
+    return [TcpDoor("wti", address, port, lambda sock, peer: telnet_session(Wti(power, peer, password), sock))]
+
+
+def _wti_ssh(files: PowerFiles, address: str, port: int, power: Power) -> list[Door]:
+    from halab.provider.fencing.doors.ssh import SshSessions
+
+    host_key, password = secrets.key(files, secrets.HOST_KEY), secrets.read(files, "wti")
+    sessions = SshSessions(host_key, SSH_USERS["wti-ssh"], lambda peer: Wti(power, peer, None), password=password)
+    return [TcpDoor("wti-ssh", address, port, sessions)]
+
+
+def _virsh(files: PowerFiles, address: str, port: int, power: Power) -> list[Door]:
+    from halab.provider.fencing.doors.ssh import SshSessions
+
+    host_key, client_key = secrets.key(files, secrets.HOST_KEY), secrets.key(files, "virsh")
+    sessions = SshSessions(host_key, SSH_USERS["virsh"], lambda peer: Virsh(power, peer), client_key=client_key)
+    return [TcpDoor("virsh", address, port, sessions)]
+
+
+def _ipmi(files: PowerFiles, address: str, port: int, power: Power) -> list[Door]:
+    return [IpmiDoor(address, port, power, secrets.read(files, "ipmi"))]
+
+
+def _xvm(files: PowerFiles, address: str, port: int, power: Power) -> list[Door]:
+    xvm = Xvm(power, secrets.read(files, "xvm").encode())
+    tcp = TcpDoor("xvm", address, port, lambda sock, peer: tcp_session(xvm, sock, peer))
+    return [tcp, MulticastDoor(address, port, xvm)]
+
+
+_DOORS: dict[str, Callable[[PowerFiles, str, int, Power], list[Door]]] = {
+    "wti": _wti,
+    "wti-ssh": _wti_ssh,
+    "virsh": _virsh,
+    "ipmi": _ipmi,
+    "xvm": _xvm,
+}
 
 
 def _log_to(files: PowerFiles, config: PowerConfig) -> None:
@@ -37,6 +89,7 @@ def _log_to(files: PowerFiles, config: PowerConfig) -> None:
     if config.supervision == "supervisor":
         handler = logging.handlers.RotatingFileHandler(files.log, maxBytes=LOG_BYTES, backupCount=1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[handler])
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it logs a traceback for each peer that speaks no SSH
 
 
 def _end(*_: Any) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 import threading
 import time
 from dataclasses import dataclass, replace
 
 from halab.provider.fencing import power_port, power_process
+from halab.provider.fencing.doors.check import look
+from halab.provider.fencing.doors.names import Spot, spots
+from halab.provider.fencing.doors.probe import Answer, Probe
 from halab.provider.fencing.power_files import PowerConfig, PowerFiles
 from halab.provider.fencing.power_supervisor import SUPERVISOR_MODULE
 from halab.provider.fencing.power_unit import Unit, unit_text
@@ -17,23 +19,6 @@ from halab.provisioners.engine.errors import CommandFailed, Conflict, Interrupte
 _CONNECT_S, _ANSWER_S = 3.0, 15.0
 _READY_S = 60.0
 _INTERVAL_S = 0.1
-
-
-class Answer(enum.Enum):
-    """What the endpoint says to one request."""
-
-    READY = "answers"
-    DEAD = "does not answer"
-    REFUSED = "refuses the user name or the password"
-    BROKEN = "answers, but cannot reach libvirt"
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One request's outcome; `detail` is what was seen."""
-
-    answer: Answer
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +32,17 @@ class PowerService:
     def start(self, config: PowerConfig) -> PowerConfig:
         """(Re)start the daemon and open its port. Returns the configuration, with whose the open port is."""
         self.end_daemon(config)
-        power_port.refuse_if_taken(config.address, config.port)
+        self._refuse_if_taken(config)
         # Written before anything is started or opened, so that whatever comes next can be undone from it.
-        without = power_port.has_rule(config.address, config.port) is False
-        config = replace(config, firewall_rule=config.firewall_rule or without)
+        redfish = _redfish(config)
+        without = power_port.has_rule(redfish) is False
+        doors = {door: spots(door, config.address, port) for door, port in config.doors.items()}
+        closed = {door: [s for s in places if power_port.has_rule(s) is False] for door, places in doors.items()}
+        ours = tuple(door for door in doors if door in config.door_rules or closed[door])
+        config = replace(config, firewall_rule=config.firewall_rule or without, door_rules=ours)
         self.files.write(self.files.config, config.dump())
-        if without:
-            power_port.add_rule(config.address, config.port)
+        for spot in [*([redfish] if without else []), *(spot for places in closed.values() for spot in places)]:
+            power_port.add_rule(spot)
         if config.supervision == "supervisor":
             power_process.start_supervisor(self.files.config)
         else:
@@ -69,10 +58,13 @@ class PowerService:
         return config
 
     def stop(self, config: PowerConfig) -> None:
-        """End the daemon and close its port, if it was us who opened it."""
+        """End the daemon and close its ports, if it was us who opened them."""
         self.end_daemon(config)
         if config.firewall_rule:
-            power_port.remove_rule(config.address, config.port)
+            power_port.remove_rule(_redfish(config))
+        for door in config.door_rules:
+            for spot in spots(door, config.address, config.doors[door]):
+                power_port.remove_rule(spot)
         if config.firewall_opened:
             power_port.close_port(config.port)
 
@@ -91,7 +83,11 @@ class PowerService:
 
     def reachable(self, config: PowerConfig) -> bool:
         """Whether the host's firewall lets guests in."""
-        return power_port.is_open(config.address, config.port) is not False
+        places = [
+            _redfish(config),
+            *(s for door, port in config.doors.items() for s in spots(door, config.address, port)),
+        ]
+        return not any(power_port.is_open(spot) is False for spot in places)
 
     def wait_until_ready(
         self, config: PowerConfig, username: str, password: Secret | None, stop: threading.Event
@@ -113,6 +109,14 @@ class PowerService:
                 raise Interrupted("the fencing endpoint to answer")
 
     def probe(self, config: PowerConfig, username: str, password: Secret | None) -> Probe:
+        """What the first door says that is not well, or Redfish; each is asked by its protocol's own client."""
+        seen = self._probe_redfish(config, username, password)
+        for door in config.doors:
+            if seen.answer is Answer.READY:
+                seen = look(door, config, self.files, _ANSWER_S * self.time_scale)
+        return seen
+
+    def _probe_redfish(self, config: PowerConfig, username: str, password: Secret | None) -> Probe:
         """Ask for the list of systems as a client would. Without a password: for the service root, which needs none."""
         import requests
 
@@ -130,6 +134,14 @@ class PowerService:
         meanings = {200: Answer.READY, 401: Answer.REFUSED, 403: Answer.REFUSED}
         return Probe(meanings.get(status, Answer.BROKEN), f"HTTP status {status}")
 
+    def _refuse_if_taken(self, config: PowerConfig) -> None:
+        power_port.refuse_if_taken(config.address, config.port)
+        for door, port in config.doors.items():
+            for spot in spots(door, config.address, port):
+                if spot.address == config.address:  # a group may be shared: each lab hears its own bridge
+                    for one in range(spot.first, spot.last + 1):
+                        power_port.refuse_if_taken(spot.address, one, spot.protocol, "doors")
+
     def _unit(self, config: PowerConfig) -> Unit:
         return Unit(f"halab-fencing-{self.name}", user=config.supervision == "user unit")
 
@@ -144,6 +156,10 @@ class PowerService:
 
     def _messages(self, config: PowerConfig) -> str:
         return self.files.last_log_lines() if config.supervision == "supervisor" else self._unit(config).status()
+
+
+def _redfish(config: PowerConfig) -> Spot:
+    return Spot("tcp", config.address, config.port, config.port)
 
 
 def url(config: PowerConfig) -> str:

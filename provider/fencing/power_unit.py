@@ -34,7 +34,7 @@ def unit_text(lab: str, config: Path, *, user: bool) -> str:
     command = " ".join(map(_quoted, ("/usr/bin/env", *python_command(SERVER_MODULE, config))))
     return f"""\
 [Unit]
-Description=Power control for fencing of the halab lab {_escaped(lab)} (Redfish)
+Description=Power control for fencing of the halab lab {_escaped(lab)}
 After={"default.target" if user else "network.target libvirtd.service virtqemud.service"}
 StartLimitIntervalSec=0
 

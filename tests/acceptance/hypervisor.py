@@ -17,8 +17,9 @@ import libvirt
 import pytest
 
 from halab.provider.fencing import endpoint, power_files
+from halab.provider.fencing.doors.probe import Answer, Probe
 from halab.provider.fencing.power_files import PowerConfig
-from halab.provider.fencing.power_service import Answer, PowerService, Probe
+from halab.provider.fencing.power_service import PowerService
 from halab.provider.hypervisor import leftovers, removal, sweep
 from halab.provider.hypervisor.machine import boot, console
 from halab.provider.hypervisor.machine.domain_xml import parse_domain

@@ -13,12 +13,22 @@ import requests
 
 from halab.provider.fencing import power_process
 from halab.provider.fencing.endpoint import FencingEndpoint
+from halab.provider.fencing.power_files import PowerConfig
 from halab.provider.fencing.power_supervisor import SERVER_MODULE
 from halab.provider.protocol import UNKNOWN, Ctx, State
 from halab.provider.run.folder import LabFolder
 
 ADDRESS = "192.168.217.1"
 PASSWORD = "correct-horse-1"
+
+NETWORK = f"""
+<network><name>fencing-e2e</name><bridge name="vfence0"/>
+<ip address="{ADDRESS}" netmask="255.255.255.0"/></network>"""
+
+DOMAIN = """
+<domain type="qemu"><name>{name}</name><memory unit="MiB">32</memory><os><type machine="q35">hvm</type></os>
+<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>
+<devices><serial type="pty"/></devices></domain>"""
 
 
 def eventually(what: str, probe: Callable[[], Any], deadline_s: float = 30.0) -> Any:
@@ -38,14 +48,15 @@ def running_id(domain: Any) -> int:
 class Endpoint:
     """The resource as Terraform drives it, and clients of the endpoint."""
 
-    def __init__(self, directory: Path, machines: list[str]) -> None:
+    def __init__(self, directory: Path, machines: list[str], doors: dict[str, int] | None = None) -> None:
         folder = LabFolder(directory)
         context = SimpleNamespace(lab="e2e", folder=folder, time_scale=1.0, stop=threading.Event())
         self.resource, self.ctx = FencingEndpoint(context), Ctx()
         self.files = self.resource._service("e2e").files
         wanted = {"name": "e2e", "address": ADDRESS, "port": 8000, "username": "fence", "password": PASSWORD}
-        computed = dict.fromkeys(("id", "url", "ca_certificate", "systems"), UNKNOWN)
-        self.state: State = {**wanted, **computed, "machines": machines, "running": True}
+        names = ("id", "url", "ca_certificate", "systems", "plugs", "secrets", "ssh_host_key")
+        computed = dict.fromkeys(names, UNKNOWN)
+        self.state: State = {**wanted, **computed, "machines": machines, "running": True, "doors": doors or {}}
         self.state = self.resource.create(self.ctx, self.state, self.state)
 
     def update(self, **changes: Any) -> None:
@@ -55,6 +66,12 @@ class Endpoint:
         seen = self.resource.read(self.ctx, self.state)
         assert seen is not None
         return seen
+
+    def config(self) -> PowerConfig:
+        """What its daemon reads."""
+        config = self.files.read_config()
+        assert config is not None
+        return config
 
     def ask(self, path: str, password: str = PASSWORD, **more: Any) -> requests.Response:
         with requests.Session() as session:

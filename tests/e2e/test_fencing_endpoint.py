@@ -22,20 +22,14 @@ import pytest
 import requests
 
 from halab.provider.fencing import power_process
+from halab.provider.fencing.doors.check import look
+from halab.provider.fencing.doors.names import DEFAULT_PORTS
+from halab.provider.fencing.doors.probe import Answer
 from halab.provider.fencing.power_supervisor import SERVER_MODULE, SUPERVISOR_MODULE
 from halab.provisioners.engine.errors import Conflict
-from tests.e2e.endpoint_client import ADDRESS, PASSWORD, Endpoint, eventually, running_id
+from tests.e2e.endpoint_client import ADDRESS, DOMAIN, NETWORK, PASSWORD, Endpoint, eventually, running_id
 
 OTHER_PASSWORD = "battery-staple-2"
-
-NETWORK = f"""
-<network><name>fencing-e2e</name><bridge name="vfence0"/>
-<ip address="{ADDRESS}" netmask="255.255.255.0"/></network>"""
-
-DOMAIN = """
-<domain type="qemu"><name>{name}</name><memory unit="MiB">32</memory><os><type machine="q35">hvm</type></os>
-<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>
-<devices><serial type="pty"/></devices></domain>"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -220,17 +214,49 @@ def test_a_port_that_is_taken_is_refused(domains: list[Any], tmp_path: Path) -> 
     assert not endpoint.files.directory.parent.exists()
 
 
+def test_doors_come_and_go_and_running_looks_through_each(endpoint: Endpoint, domains: list[Any]) -> None:
+    assert endpoint.state["secrets"] == {}
+    before = endpoint.pid()
+    endpoint.update(doors=DEFAULT_PORTS)
+    assert endpoint.pid() != before
+    assert endpoint.read() == endpoint.state
+    assert sorted(endpoint.state["secrets"]) == ["ipmi", "virsh", "wti", "xvm"]
+    assert endpoint.state["plugs"] == {domain.UUIDString(): n for n, domain in enumerate(domains[:2], 1)}
+    assert endpoint.state["ssh_host_key"].startswith("ssh-ed25519 ")
+    for door, name in (("wti", "wti"), ("wti-ssh", "wti"), ("virsh", "virsh"), ("ipmi", "ipmi"), ("xvm", "xvm")):
+        path = endpoint.files.secret(name)
+        right = path.read_text()
+        path.write_text(endpoint.files.secret("ssh-host").read_text() if name == "virsh" else "a-wrong-secret-00000")
+        seen = look(door, endpoint.config(), endpoint.files, 15)
+        assert seen.answer is Answer.REFUSED, seen
+        path.write_text(right)
+        assert look(door, endpoint.config(), endpoint.files, 15).answer is Answer.READY
+    endpoint.update(doors={"virsh": 2222})
+    assert sorted(endpoint.state["secrets"]) == ["virsh"]
+    assert endpoint.read() == endpoint.state
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((ADDRESS, DEFAULT_PORTS["wti"]), timeout=5)
+
+
+def test_a_udp_port_that_is_taken_is_refused(endpoint: Endpoint) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind((ADDRESS, 6233))
+        with pytest.raises(Conflict, match="UDP port 6233") as refusal:
+            endpoint.update(doors={"ipmi": 6230})
+    assert refusal.value.attribute == "doors"
+    endpoint.update(doors={"ipmi": 6230})
+    assert endpoint.read()["running"]
+
+
 def test_import_finds_it_by_name(endpoint: Endpoint) -> None:
     found = endpoint.resource.read(endpoint.ctx, endpoint.resource.import_(endpoint.ctx, "e2e"))
     assert found == {**endpoint.state, "password": None}
 
 
 @pytest.mark.skipif(
-    not (os.environ.get("HALAB_FENCE_REDFISH") or shutil.which("fence_redfish")),
-    reason="fence_redfish is not on this host (package fence-agents, or its path in HALAB_FENCE_REDFISH)",
+    not shutil.which("fence_redfish"), reason="fence_redfish (package fence-agents) is not on this host"
 )
 def test_fence_redfish_itself(endpoint: Endpoint, domains: list[Any], tmp_path: Path) -> None:
-    agent = os.environ.get("HALAB_FENCE_REDFISH") or "fence_redfish"
     script = tmp_path / "password"
     script.write_text(f"#!/bin/sh\necho {PASSWORD}\n")
     script.chmod(0o700)
@@ -238,7 +264,17 @@ def test_fence_redfish_itself(endpoint: Endpoint, domains: list[Any], tmp_path: 
     def fence(action: str, domain: Any) -> int:
         began = time.monotonic()
         uri = f"/redfish/v1/Systems/{domain.UUIDString()}"
-        command = [agent, "--ip", ADDRESS, "--ipport", "8000", "--username", "fence", "--password-script", str(script)]
+        command = [
+            "fence_redfish",
+            "--ip",
+            ADDRESS,
+            "--ipport",
+            "8000",
+            "--username",
+            "fence",
+            "--password-script",
+            str(script),
+        ]
         done = subprocess.run(
             [*command, "--systems-uri", uri, "--action", action],
             env=os.environ | {"REQUESTS_CA_BUNDLE": str(endpoint.files.authority)},

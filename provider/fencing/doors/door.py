@@ -23,9 +23,10 @@ class Door(Protocol):
         """Serve; returning or raising means that it is dead."""
 
 
-def freely_bound(socket_: socket.socket, address: tuple[str, int]) -> socket.socket:
+def freely_bound(socket_: socket.socket, address: tuple[str, int], *, shared: bool = True) -> socket.socket:
     """Bind, also to an address that comes after us: a bridge that is made later, or made anew."""
-    socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:  # not for UDP: two could have the same port
+        socket_.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     socket_.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
     socket_.bind(address)
     return socket_

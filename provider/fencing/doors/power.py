@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import libvirt
@@ -32,6 +33,18 @@ T = TypeVar("T")
 
 class PowerFailed(Exception):
     """What was asked is not done, or not known. The text is for logs and for clients."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A machine's name (its UUID where there is no domain any more), and whether it is on; None: not known."""
+
+    name: str
+    on: bool | None
+
+    def word(self, on: str, off: str, unknown: str) -> str:
+        """The one of three words that fits."""
+        return unknown if self.on is None else on if self.on else off
 
 
 class Power:
@@ -53,10 +66,16 @@ class Power:
         self._allowed(uuid)
         return self._in_time(f"name of {uuid}", lambda _: self._name(uuid))
 
+    def states(self) -> dict[str, State]:
+        """Of all machines, by UUID. Raises PowerFailed when libvirt does not answer at all."""
+        return self._in_time("state of all machines", lambda _: {u: self._state(u) for u in self.machines.uuids()})
+
     def find(self, name: str) -> str | None:
         """The UUID of the machine that `name` (a UUID or a domain's name) means; None: none of ours. PowerFailed."""
         wanted = name.lower()
-        return next((u for u in self.machines.uuids() if wanted == u or name == self.name(u)), None)
+        if wanted in self.machines:
+            return wanted
+        return next((uuid for uuid, state in self.states().items() if name == state.name), None)
 
     def switch(self, uuid: str, action: Action) -> None:
         """Carry `action` out; done, and seen, when it returns. Asked twice it is done once. Raises PowerFailed.
@@ -89,6 +108,16 @@ class Power:
                 raise PowerFailed(f"{uuid}: libvirt carried {action} out, and the machine is not {_word(wanted)}")
         finally:
             lock.release()
+
+    def _state(self, uuid: str) -> State:
+        with self._domain(uuid) as domain:
+            if domain is None:
+                return State(uuid, False)
+            try:
+                return State(str(domain.name()), bool(domain.isActive()))
+            except libvirt.libvirtError as error:
+                log.error("%s: %s", uuid, error)
+                return State(uuid, None)
 
     def _is_on(self, uuid: str) -> bool:
         with self._domain(uuid) as domain:

@@ -45,6 +45,14 @@ def resource(tmp_path: Path) -> FencingEndpoint:
         ("password", "short", "8 to 72"),
         ("password", "pässword-1", "ASCII"),
         ("password", "two words", "blanks"),
+        ("doors", {}, None),
+        ("doors", {"wti": 2323, "ipmi": 6230, "xvm": 1229}, None),
+        ("doors", {"telnet": 23}, "'telnet' is no door"),
+        ("doors", {"wti": 0}, "65535"),
+        ("doors", {"ipmi": 65530}, "65519"),
+        ("doors", {"wti": 2222, "virsh": 2222}, "both want port 2222/tcp"),
+        ("doors", {"ipmi": 1220, "xvm": 1229}, "both want port 1229/udp"),
+        ("doors", {"ipmi": 1220, "wti": 1229}, None),
         ("machines", [], None),
         ("machines", [MACHINE], None),
         ("machines", [MACHINE, "node1"], "'node1' is not a domain's UUID"),
@@ -60,8 +68,9 @@ def test_validation(resource: FencingEndpoint, attribute: str, value: Any, wrong
 
 
 def _planned(**values: Any) -> dict[str, Any]:
-    unknown = dict.fromkeys(("id", "name", "url", "systems", "ca_certificate"), UNKNOWN)
-    return {**unknown, "address": "192.168.90.1", "port": 8000, "machines": [MACHINE], **values}
+    computed = ("id", "name", "url", "systems", "ca_certificate", "plugs", "secrets", "ssh_host_key")
+    unknown = dict.fromkeys(computed, UNKNOWN)
+    return {**unknown, "address": "192.168.90.1", "port": 8000, "machines": [MACHINE], "doors": {}, **values}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +83,14 @@ def _planned(**values: Any) -> dict[str, Any]:
                 "name": "summit",
                 "url": "https://192.168.90.1:8000",
                 "systems": {MACHINE: f"/redfish/v1/Systems/{MACHINE.lower()}"},
+                "plugs": {MACHINE: 1},
+                "secrets": {},
+                "ssh_host_key": "",
             },
         ),
+        ({"doors": {"wti": 2323}}, {"secrets": UNKNOWN, "ssh_host_key": ""}),
+        ({"doors": {"virsh": 2222}}, {"secrets": UNKNOWN, "ssh_host_key": UNKNOWN}),
+        ({"doors": UNKNOWN}, {"secrets": UNKNOWN, "ssh_host_key": UNKNOWN}),
         ({"name": "other"}, {"id": "other"}),
         ({"address": UNKNOWN}, {"url": UNKNOWN}),
         ({"machines": [MACHINE, UNKNOWN]}, {"systems": UNKNOWN}),
@@ -89,6 +104,54 @@ def test_plan_knows_what_can_be_known(resource: FencingEndpoint, values: dict[st
         assert planned[name] is value or planned[name] == value
 
 
+OTHERS = [f"{digit}1111111-1111-4111-8111-111111111111" for digit in "bcd"]
+
+
+@pytest.mark.parametrize(
+    ("before", "machines", "plugs"),
+    [
+        (None, OTHERS, (1, 2, 3)),
+        ({}, [MACHINE, *OTHERS], (1, 2, 3, 4)),
+        ({OTHERS[0]: 1, OTHERS[1]: 2, OTHERS[2]: 3}, [OTHERS[2], OTHERS[0]], (3, 1)),
+        ({OTHERS[0]: 1, OTHERS[1]: 2, OTHERS[2]: 3}, [OTHERS[0], MACHINE, OTHERS[2]], (1, 2, 3)),
+        ({OTHERS[0]: 4}, [OTHERS[0].upper(), MACHINE], (4, 1)),
+    ],
+)
+def test_a_machine_keeps_its_plug(
+    resource: FencingEndpoint, before: dict[str, int] | None, machines: list[str], plugs: tuple[int, ...]
+) -> None:
+    planned = _planned(machines=machines)
+    resource.plan(Ctx(), {"name": None}, None if before is None else {"plugs": before}, planned)
+    assert tuple(planned["plugs"].values()) == plugs
+
+
+def test_an_earlier_versions_machines_have_their_places_as_plugs(resource: FencingEndpoint) -> None:
+    planned = _planned(machines=[OTHERS[1], OTHERS[2], OTHERS[0]])
+    resource.plan(Ctx(), {"name": None}, {"machines": OTHERS, "plugs": None}, planned)
+    assert planned["plugs"] == {OTHERS[0]: 1, OTHERS[1]: 2, OTHERS[2]: 3}
+
+
+def test_what_opens_the_doors_is_made_once(resource: FencingEndpoint) -> None:
+    prior = {"secrets": {"wti": "one", "virsh": "two"}, "ssh_host_key": "ssh-ed25519 AAAA"}
+    planned = _planned(doors={"wti-ssh": 2322, "virsh": 2222})
+    resource.plan(Ctx(), {"name": None}, prior, planned)
+    assert planned["secrets"] == prior["secrets"]
+    assert planned["ssh_host_key"] == prior["ssh_host_key"]
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"doors": {"wti": 8000}}, "wti and redfish both want port 8000/tcp"),
+        ({"doors": {"ipmi": 6230}, "machines": [MACHINE] * 17}, "16 machines"),
+    ],
+)
+def test_doors_that_cannot_be_are_refused(resource: FencingEndpoint, values: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(ConfigError, match=wrong) as refusal:
+        resource.plan(Ctx(), {"name": None}, None, _planned(**values))
+    assert refusal.value.attribute == "doors"
+
+
 def test_a_destroy_is_planned_without_a_look(resource: FencingEndpoint) -> None:
     resource.plan(Ctx(), {}, {"id": "summit"}, None)
 
@@ -99,6 +162,7 @@ def test_what_is_not_there_is_gone_and_cannot_be_imported(resource: FencingEndpo
         resource.import_(Ctx(), "summit")
 
 
-def test_the_password_is_sensitive_and_keys_are_no_attributes(resource: FencingEndpoint) -> None:
-    assert resource.schema.attrs["password"].sensitive
-    assert not [name for name in resource.schema.attrs if "key" in name]
+def test_what_is_secret_is_sensitive(resource: FencingEndpoint) -> None:
+    sensitive = {name for name, attr in resource.schema.attrs.items() if attr.sensitive}
+    assert sensitive == {"password", "secrets"}
+    assert [name for name in resource.schema.attrs if "key" in name] == ["ssh_host_key"], "public"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from halab.provider.fencing.doors import secrets
 from halab.provider.fencing.power_files import PowerConfig, PowerFiles
 from halab.provisioners.engine.command import Secret
-from halab.provisioners.engine.errors import UnexpectedOutput
+from halab.provisioners.engine.errors import ConfigError, UnexpectedOutput
 
 CONFIG = PowerConfig("summit", "192.168.90.1", 8000, "qemu:///system", ("u-1", "u-2"), "supervisor")
 
@@ -25,6 +28,37 @@ def test_config_round_trip(files: PowerFiles) -> None:
     assert files.read_config() is None
     files.write(files.config, CONFIG.dump())
     assert files.read_config() == CONFIG
+
+
+def test_an_earlier_versions_config_is_read() -> None:
+    earlier = {"lab": "summit", "address": "192.168.90.1", "port": 8000, "uri": "qemu:///system", "machines": ["u-1"]}
+    config = PowerConfig.parse(json.dumps({**earlier, "supervision": "supervisor", "firewall_rule": True}))
+    assert (config.doors, config.plugs, config.door_rules, config.firewall_rule) == ({}, {}, (), True)
+
+
+def test_doors_round_trip() -> None:
+    config = replace(CONFIG, doors={"wti": 2323}, plugs={"u-1": 2}, door_rules=("wti",))
+    assert PowerConfig.parse(config.dump()) == config
+
+
+def test_secrets_are_made_once_and_go_with_their_doors(files: PowerFiles) -> None:
+    secrets.make(files, ("wti", "wti-ssh", "virsh", "ipmi", "xvm"))
+    made = secrets.present(files, ("wti", "virsh", "ipmi", "xvm"))
+    assert sorted(made) == ["ipmi", "virsh", "wti", "xvm"]
+    assert 16 <= len(made["ipmi"]) <= 20, "what IPMI takes"
+    assert len(made["xvm"]) <= 4096, "what fence_xvm takes"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files.directory.iterdir()} == {0o600}
+    host_key = secrets.host_key(files)
+    assert host_key.startswith("ssh-ed25519 ")
+    secrets.make(files, ("virsh",))
+    assert secrets.present(files, ("virsh",))["virsh"] == made["virsh"]
+    assert secrets.host_key(files) == host_key
+    assert sorted(path.name for path in files.directory.iterdir()) == ["ssh-host.secret", "virsh.secret"]
+    secrets.make(files, ())
+    assert list(files.directory.iterdir()) == []
+    assert secrets.host_key(files) == ""
+    with pytest.raises(ConfigError, match="virsh"):
+        secrets.read(files, "virsh")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"machines": [], "unknown": 1}'])

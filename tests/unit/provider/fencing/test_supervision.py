@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from halab.provider.fencing import power_port, power_process, power_supervisor, power_unit
+from halab.provider.fencing.doors.names import Spot, spots
 from halab.provider.fencing.power_process import EndpointProcess
 from halab.provider.fencing.power_supervisor import SERVER_MODULE, SUPERVISOR_MODULE
 from halab.provisioners.engine.errors import CommandFailed, ConfigError, Conflict
@@ -142,13 +143,23 @@ def test_a_taken_port_names_who_has_it(taken_at: str) -> None:
     assert power_port.listener(port) is None
 
 
+def test_a_taken_udp_port_names_who_has_it() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(Conflict, match=rf"UDP port.*\(pid {os.getpid()}\)") as refusal:
+            power_port.refuse_if_taken("127.0.0.1", port, "udp", "doors")
+        assert refusal.value.attribute == "doors"
+    power_port.refuse_if_taken("127.0.0.1", port, "udp", "doors")
+
+
 def test_an_address_of_another_host_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"192\.0\.2\.1") as refusal:
         power_port.refuse_if_taken("192.0.2.1", 8000)
     assert refusal.value.attribute == "address"
 
 
-ENDPOINT = "192.168.77.1", 8000
+ENDPOINT = Spot("tcp", "192.168.77.1", 8000, 8000)
 RULE = 'rule family="ipv4" destination address="192.168.77.1" port port="8000" protocol="tcp" accept'
 FIREWALL_CMD = """#!/bin/sh
 echo "$*" >> "$0.log"
@@ -176,25 +187,48 @@ def firewall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int, 
 @pytest.mark.parametrize(("query", "there"), [(0, True), (1, False), (112, None), (252, None)])
 def test_whether_firewalld_lets_guests_in(firewall: Callable[[int, int], Path], query: int, there: bool | None) -> None:
     log = firewall(query, 0)
-    assert power_port.has_rule(*ENDPOINT) is there
+    assert power_port.has_rule(ENDPOINT) is there
     assert log.read_text() == f"--quiet --zone=libvirt --query-rich-rule={RULE}\n"
-    assert power_port.is_open(*ENDPOINT) is there
+    assert power_port.is_open(ENDPOINT) is there
     assert log.read_text().count("--query-port=8000/tcp") == (there is False), "the port may be open for all"
 
 
 def test_the_rule_is_made_for_now_and_for_good(firewall: Callable[[int, int], Path]) -> None:
     log = firewall(1, 0)
-    power_port.add_rule(*ENDPOINT)
+    power_port.add_rule(ENDPOINT)
     assert log.read_text().splitlines() == [
         f"--quiet --zone=libvirt --add-rich-rule={RULE}",
         f"--quiet --zone=libvirt --permanent --add-rich-rule={RULE}",
     ]
 
 
+@pytest.mark.parametrize(
+    ("door", "port", "rules"),
+    [
+        ("virsh", 2222, ['destination address="192.168.77.1" port port="2222" protocol="tcp"']),
+        ("ipmi", 6230, ['destination address="192.168.77.1" port port="6231-6246" protocol="udp"']),
+        (
+            "xvm",
+            1229,
+            [
+                'destination address="192.168.77.1" port port="1229" protocol="tcp"',
+                'destination address="225.0.0.12" port port="1229" protocol="udp"',
+            ],
+        ),
+    ],
+)
+def test_each_door_has_its_rules(firewall: Callable[[int, int], Path], door: str, port: int, rules: list[str]) -> None:
+    log = firewall(1, 0)
+    for spot in spots(door, "192.168.77.1", port):
+        power_port.add_rule(spot)
+    added = [line for line in log.read_text().splitlines() if "--permanent --add-rich-rule" in line]
+    assert [rule in line for line, rule in zip(added, rules, strict=True)] == [True] * len(rules)
+
+
 @pytest.mark.parametrize(("query", "calls"), [(0, 2), (1, 2), (252, 0), (112, 0)])
 def test_the_rule_is_removed_again(firewall: Callable[[int, int], Path], query: int, calls: int) -> None:
     log = firewall(query, 0)
-    power_port.remove_rule(*ENDPOINT)
+    power_port.remove_rule(ENDPOINT)
     assert log.read_text().count(f"--remove-rich-rule={RULE}") == calls
     power_port.close_port(8000)
     assert log.read_text().count("--remove-port=8000/tcp") == calls
@@ -203,10 +237,10 @@ def test_the_rule_is_removed_again(firewall: Callable[[int, int], Path], query: 
 def test_no_right_to_change_the_firewall_is_said(firewall: Callable[[int, int], Path]) -> None:
     firewall(1, 253)
     with pytest.raises(CommandFailed, match="Run it as root"):
-        power_port.add_rule(*ENDPOINT)
+        power_port.add_rule(ENDPOINT)
 
 
 def test_without_firewalld_there_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert power_port.is_open(*ENDPOINT) is None
-    power_port.remove_rule(*ENDPOINT)
+    assert power_port.is_open(ENDPOINT) is None
+    power_port.remove_rule(ENDPOINT)
