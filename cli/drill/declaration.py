@@ -20,7 +20,7 @@ class Guest:
     `took` exits with 0 when the failure is there: asked again until it does. `undo` is run by a timer in the guest and
     by the host. Their arguments: the machine's own address, the addresses of the other nodes joined by commas, the
     target's address, the lab's name, the fencing endpoint's address. `kills`: the guest cannot be asked afterwards; the
-    proof is on its console, in a line that has `shown` in it.
+    proof is on its console, in a line that has `shown` in it. `word`: what the recording calls it.
     """
 
     role: str
@@ -29,6 +29,7 @@ class Guest:
     undo: str = ""
     kills: bool = False
     shown: str = ""
+    word: str = "script"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ WIDTH, LEFT, RIGHT = 1120, 108, 52
 NODE_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D31", "#6A51A3", "#666666")
 PHASE_COLOURS = {
     "detected": "#7A8CA5", "membership": "#56B4E9", "fencing": "#D55E00", "journal": "#CC79A7",
-    "resources": "#E69F00", "rejoined": "#A9D3B8",
+    "resources": "#E69F00", "rejoined": "#A9D3B8", "settled": "#A9D3B8",
 }  # fmt: skip
 _STATES = {
     "member": ("#E3F1E8", ""), "up": ("#E3F1E8", ""), "lost": ("#F6D9C4", "url(#lost)"), "off": ("#3B3F46", ""),
@@ -154,6 +154,8 @@ class Drawing:
             dots = []
             for one in (one for one in writes if one["node"] == node):
                 end = one["t"] - self.run.began
+                if end < self._start:
+                    continue
                 x, top = self.x(end), up(one["took"])
                 if one["took"] > 1.0:
                     dots.append(f"M{self.x(end - one['took']):.1f} {top:.1f}H{x:.1f}")

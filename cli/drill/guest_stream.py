@@ -79,6 +79,16 @@ def clock_of(ssh_config: Path, machine: str, now: Callable[[], float], times: in
         ' read -r up _ < /proc/uptime; echo "$boot $up"; done'
     )
     argv = ["ssh", "-F", str(ssh_config), *_OPTIONS, machine, script]
+    try:
+        best = _quickest(argv, now, times)
+    except BrokenPipeError:
+        best = None
+    if best is None:
+        raise OSError(f"{machine} does not tell its clock")
+    return best
+
+
+def _quickest(argv: Sequence[str], now: Callable[[], float], times: int) -> tuple[str, float, float] | None:
     best: tuple[str, float, float] | None = None
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -92,9 +102,7 @@ def clock_of(ssh_config: Path, machine: str, now: Callable[[], float], times: in
             boot, _, up = process.stdout.readline().strip().partition(" ")
             answered = now()
             if not up:
-                break
+                return best
             if best is None or (answered - asked) / 2 < best[2]:
                 best = boot.replace("-", ""), (asked + answered) / 2 - float(up), (answered - asked) / 2
-    if best is None:
-        raise OSError(f"{machine} does not tell its clock")
     return best

@@ -14,7 +14,6 @@ from halab.provider.hypervisor.machine.handling import Hands
 from halab.provisioners.engine.command import Command, cmd
 from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut
 
-TOOK_S = 30.0
 _POLL_S = 0.5
 _KILL_S = 5.0
 _UNDO_UNIT = "halab-drill-undo"
@@ -35,6 +34,8 @@ class Injector:
     recorder: Recorder
     roles: dict[str, list[str]]
     endpoint: tuple[str, int]
+    patience_s: float
+    """How long a failure may take to show."""
 
     def put_in(self, drill: Drill, undo_after_s: float | None) -> None:
         """All injections, one after the other; then each is proven. NoEffect, HalabError."""
@@ -118,10 +119,10 @@ class Injector:
         return any(one["machine"] == name and text in one["text"] for one in self.recorder.events("console"))
 
     def _until(self, what: str, seen: Callable[[], bool]) -> None:
-        end = time.monotonic() + TOOK_S
+        end = time.monotonic() + self.patience_s
         while not seen():
             if time.monotonic() > end:
-                raise NoEffect(f"no {what} within {TOOK_S:.0f} s")
+                raise NoEffect(f"no {what} within {self.patience_s:.0f} s")
             time.sleep(_POLL_S)
 
     def _tell(self, injection: Injection, name: str, state: str) -> None:
@@ -131,4 +132,4 @@ class Injector:
 def _what(injection: Injection) -> str:
     if isinstance(injection, Power):
         return injection.action
-    return "crash" if injection.kills else "script"
+    return injection.word

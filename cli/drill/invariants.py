@@ -32,6 +32,7 @@ def checks(timeline: Timeline) -> list[Check]:
         Check("each fencing has its power-off, and none is without", "; ".join(_fencing(timeline))),
         Check("the floating address was on one machine at most", "; ".join(_addresses(timeline))),
         Check("no resource ran twice", "; ".join(_twice(timeline, after))),
+        Check("nobody took the site over before its node was fenced", _too_early(timeline)),
     ]
     if after is None:
         return [*found, Check("the lab could be looked at afterwards", "it could not")]
@@ -102,6 +103,18 @@ def _twice(timeline: Timeline, after: Event | None) -> Iterator[str]:
     yield from ((f"{one} runs on several nodes") for one in (after["twice"] if after else ()))
     for line in timeline.found(lines.TWICE, since=timeline.run.began):
         yield f"{line.machine}: {line.text}"
+
+
+def _too_early(timeline: Timeline) -> str:
+    """Where the node that serves has to be fenced: another one's answer that came before."""
+    run = timeline.run
+    before = [one["node"] for one in run.of("site") if one["node"] and one["t"] < run.began]
+    server = before[-1] if before else ""
+    if server not in run.about["must_be_fenced"]:
+        return ""
+    done = min((t for node, t in fenced(timeline) if node == server), default=run.ended)
+    others = [one for one in run.of("site") if one["node"] not in ("", server) and run.began < one["t"] < done - 1]
+    return f"{others[0]['node']} answered {done - others[0]['t']:.1f} s before {server} was fenced" if others else ""
 
 
 def _writes(timeline: Timeline, after: Event) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from halab.cli.drill import lines
 from halab.cli.drill.timeline import Timeline
 
-NAMES = ("detected", "membership", "fencing", "journal", "resources", "rejoined")
+NAMES = ("detected", "membership", "fencing", "journal", "resources", "rejoined", "settled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def phases(timeline: Timeline) -> list[Phase]:
 
 def most(found: Sequence[Phase]) -> Phase | None:
     """The one that took longest of those before the service was back; of all, if it was never away."""
-    before = [phase for phase in found if phase.name != NAMES[-1]]
+    before = [phase for phase in found if phase.name not in NAMES[-2:]]
     return max(before or found, key=lambda phase: phase.seconds, default=None)
 
 
@@ -103,5 +103,5 @@ def _ends(timeline: Timeline) -> list[tuple[str, float | None, int]]:
         ("fencing", fenced[0].t if fenced else None, fenced[0].number if fenced else 0),
         ("journal", replayed[-1].t if replayed else None, replayed[-1].number if replayed else 0),
         ("resources", back, 0),
-        ("rejoined", whole[0]["t"] if whole else None, 0),
+        ("rejoined" if formed else "settled", whole[0]["t"] if whole else None, 0),
     ]

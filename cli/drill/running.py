@@ -29,6 +29,7 @@ LOOK_S = 4.0
 """Between two looks at the whole lab: each takes an emulated node a quarter of a second of what is measured."""
 _LIMIT_S = 5.0
 _HEALTHY = Limit(20)
+_TOOK = Limit(20)
 QUIET_S = 3.0
 """How long clients are heard before anything is broken."""
 
@@ -67,7 +68,9 @@ class Runner:
         points = sorted({mount.point for mount in report.storage.mounts})
         connection = Connection(self.place.uri)
         endpoint = (self.lab.endpoint.address, self.lab.endpoint.port) if self.lab.endpoint else ("", 0)
-        injector = Injector(guests, Hands(connection, self.place.lab), recorder, parts, endpoint)
+        injector = Injector(
+            guests, Hands(connection, self.place.lab), recorder, parts, endpoint, _TOOK.seconds(self.stretch)
+        )
         address = self.lab.site_url.removeprefix("http://").strip("/")
         with listening(self.place, self.lab, recorder, points[0] if points else "", address) as ears:
             files = {writer.node: writer.file for writer in ears.writers}
@@ -120,13 +123,14 @@ class Runner:
         at_least = began + max(drill.watch.seconds(self.stretch), 0.0)
         over = recorder.events("over")
         end = (over[0]["t"] if over else began) + drill.expected.whole.seconds(self.stretch)
-        must = self._must(drill, parts)
+        must, since = self._must(drill, parts), 0.0
         while True:
             report = self._look(recorder)
             now = time.time()
+            since = (since or report.at) if report.healthy else 0.0
             if report.healthy and now >= at_least and must <= self._fenced(recorder):
-                recorder.add("whole", report.at)
-                self.tell(f"whole again {report.at - began:.0f} s after the failure")
+                recorder.add("whole", since)
+                self.tell(f"whole again {since - began:.0f} s after the failure")
                 return
             if now > end:
                 self.tell(f"not whole within {end - began:.0f} s")

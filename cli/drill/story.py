@@ -25,10 +25,16 @@ def sentence(run: Run, verdict: Verdict) -> str:
     if verdict.fenced:
         parts.append(f"{_joined(verdict.fenced)} {'was' if len(verdict.fenced) == 1 else 'were'} fenced")
     if verdict.whole_s is not None:
-        count = len(run.nodes)
-        words = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-        parts.append(f"{words} nodes again after {verdict.whole_s:.0f} s")
+        parts.append(f"{_again(run, verdict)} after {verdict.whole_s:.0f} s")
     return "; ".join(parts) + f". {verdict.result}"
+
+
+def _again(run: Run, verdict: Verdict) -> str:
+    """Nodes are counted where one was gone."""
+    count = len(run.nodes)
+    if not any(phase.name == "rejoined" for phase in verdict.phases):
+        return "all is well again"
+    return f"{_NUMBERS[count] if count < len(_NUMBERS) else count} nodes again"
 
 
 def told(run: Run, verdict: Verdict) -> Iterator[str]:

@@ -23,7 +23,7 @@ FAILOVER = Limit(20)
 
 def crash(role: str) -> Guest:
     """The kernel panics; nothing of the node's is written any more."""
-    return Guest(role, _CRASH, kills=True, shown=_SHOWN)
+    return Guest(role, _CRASH, kills=True, shown=_SHOWN, word="crash")
 
 
 def _crash(role: str, who: str) -> Drill:
@@ -85,6 +85,6 @@ DRILLS = (
         (Power(ACTIVE, "suspend"),),
         Expected(Limit(3), Limit(20), moves=False),
         lasts=Limit(1.2),
-        watch=Limit(10),
+        watch=Limit(6),
     ),
 )

@@ -42,7 +42,7 @@ DRILLS = (
             f"reboot-{role}",
             f"{who} is rebooted in order",
             "{who} was rebooted in order",
-            (Guest(role, "systemctl reboot", kills=True, shown="reboot: Restarting system"),),
+            (Guest(role, "systemctl reboot", kills=True, shown="reboot: Restarting system", word="reboot"),),
             Expected(away, Limit(100)),
         )
         for role, who, away in (

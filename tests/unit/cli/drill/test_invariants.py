@@ -44,6 +44,14 @@ def test_an_address_on_two_machines_is_seen() -> None:
     assert _broken(changed(recorded(), everybody)) == ["the floating address was on one machine at most"]
 
 
+def test_a_site_that_moves_before_the_fencing_is_seen() -> None:
+    def early(event: Event) -> Event:
+        return {**event, "node": "node2"} if event["kind"] == "site" and event["t"] > run.began + 10 else event
+
+    run = recorded()
+    assert _broken(changed(run, early)) == ["nobody took the site over before its node was fenced"]
+
+
 def test_a_lost_write_is_seen() -> None:
     def shorter(event: Event) -> Event:
         if event["kind"] != "facts" or event["when"] != "after":
