@@ -71,7 +71,8 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """One failure. `does` completes "It …" in a list; `happened` begins the report's sentence, {who} are the machines.
+    """One failure. `does` completes "It …" in a list; `happened` begins the report's sentence: {who} are
+    all machines that something was done to, {active} and other roles who had them.
 
     `lasts`: when it is undone; None: nobody undoes it, the lab heals by itself. `watch`: how long to look at least.
     """

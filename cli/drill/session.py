@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from halab.cli.drill.declaration import Drill
 from halab.cli.drill.junit import junit
 from halab.cli.drill.page import page
 from halab.cli.drill.running import Runner
+from halab.cli.drill.several import summary
 from halab.cli.drill.story import told
 from halab.cli.drill.verdict import ERROR, FAIL, PASS, Verdict, as_data, judge
 from halab.cli.lab.state import instances
@@ -49,7 +50,7 @@ def session(drills: Sequence[Drill], wishes: Wishes, tell: Callable[[str], None]
     checkpoints = Commands(folder, Checkpoints(Connection(where.uri), where.lab), lambda _: None, lab.site_url)
     checkpoints.save(CHECKPOINT)
     verdicts: list[Verdict] = []
-    for number, drill in enumerate(drills, 1):
+    for drill in drills:
         recorded = runner.run(drill, _folder(folder.drills, drill.name))
         verdict = judge(recorded)
         verdicts.append(verdict)
@@ -61,15 +62,25 @@ def session(drills: Sequence[Drill], wishes: Wishes, tell: Callable[[str], None]
         if verdict.result != PASS and wishes.keep:
             tell(f"the lab is left as it is; halab checkpoint restore {CHECKPOINT} brings it back")
             break
-        if verdict.result != PASS or (wishes.restore and number < len(drills)) or wishes.restore:
+        if verdict.result != PASS or wishes.restore:
             checkpoints.restore(CHECKPOINT)
     else:
         checkpoints.remove(CHECKPOINT)
+    for line in _together(verdicts):
+        tell(line)
     if wishes.as_json:
         print(json.dumps([as_data(verdict) for verdict in verdicts], indent=2))
     if wishes.junit:
         wishes.junit.write_text(junit(verdicts))
     return code(verdicts)
+
+
+def _together(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Of each drill that was carried out more than once: how often it passed, how long the site was away."""
+    for name in dict.fromkeys(verdict.drill for verdict in verdicts):
+        same = [verdict for verdict in verdicts if verdict.drill == name]
+        if len(same) > 1:
+            yield from (f"{name}: {line}" for line in summary(same))
 
 
 def code(verdicts: Sequence[Verdict]) -> int:

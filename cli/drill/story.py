@@ -14,7 +14,8 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 def sentence(run: Run, verdict: Verdict) -> str:
     """For example: node2 crashed; the site was away 34.9 s (limit 60); nothing lost; three nodes again after 71 s."""
     who = _joined(verdict.who)
-    parts = [run.about["happened"].format(who=who, lasts=f"{run.about.get('lasts_s', 0):.0f} s")]
+    roles = {role: _joined(tuple(names)) for role, names in run.about["roles"].items()}
+    parts = [run.about["happened"].format(who=who, **roles)]
     if verdict.away_s:
         parts.append(f"the site was away {verdict.away_s:.1f} s (limit {verdict.away_limit_s:.0f} s)")
     else:

@@ -11,7 +11,7 @@ _KILLED = 'for pid in $(cat {file}); do [ ! -e "/proc/$pid/status" ] || grep -q 
 _STOP = "pidof {names} > {file}; kill -STOP $(cat {file})"
 _STOPPED = 'for pid in $(cat {file}); do grep -q "^State:.T" "/proc/$pid/status" || [ ! -e "/proc/$pid" ]; done'
 _GO_ON = "kill -CONT $(cat {file}) 2>/dev/null || :"
-_SOON = Limit(10)
+_SOON = Limit(5)
 SUB_DAEMONS = ("based", "fenced", "execd", "attrd", "schedulerd", "controld")
 
 

@@ -17,7 +17,7 @@ DRILLS = (
     Drill(
         "fencing-away",
         "the active node crashes while nobody reaches the fencing endpoint: nothing starts until it is back",
-        "{who}: a crash while the fencing endpoint was out of reach",
+        "{active} crashed while nobody reached the fencing endpoint",
         (Guest(OTHERS, _RULES, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 10), Limit(140), fenced=(ACTIVE,), moves=True),
         lasts=Limit(20),

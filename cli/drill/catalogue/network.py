@@ -106,7 +106,7 @@ DRILLS = (
         "{who} lost 10 % of its packets",
         (_queued(ACTIVE, "loss", "10%"),),
         Expected(Limit(0, 4), Limit(20), moves=False),
-        lasts=Limit(0, 30),
+        lasts=Limit(0, 20),
     ),
     Drill(
         "packets-late",
@@ -114,6 +114,6 @@ DRILLS = (
         "packets of {who} were late by 100 ms",
         (_queued(ACTIVE, "delay", "100ms", "50ms", "reorder", "10%", "duplicate", "1%"),),
         Expected(Limit(0, 4), Limit(20), moves=False),
-        lasts=Limit(0, 30),
+        lasts=Limit(0, 20),
     ),
 )

@@ -24,7 +24,7 @@ DRILLS = (
             ),
         ),
         Expected(Limit(0, 10), Limit(30), moves=False),
-        lasts=Limit(0, 40),
+        lasts=Limit(0, 20),
     ),
     Drill(
         "memory-gone",
@@ -56,6 +56,6 @@ DRILLS = (
             ),
         ),
         Expected(Limit(0, 2), Limit(30), moves=False),
-        lasts=Limit(0, 30),
+        lasts=Limit(0, 20),
     ),
 )

@@ -78,7 +78,7 @@ DRILLS = (
         "the disk of {who} was full",
         (_full("/var", ACTIVE),),
         Expected(Limit(0, 2), Limit(20), moves=False),
-        lasts=Limit(0, 40),
+        lasts=Limit(0, 20),
     ),
     Drill(
         "lun-full",
@@ -86,6 +86,6 @@ DRILLS = (
         "the shared file system was full",
         (_full("/var/www/html", ACTIVE),),
         Expected(Limit(0, 4), Limit(20), moves=False),
-        lasts=Limit(0, 30),
+        lasts=Limit(0, 20),
     ),
 )

@@ -22,7 +22,7 @@ def test_a_drill_says_who_what_and_what_for(drill: Drill) -> None:
     assert drill.injections
     assert {one.role for one in drill.injections} <= ROLES
     assert set(drill.expected.fenced + drill.expected.may_be_fenced) <= ROLES
-    assert drill.happened.format(who="node1")
+    assert drill.happened.format(who="node1", **dict.fromkeys(ROLES, "node2"))
     assert drill.expected.whole.seconds(3) > 0
     assert expected(drill)
     assert as_data(drill)["name"] == drill.name
