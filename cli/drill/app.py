@@ -37,7 +37,7 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def run(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Of drills; list shows them.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All drills, one after the other.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All that were carried out on a real lab before.")] = False,
     by_chance: Annotated[bool, typer.Option("--random", help="Drills by chance: --count of them.")] = False,
     seed: Annotated[int | None, typer.Option(help="Of --random: the same seed gives the same drills.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many of --random.")] = 3,

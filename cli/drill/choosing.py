@@ -6,7 +6,7 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 
-from halab.cli.drill.catalogue import DRILLS, named
+from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS, named
 from halab.cli.drill.declaration import Drill
 from halab.provisioners.engine.errors import ConfigError
 
@@ -23,10 +23,11 @@ def chosen(
     """The drills that a command line asks for. `tell` hears the seed. ConfigError: for none, or for too much."""
     if sum((bool(names), every, by_chance)) != 1:
         raise ConfigError("Which drills?", "Give names, or --all, or --random. `halab drill list` shows them.")
+    proven = [drill for drill in DRILLS.values() if drill.name in CARRIED_OUT]
     if by_chance:
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         tell(f"drills by chance: --seed {seed} --count {count}")
-        drills = random.Random(seed).choices(list(DRILLS.values()), k=count)
+        drills = random.Random(seed).choices(proven, k=count)
     else:
-        drills = [named(name) for name in names] if names else list(DRILLS.values())
+        drills = [named(name) for name in names] if names else proven
     return [drill for drill in drills for _ in range(repeat)]

@@ -9,6 +9,9 @@ from halab.provisioners.engine.errors import ConfigError
 SUBJECTS = (nodes, daemons, network, fencing, storage, starvation, planned)
 DRILLS: dict[str, Drill] = {drill.name: drill for subject in SUBJECTS for drill in subject.DRILLS}
 
+CARRIED_OUT = frozenset({"crash-active", "pause", "apache-killed"})
+"""Those that were carried out on a real lab. The others are run by their names only, until they were, too."""
+
 
 def named(name: str) -> Drill:
     """The drill of that name. ConfigError."""

@@ -10,8 +10,14 @@ from halab.cli.drill.declaration import ACTIVE, IDLE, NODES, Drill, Expected, Gu
 
 _RULES = """nft -f - <<END
 table inet halab_drill {{
-  chain arriving {{ type filter hook input priority -300; {arriving} }}
-  chain leaving {{ type filter hook output priority -300; {leaving} }}
+  chain arriving {{
+    type filter hook input priority -300
+    {arriving}
+  }}
+  chain leaving {{
+    type filter hook output priority -300
+    {leaving}
+  }}
 }}
 END"""
 BITES = "nft -j list table inet halab_drill | grep -q '\"packets\": [1-9]'"

@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
-from halab.cli.drill.catalogue import DRILLS, SUBJECTS, named
+from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS, SUBJECTS, named
 from halab.cli.drill.choosing import chosen
 from halab.cli.drill.declaration import ROLES, Drill, Guest
-from halab.cli.drill.listing import as_data, expected
+from halab.cli.drill.listing import as_data, expected, table
 from halab.provisioners.engine.errors import ConfigError
 
 ALL = [pytest.param(drill, id=drill.name) for drill in DRILLS.values()]
@@ -62,6 +62,12 @@ def test_the_same_seed_gives_the_same_drills() -> None:
     first = chosen([], False, True, 7, 5, 1)
     assert [drill.name for drill in first] == [drill.name for drill in chosen([], False, True, 7, 5, 1)]
     assert len(first) == 5
+
+
+def test_what_was_never_carried_out_is_run_by_its_name_only() -> None:
+    assert {drill.name for drill in chosen([], True, False, None, 1, 1)} == CARRIED_OUT < DRILLS.keys()
+    assert {drill.name for drill in chosen([], False, True, 7, 50, 1)} <= CARRIED_OUT
+    assert "(hang)" in "".join(str(cell) for cell in table(DRILLS.values()).columns[0].cells)
 
 
 def test_a_seed_is_told() -> None:
