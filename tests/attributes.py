@@ -69,6 +69,7 @@ FULL: dict[str, dict[str, Any]] = {
     },
     "halab_fencing_endpoint": {
         "name": "x", "address": "10.17.0.1", "port": 8000, "username": "fence", "password": "a-password-of-it",
+        "doors": {"wti": 2323, "ipmi": 6230},
         "machines": [UUID], "running": True,
     },
     "halab_secret": {"name": "s", "length": 24},
@@ -255,4 +256,6 @@ def _in_block(kind: str, block: Block, way: Way) -> Iterator[Slot]:
             yield from _in_block(kind, attr.inner, (*here, 0))
         elif isinstance(wire, list):
             step = 0 if wire[0] == "list" else next(iter(outer.right))
-            yield Slot(kind, (*here, step), attr, wire[1], element=True)
+            yield Slot(
+                kind, (*here, step), attr, wire[1], element=True, whole=getattr(attr.type, "element", None) is INT
+            )

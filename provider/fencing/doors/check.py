@@ -146,7 +146,8 @@ def _xvm(config: PowerConfig, files: PowerFiles, secret: str, timeout_s: float) 
         group.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(config.address))
         group.bind((config.address, 0))
         sequence = time.monotonic_ns() & 0xFFFFFFFF
-        group.sendto(Request(DEVSTATUS, "", called.getsockname()[1], sequence).signed(key), (GROUP, port))
+        request = Request(DEVSTATUS, "", called.getsockname()[1], sequence, config.address)
+        group.sendto(request.signed(key), (GROUP, port))
         connection, _ = called.accept()
         with connection:
             _asked(connection, key, timeout_s)

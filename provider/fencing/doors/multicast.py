@@ -91,11 +91,12 @@ class MulticastDoor:
             log.info("xvm: joined %s on the interface of %s", GROUP, self._address)
 
     def _call_back(self, packet: bytes, peer: str) -> None:
+        request = Request.parse(packet)
         try:
-            with socket.create_connection((peer, Request.parse(packet).port), DEADLINE_S) as connection:
+            with socket.create_connection((request.address or peer, request.port), DEADLINE_S) as connection:
                 connection.settimeout(DEADLINE_S)
-                _exchange(self._xvm, connection, packet, peer)
+                _exchange(self._xvm, connection, packet, request.address or peer)
         except OSError as error:
-            log.info("xvm: %s: %s", peer, error)
+            log.info("xvm: %s at %s:%d: %s", peer, request.address, request.port, error)
         finally:
             self._calls.release()

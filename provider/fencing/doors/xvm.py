@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import logging
 import os
+import socket
 import struct
 import threading
 import time
@@ -36,22 +37,28 @@ _REMEMBERED_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks for. `port`: where it waits to be called back, in its multicast requests."""
+    """What a client asks for. `port` and `address`: where it waits to be called back, in its multicast requests.
+
+    It is the address that it signed: its packet's own one may have been translated on the way.
+    """
 
     kind: int
     domain: str
     port: int
     sequence: int
+    address: str = ""
 
     @classmethod
     def parse(cls, packet: bytes) -> Request:
         """From REQUEST_BYTES bytes."""
-        kind, _, _, _, domain, _, port, _, sequence, _, _ = _REQUEST.unpack(packet)
-        return cls(kind, domain.split(b"\0")[0].decode("ascii", "replace"), port, sequence)
+        kind, _, _, _, domain, raw, port, _, sequence, family, _ = _REQUEST.unpack(packet)
+        address = socket.inet_ntoa(raw[:4]) if family == socket.AF_INET else ""
+        return cls(kind, domain.split(b"\0")[0].decode("ascii", "replace"), port, sequence, address)
 
     def signed(self, key: bytes) -> bytes:
         """The packet."""
-        parts = (self.domain.encode(), b"", self.port, os.urandom(6), self.sequence, 2)
+        raw = socket.inet_aton(self.address or "0.0.0.0")
+        parts = (self.domain.encode(), raw, self.port, os.urandom(6), self.sequence, socket.AF_INET)
         unsigned = _REQUEST.pack(self.kind, _SHA256, 0, 0, *parts, bytes(_HASH_BYTES))
         return unsigned[:-_HASH_BYTES] + _padded(hashlib.sha256(key + unsigned))
 

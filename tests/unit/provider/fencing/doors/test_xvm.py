@@ -110,6 +110,13 @@ def test_a_packet_that_was_changed_is_not_genuine(xvm: Xvm, change: int) -> None
     assert not xvm.genuine(bytes(packet[:-1]))
 
 
+def test_it_is_called_back_where_it_says_that_it_waits() -> None:
+    request = Request(OFF, OURS, 1229, 7, "192.168.77.11")
+    packet = request.signed(KEY)
+    assert Request.parse(packet) == request
+    assert packet[68:72] == bytes([192, 168, 77, 11])
+
+
 @pytest.mark.parametrize("hash_type", [0, 1, 3])
 def test_no_other_hash_is_taken(xvm: Xvm, hash_type: int) -> None:
     packet = bytearray(Request(OFF, OURS, 1229, 7).signed(KEY))
@@ -119,7 +126,7 @@ def test_no_other_hash_is_taken(xvm: Xvm, hash_type: int) -> None:
 
 
 def test_a_request_that_comes_again_is_known(xvm: Xvm) -> None:
-    first, other = Request(OFF, OURS, 1229, 7), Request(OFF, OURS, 1229, 8)
+    first, other = (Request(OFF, OURS, 1229, number, "192.168.77.11") for number in (7, 8))
     again = Request.parse(first.signed(KEY))
     assert [xvm.repeated(request, PEER) for request in (first, again, other)] == [False, True, False]
     assert not xvm.repeated(first, "192.168.77.12")
