@@ -1,0 +1,130 @@
+"""The scripts of drills, for real where no cluster is needed: they take effect, prove it, and are undone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from halab.cli.drill.catalogue import DRILLS
+from halab.cli.drill.declaration import Guest
+
+pytestmark = pytest.mark.skipif(
+    b"tests/e2e/sandbox" not in Path("/proc/1/cmdline").read_bytes(), reason="only inside tests/e2e/sandbox"
+)
+
+_ARGUMENTS = ("halab", "10.9.9.11", "10.9.9.12,10.9.9.13", "10.9.9.10", "summit", "10.9.9.1", "8000")
+# Two ends of one cable in one namespace, and one more namespace at its far end.
+_NETWORK = """
+ip link set lo up
+ip link add near type veth peer name far
+ip link set far netns "$1"
+ip addr add 10.9.9.11/24 dev near
+ip link set near up
+nsenter --net="/proc/$1/ns/net" sh -euc '
+ip link set lo up
+for last in 1 10 12 13; do ip addr add "10.9.9.$last/24" dev far; done
+ip link set far up'
+"""
+_SEND = """
+import contextlib, socket, sys
+for address in sys.argv[1:]:
+    for port in (5405, 3260):
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            with socket.socket(socket.AF_INET, kind) as way, contextlib.suppress(OSError):
+                way.setblocking(False)
+                way.connect((address, port))
+                way.send(b"x")
+"""
+_RULED = [
+    pytest.param(one, id=drill.name)
+    for drill in DRILLS.values()
+    for one in drill.injections
+    if isinstance(one, Guest) and "nft -f" in one.do and "systemd-run" not in one.do
+]
+
+
+@pytest.fixture
+def networks() -> Iterator[tuple[int, int]]:
+    """Process numbers of two network namespaces: the node's, and one in which all others are."""
+    holders = [subprocess.Popen(["unshare", "--net", "sleep", "600"]) for _ in range(2)]
+    try:
+        near, far = (holder.pid for holder in holders)
+        own = Path("/proc/self/ns/net").readlink()
+        while any(Path(f"/proc/{pid}/ns/net").readlink() == own for pid in (near, far)):
+            time.sleep(0.01)
+        subprocess.run(["nsenter", f"--net=/proc/{near}/ns/net", "sh", "-euc", _NETWORK, "halab", str(far)], check=True)
+        yield near, far
+    finally:
+        for holder in holders:
+            holder.kill()
+            holder.wait()
+
+
+def _in(network: int, *argv: str) -> int:
+    return subprocess.run(["nsenter", f"--net=/proc/{network}/ns/net", *argv], check=False, timeout=60).returncode
+
+
+@pytest.mark.parametrize("injection", _RULED)
+def test_rules_bite_and_go(injection: Guest, networks: tuple[int, int]) -> None:
+    near, far = networks
+
+    def script(text: str) -> int:
+        return _in(near, "sh", "-euc", text, *_ARGUMENTS)
+
+    assert script(injection.took) != 0, "nothing is there yet"
+    assert script(injection.do) == 0
+    _in(near, "python3", "-c", _SEND, *(f"10.9.9.{last}" for last in (1, 10, 12, 13)))
+    _in(far, "python3", "-c", _SEND, "10.9.9.11")
+    assert script(injection.took) == 0
+    assert script(injection.undo) == 0
+    assert script(injection.took) != 0
+    assert script(injection.undo) == 0, "the timer in the guest may undo it once more"
+
+
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [("controld-killed", "pacemaker-controld"), ("corosync-stopped", "corosync"), ("apache-hung", "apache2")],
+)
+def test_processes_are_killed_or_stand_still(name: str, program: str, tmp_path: Path) -> None:
+    (injection,) = DRILLS[name].injections
+    assert isinstance(injection, Guest)
+    copy = shutil.copy("/bin/sleep", tmp_path / program)
+    with subprocess.Popen([copy, "600"]) as process:
+        assert _sh(injection.do) == 0
+        assert _sh(injection.took) == 0
+        if injection.undo:
+            assert _state(process.pid) == "T"
+            assert _sh(injection.undo) == 0
+            assert _state(process.pid) == "S"
+            process.kill()
+        assert process.wait(10) == -9
+
+
+def test_a_disk_is_filled_and_emptied(tmp_path: Path) -> None:
+    (injection,) = DRILLS["disk-full"].injections
+    assert isinstance(injection, Guest)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "small", tmp_path], check=True)
+    try:
+        do, took, undo = (
+            text.replace("/var", str(tmp_path)) for text in (injection.do, injection.took, injection.undo)
+        )
+        assert _sh(took) != 0
+        assert _sh(do) == 0
+        assert _sh(took) == 0
+        assert _sh(undo) == 0
+        assert _sh(took) != 0
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def _sh(text: str) -> int:
+    return subprocess.run(["sh", "-euc", text, *_ARGUMENTS], check=False, timeout=60).returncode
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
