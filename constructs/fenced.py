@@ -8,6 +8,7 @@ from typing import Protocol
 
 from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.fencing_endpoint import FencingEndpoint
 from halab.constructs.machines import Machines
 from halab.constructs.phases import Phase, Phases
 from halab.constructs.places import Place
@@ -24,6 +25,14 @@ class Fenced:
     storage: SharedStorage
     cluster: CorosyncCluster
     phases: Phases
+    switch: FencingEndpoint | None = None
+    """The endpoint on the hypervisor; None where no method asks it."""
+
+    @property
+    def endpoint(self) -> FencingEndpoint:
+        """The endpoint, for a method that asks it."""
+        assert self.switch is not None, "fencing_endpoint.METHODS has the methods that ask it"
+        return self.switch
 
     @property
     def nodes(self) -> list[Place]:

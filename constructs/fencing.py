@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct
 from halab.constructs.fenced import Fenced
+from halab.constructs.fencing_endpoint import METHODS as ASK_THE_ENDPOINT
+from halab.constructs.fencing_endpoint import FencingEndpoint
 from halab.constructs.fencing_methods import METHODS
 from halab.constructs.phases import Phase
-from halab.constructs.redfish_fencing import RedfishFencing
 
 
 class Fencing(Construct):
@@ -20,10 +22,14 @@ class Fencing(Construct):
 
     def __init__(self, scope: Construct, id: str, lab: Fenced) -> None:
         super().__init__(scope, id)
-        self._lab, self._levels = lab, lab.settings.fencing.in_levels
-        self.methods = {name: METHODS[name](self, name, lab) for name in lab.settings.fencing.methods}
-        redfish = self.methods.get("redfish")
-        self.endpoint = redfish.endpoint if isinstance(redfish, RedfishFencing) else None
+        methods = lab.settings.fencing.methods
+        switch = None
+        if not ASK_THE_ENDPOINT.isdisjoint(methods):
+            switch = FencingEndpoint(self, "endpoint", lab.settings, lab.machines)
+        self.endpoint = switch.resource if switch else None
+        self._lab = lab = replace(lab, switch=switch)
+        self._levels = lab.settings.fencing.in_levels
+        self.methods = {name: METHODS[name](self, name, lab) for name in methods}
         self._devices: dict[str, Mapping[str, bindings.Stonith]] = {
             name: self.methods[name].devices(Phase.FENCING) for name in self._levels[0]
         }

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from halab.constructs.cdk import Construct
+from halab.constructs.door_fencing import IpmiFencing, VirshFencing, WtiFencing, XvmFencing
 from halab.constructs.fenced import Fenced, Method
 from halab.constructs.redfish_fencing import RedfishFencing
 from halab.constructs.sbd_fencing import SbdFencing
 
 METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
     "redfish": RedfishFencing,
+    "wti": WtiFencing,
+    "ipmi": IpmiFencing,
+    "virsh": VirshFencing,
+    "xvm": XvmFencing,
     "sbd": SbdFencing,
 }

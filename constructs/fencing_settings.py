@@ -9,7 +9,7 @@ from halab.constructs.setting import setting
 from halab.provisioners.engine import limits
 
 # Each has a line in fencing_methods.METHODS.
-METHODS = ("redfish", "sbd")
+METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "sbd")
 NONE = "none"
 _DEFAULT = (("redfish",),)
 _MAX_LEVELS = 9  # Pacemaker's schema
@@ -39,8 +39,8 @@ def _split(value: object) -> tuple[tuple[str, ...], ...]:
 class Fencing:
     method: str | None = setting(
         None,
-        "one way to fence: redfish, sbd; or none (only with site.storage local); redfish when it and fencing.levels "
-        "are left out",
+        "one way to fence: redfish, wti, ipmi, virsh, xvm, sbd; or none (only with site.storage local); redfish when "
+        "it and fencing.levels are left out",
         limits.one_of(*METHODS, NONE),
     )
     levels: tuple[str, ...] = setting(
@@ -50,6 +50,10 @@ class Fencing:
         _levels,
     )
     port: int = setting(8000, "port of the Redfish endpoint on the lab's bridge", limits.between(1024, 65535))
+    wti_port: int = setting(2323, "port of the WTI power switch, telnet", limits.between(1024, 65535))
+    ipmi_port: int = setting(6230, "node N's BMC has this UDP port plus N", limits.between(1024, 65000))
+    virsh_port: int = setting(2222, "port of the SSH server for fence_virsh", limits.between(1024, 65535))
+    xvm_port: int = setting(1229, "port of fence_xvm's requests and their answers", limits.between(1024, 65535))
     delay_s: int = setting(
         0,
         "seconds before node1 is fenced, so that it survives a tie; 0: 15 in a 2-node lab",
@@ -70,6 +74,25 @@ class Fencing:
     def methods(self) -> tuple[str, ...]:
         """All methods, each once."""
         return tuple(dict.fromkeys(method for level in self.in_levels for method in level))
+
+    @property
+    def node_ports(self) -> tuple[str, ...]:
+        """What the nodes' firewall lets in for it: fence_xvm is called back."""
+        return (f"tcp/{self.xvm_port}",) if "xvm" in self.methods else ()
+
+    @property
+    def endpoint_ports(self) -> dict[str, tuple[str, range]]:
+        """What the endpoint on the hypervisor listens on, by setting: tcp or udp, and ports. Empty without it."""
+        doors = {
+            "wti": ("fencing.wti_port", "tcp", self.wti_port, 1),
+            "ipmi": ("fencing.ipmi_port", "udp", self.ipmi_port + 1, limits.MAX_NODES),
+            "virsh": ("fencing.virsh_port", "tcp", self.virsh_port, 1),
+            "xvm": ("fencing.xvm_port", "tcp", self.xvm_port, 1),
+        }
+        wanted = [doors[method] for method in self.methods if method in doors]
+        if wanted or "redfish" in self.methods:
+            wanted.insert(0, ("fencing.port", "tcp", self.port, 1))
+        return {name: (kind, range(first, first + count)) for name, kind, first, count in wanted}
 
 
 def check(fencing: Fencing, storage: str) -> Iterator[str]:

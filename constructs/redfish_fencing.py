@@ -7,33 +7,23 @@ from collections.abc import Mapping
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct
 from halab.constructs.fenced import Fenced
+from halab.constructs.fencing_endpoint import USER
 from halab.constructs.operations import Operations
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
 from halab.constructs.resource import HalabResource
 
-_USER = "fence"
 _PASSWORD_SCRIPT = "/etc/halab/fencing-password"
 
 
 class RedfishFencing(Construct):
-    """One STONITH device for each node. `endpoint` carries them out."""
+    """One STONITH device for each node."""
 
     def __init__(self, scope: Construct, id: str, lab: Fenced) -> None:
         super().__init__(scope, id)
         self._lab, self._phases = lab, lab.phases
         self._settings, self._machines, self._cluster = lab.settings, lab.machines, lab.cluster
-        self._password = bindings.Secret(self, "fencing_password", name="fencing-password", length=32)
-        self.endpoint = bindings.FencingEndpoint(
-            self,
-            "fencing_endpoint",
-            name=lab.settings.name,
-            address=lab.machines.network.gateway,
-            port=lab.settings.fencing.port,
-            username=_USER,
-            password=self._password.value,
-            machines=[machine.id for machine in lab.machines.nodes],
-        )
+        self._endpoint = lab.endpoint
         self._access = {node.name: self._give_access(node) for node in lab.nodes}
 
     def devices(self, phase: Phase) -> Mapping[str, bindings.Stonith]:
@@ -46,7 +36,11 @@ class RedfishFencing(Construct):
     def _give_access(self, node: Place) -> list[HalabResource]:
         machine = self._machines.by_name[node.name]
         trust = bindings.CaCertificate(
-            self, f"{node.name}_fencing_ca", machine=machine.id, name="halab-fencing", pem=self.endpoint.ca_certificate
+            self,
+            f"{node.name}_fencing_ca",
+            machine=machine.id,
+            name="halab-fencing",
+            pem=self._endpoint.resource.ca_certificate,
         )
         # fence_redfish runs it: so the password stands in no CIB, which pacemaker logs, and in no argument list.
         script = bindings.File(
@@ -54,7 +48,7 @@ class RedfishFencing(Construct):
             f"{node.name}_fencing_password",
             machine=machine.id,
             path=_PASSWORD_SCRIPT,
-            sensitive_content=f"#!/bin/sh\necho '{self._password.value}'\n",
+            sensitive_content=f"#!/bin/sh\necho '{self._endpoint.password.value}'\n",
             mode="0700",
         )
         self._phases.add(Phase.ACCESS, trust, script, node=node.name)
@@ -69,7 +63,7 @@ class RedfishFencing(Construct):
         params = {
             "ip": self._machines.network.gateway,
             "ipport": str(fencing.port),
-            "username": _USER,
+            "username": USER,
             "password_script": _PASSWORD_SCRIPT,
             "systems_uri": f"/redfish/v1/Systems/{machine.id}",
             **({"power_wait": str(fencing.power_wait_s)} if fencing.power_wait_s else {}),
@@ -96,5 +90,5 @@ class RedfishFencing(Construct):
             ],
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
-            **self._phases.order(phase, also=[*ready, self.endpoint]),
+            **self._phases.order(phase, also=[*ready, self._endpoint.resource]),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
@@ -19,7 +20,7 @@ class Wanted:
     lab: str
     network: IPv4Network
     gateway: str
-    endpoint_port: int | None
+    endpoint_ports: Mapping[str, tuple[str, range]]  # setting: tcp or udp, and ports; empty without an endpoint
     memory_bytes: int
     lun_bytes: int
     hypervisor: str

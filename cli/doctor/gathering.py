@@ -44,7 +44,7 @@ def gather() -> f.Facts:
     }
     found = together(jobs, 2 * _CALL_S)
     listening = tuple(_listeners())
-    ports = [53, *([wanted.endpoint_port] if wanted.endpoint_port else [])]
+    ports = [53, *(port for _, ports in wanted.endpoint_ports.values() for port in ports)]
     return f.Facts(
         wanted=wanted,
         kvm=_kvm(where),
@@ -64,7 +64,7 @@ def _wanted(settings: Settings, is_deployed: bool) -> f.Wanted:
         lab=settings.name,
         network=settings.net,
         gateway=settings.gateway,
-        endpoint_port=settings.fencing.port if "redfish" in settings.fencing.methods else None,
+        endpoint_ports=settings.fencing.endpoint_ports,
         memory_bytes=(settings.node_count + 1) * settings.memory_mib * f.MIB,
         lun_bytes=settings.iscsi.lun_gib * f.GIB,
         hypervisor=settings.hypervisor,
@@ -133,7 +133,7 @@ def _listeners() -> list[f.Listener]:
 def _holder(port: int) -> str | None:
     from halab.provider.fencing.power_port import listener
 
-    return listener(port)
+    return listener(port) or listener(port, "udp")
 
 
 def _routes() -> tuple[f.Route, ...] | None:

@@ -98,7 +98,7 @@ def user(facts: Facts) -> Iterator[Finding]:
             f"{facts.user.umask:04o}: anybody may write what you make",
             "umask 022, in your shell's profile: the provider is not started from a folder that all may write.",
         )
-    if facts.user.ends_at_logout and facts.wanted.endpoint_port is not None:
+    if facts.user.ends_at_logout and facts.wanted.endpoint_ports:
         yield warning(
             "lingering",
             "the fencing endpoint is a unit of yours, and ends ten seconds after you have logged out",

@@ -43,13 +43,14 @@ def ports(facts: Facts) -> Iterator[Finding]:
             f"{_holder(facts, _DNS)} answers DNS on {dns.address}: libvirt's dnsmasq for the lab cannot",
             "Let it listen on its own addresses only (dnsmasq: bind-interfaces; BIND: listen-on), or end it.",
         )
-    port = facts.wanted.endpoint_port
-    if port is not None and (taken := _in_the_way(facts, port, ("tcp",))):
-        yield bad(
-            f"port {port}",
-            f"{_holder(facts, port)} listens on {taken.address}: the fencing endpoint cannot",
-            "End it, or set fencing.port to another.",
-        )
+    for name, (kind, ports_) in facts.wanted.endpoint_ports.items():
+        for port in ports_:
+            if taken := _in_the_way(facts, port, (kind,)):
+                yield bad(
+                    f"port {port}",
+                    f"{_holder(facts, port)} listens on {taken.address}: the fencing endpoint cannot",
+                    f"End it, or set {name} to another.",
+                )
     if not dns:
         yield good("ports", "53 and the fencing endpoint's are free for the lab's bridge")
 

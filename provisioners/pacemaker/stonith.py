@@ -36,6 +36,11 @@ from halab.provisioners.pacemaker.values import (
 _HOSTS, _DELAY = "pcmk_host_list", "pcmk_delay_base"
 
 
+def _delay(value: str) -> str | None:
+    problems = (check_duration(part.rpartition(":")[2]) for part in value.split(";"))
+    return next((problem for problem in problems if problem), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stonith(ResourceSpec):
     """A STONITH device: it cuts the power of one node. Secrets do not belong into `params`: they stand in the CIB."""
@@ -49,7 +54,9 @@ class Stonith(ResourceSpec):
     node: str = attr("Name of the node that it fences; empty for a device with a pcmk_host_map.", check=check_text)
     machine: str = attr("UUID of the machine that it fences; a new machine gets a new device.", default="")
     delay: str | None = attr(
-        "How long it waits before it fences, so that of two nodes one survives.", default=None, check=check_duration
+        "How long it waits before it fences, so that of two nodes one survives: 15s, or by node (node1:15s;node2:0s).",
+        default=None,
+        check=_delay,
     )
 
 

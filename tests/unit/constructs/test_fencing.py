@@ -8,6 +8,8 @@ import pytest
 
 from halab.constructs.fencing_methods import METHODS
 from halab.constructs.fencing_settings import METHODS as NAMES
+from halab.constructs.fencing_settings import Fencing
+from halab.provider.fencing.doors.names import DEFAULT_PORTS
 from tests.unit.constructs.synthesized import Synthesized, synthesized
 
 NODES = ("node1", "node2", "node3")
@@ -111,3 +113,80 @@ def test_times_follow_the_hypervisor(scale: str, watchdog: Any, msgwait: Any) ->
 
 def test_nothing_waits_for_itself(two_levels: Synthesized) -> None:
     assert [address for address in two_levels.by_address if address in two_levels.before(address)] == []
+
+
+@pytest.mark.parametrize("method", ["wti", "virsh", "xvm"])
+def test_a_door_has_one_device_that_knows_each_nodes_plug(method: str) -> None:
+    lab = synthesized(HALAB_FENCING_METHOD=method)
+    device = lab.by_address[f"halab_stonith.fence_{method}"]
+    assert (device["name"], device["node"]) == (f"summit-{method}", "")
+    plugs = dict(pair.split(":", 1) for pair in device["params"]["pcmk_host_map"].split(";"))
+    machines = {node: f"halab_machine.{node}" for node in NODES}
+    endpoint = "halab_fencing_endpoint.fencing_endpoint"
+    wanted = {node: f"${{{endpoint}.plugs[{machine}.id]}}" for node, machine in machines.items()}
+    assert plugs == (wanted if method == "wti" else {node: f"${{{machine}.id}}" for node, machine in machines.items()})
+    assert lab.by_address[endpoint]["doors"].keys() == {method}
+    assert f"halab_stonith.fence_{method}" in lab.before("halab_clone.shared_fs")
+    for node in NODES:
+        assert f"halab_cluster_member.{node}_member" in lab.before(f"halab_stonith.fence_{method}")
+
+
+def test_the_power_switch_is_as_in_the_talk() -> None:
+    lab = synthesized(HALAB_FENCING_METHOD="wti", HALAB_NODE_COUNT="2", HALAB_SITE_STORAGE="local")
+    params = lab.by_address["halab_stonith.fence_wti"]["params"]
+    assert params["power_wait"] == "5"
+    assert lab.by_address["halab_stonith.fence_wti"]["delay"] == "node1:15s"
+    assert params["disable_timeout"] == "0", "Pacemaker would have the agent wait for ever"
+    assert not {"password", "passwd", "username", "login"} & params.keys(), "a password only, and not in the CIB"
+    script = lab.by_address["halab_file.node1_wti_fencing_wti"]
+    assert script["mode"] == "0700"
+    assert "secrets.wti" in script["sensitive_content"]
+
+
+def test_each_node_has_a_bmc() -> None:
+    lab = synthesized(HALAB_FENCING_METHOD="ipmi")
+    for node in NODES:
+        device = lab.by_address[f"halab_stonith.fence_ipmi_{node}"]
+        plug = f"halab_fencing_endpoint.fencing_endpoint.plugs[halab_machine.{node}.id]"
+        assert device["params"]["ipport"] == f"${{{plug} + 6230}}"
+        assert device["node"] == node
+        assert device["locations"] == [{"node": node, "score": "-INFINITY"}]
+        assert (device["params"]["lanplus"], device["params"]["cipher"]) == ("1", "17")
+
+
+def test_fence_xvm_is_called_back() -> None:
+    for method, opened in (("xvm", True), ("redfish", False)):
+        ports = synthesized(HALAB_FENCING_METHOD=method).by_address["halab_host.node2_host"]["firewall_open"]
+        assert ("tcp/1229" in ports) is opened
+
+
+def test_nodes_know_the_key_of_the_host_that_fence_virsh_asks() -> None:
+    lab = synthesized(HALAB_FENCING_METHOD="virsh", HALAB_FENCING_VIRSH_PORT="2200")
+    known = lab.by_address["halab_file.node3_virsh_fencing_known_hosts"]
+    assert (
+        known["content"]
+        == "[${halab_network.network.gateway}]:2200 ${halab_fencing_endpoint.fencing_endpoint.ssh_host_key}\n"
+    )
+    assert lab.by_address["halab_file.node3_virsh_fencing_virsh"]["mode"] == "0600"
+
+
+def test_all_methods_share_one_endpoint() -> None:
+    lab = synthesized(HALAB_FENCING_LEVELS="wti,ipmi+virsh,xvm,redfish,sbd")
+    assert lab.names("halab_fencing_endpoint") == {"fencing_endpoint"}
+    doors = {"wti": 2323, "ipmi": 6230, "virsh": 2222, "xvm": 1229}
+    assert lab.by_address["halab_fencing_endpoint.fencing_endpoint"]["doors"] == doors
+    assert [address for address in lab.by_address if address in lab.before(address)] == []
+
+
+def test_settings_know_the_doors_own_ports() -> None:
+    fencing = Fencing()
+    own = {"wti": fencing.wti_port, "ipmi": fencing.ipmi_port, "virsh": fencing.virsh_port, "xvm": fencing.xvm_port}
+    assert own.items() <= DEFAULT_PORTS.items()
+
+
+def test_what_the_endpoint_listens_on() -> None:
+    assert Fencing(method="sbd").endpoint_ports == {}
+    assert Fencing(method="ipmi").endpoint_ports == {
+        "fencing.port": ("tcp", range(8000, 8001)),
+        "fencing.ipmi_port": ("udp", range(6231, 6247)),
+    }

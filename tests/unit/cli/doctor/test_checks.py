@@ -28,7 +28,8 @@ from halab.cli.doctor.finding import Level
 from halab.cli.look.report import Fault
 
 _NET = IPv4Network("192.168.77.0/24")
-_WANTED = Wanted("summit", _NET, "192.168.77.1", 8000, 6 * GIB, 4 * GIB, "auto", deployed=False)
+_PORTS = {"fencing.port": ("tcp", range(8000, 8001)), "fencing.ipmi_port": ("udp", range(6231, 6247))}
+_WANTED = Wanted("summit", _NET, "192.168.77.1", _PORTS, 6 * GIB, 4 * GIB, "auto", deployed=False)
 _DIRECT_ONLY = "provider_installation { direct {} }"
 _RULES: dict[str, Any] = {"nftables": []}
 HOST = Facts(
@@ -120,6 +121,11 @@ CHANGES = [
         {"listeners": (Listener("tcp", "0.0.0.0", 8000),)},
         "bad", "port 8000", "the fencing endpoint cannot", "fencing.port",
     ),
+    (
+        "taken BMC",
+        {"listeners": (Listener("udp", "0.0.0.0", 6233),)},
+        "bad", "port 6233", "the fencing endpoint cannot", "fencing.ipmi_port",
+    ),
     ("ufw", {"firewall": _firewall(ufw=True)}, "warning", "firewall", "ufw", "ufw allow from 192.168.77.0/24"),
     ("no zone", {"firewall": _firewall(firewalld=True)}, "warning", "firewall", "no zone libvirt", "reload"),
     ("unread rules", {"firewall": _firewall(rules=None, why="not root")}, "unknown", "firewall", "not root", "sudo"),
@@ -149,7 +155,7 @@ def test_one_thing_is_wrong(change: tuple[str, dict[str, Any], str, str, str, st
         DEPLOYED,
         replace(HOST, kvm=Kvm(False, False, None), wanted=replace(_WANTED, hypervisor="qemu")),
         replace(HOST, kvm=Kvm(True, True, None)),
-        replace(HOST, user=User(False, 0o002, True), wanted=replace(_WANTED, endpoint_port=None)),
+        replace(HOST, user=User(False, 0o002, True), wanted=replace(_WANTED, endpoint_ports={})),
         replace(HOST, listeners=(Listener("udp", "0.0.0.0", 8000),)),  # another protocol
         replace(HOST, firewall=_firewall(rules=_chain("input", policy="accept"))),
         replace(HOST, firewall=_firewall(rules=_chain("input", table="libvirt_network"))),
