@@ -8,7 +8,7 @@ from pathlib import Path
 from halab.cli.drill.recording import Event, Run, read
 
 DATA = Path(__file__).resolve().parents[3] / "data/drills"
-RUNS = sorted(folder.name for folder in DATA.iterdir())
+RUNS = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())
 
 
 def recorded(name: str = "debian-13-crash") -> Run:

@@ -77,6 +77,18 @@ def test_the_states_of_who_crashed(name: str) -> None:
     assert [span.state for span in Timeline(run).states("target")] == ["up"]
 
 
+def test_who_stood_still_for_a_moment_was_never_lost() -> None:
+    run = recorded("debian-13-pause")
+    assert [span.state for span in Timeline(run).states("node1")] == ["member", "paused", "member"]
+    assert (judge(run).result, judge(run).fenced) == ("PASS", ())
+
+
+def test_a_web_server_that_was_killed_is_started_again_where_it_was() -> None:
+    verdict = judge(recorded("debian-13-apache-killed"))
+    assert (verdict.result, verdict.fenced, verdict.served_by) == ("PASS", (), ("node1", "node1"))
+    assert [phase.name for phase in verdict.phases] == ["detected", "resources", "settled"]
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_the_lines_are_in_order_and_none_is_later_than_it_came(name: str) -> None:
     timeline = Timeline(recorded(name))
