@@ -11,7 +11,7 @@ from halab.provisioners.engine import limits
 # Each has a line in fencing_methods.METHODS.
 METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "sbd")
 NONE = "none"
-_DEFAULT = (("redfish",),)
+_DEFAULT = "redfish"
 _MAX_LEVELS = 9  # Pacemaker's schema
 _TOGETHER = "+"
 
@@ -37,10 +37,9 @@ def _split(value: object) -> tuple[tuple[str, ...], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fencing:
-    method: str | None = setting(
-        None,
-        "one way to fence: redfish, wti, ipmi, virsh, xvm, sbd; or none (only with site.storage local); redfish when "
-        "it and fencing.levels are left out",
+    method: str = setting(
+        _DEFAULT,
+        "one way to fence: redfish, wti, ipmi, virsh, xvm, sbd; or none (only with site.storage local)",
         limits.one_of(*METHODS, NONE),
     )
     levels: tuple[str, ...] = setting(
@@ -66,9 +65,7 @@ class Fencing:
         """The methods of each level, in the order in which they are tried; empty without fencing."""
         if self.levels:
             return _split(self.levels)
-        if self.method == NONE:
-            return ()
-        return ((self.method,),) if self.method else _DEFAULT
+        return () if self.method == NONE else ((self.method,),)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -97,7 +94,7 @@ class Fencing:
 
 def check(fencing: Fencing, storage: str) -> Iterator[str]:
     """What single settings cannot tell. `storage`: the setting site.storage."""
-    if fencing.levels and fencing.method:
-        yield "fencing.levels: fencing.method is given, too; take one of the two out"
+    if fencing.levels and fencing.method != _DEFAULT:
+        yield f"fencing.levels: fencing.method is {fencing.method}, too; take one of the two out"
     if not fencing.methods and storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"

@@ -82,9 +82,9 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
         ({"fencing": {"levels": ["redfish+"]}}, {}, ["fencing.levels: '' is not known"]),
         ({"fencing": {"levels": ["none"]}}, {}, ["fencing.levels: none is no level: set fencing.method to none"]),
         (
-            {"fencing": {"levels": ["redfish"], "method": "redfish"}},
+            {"fencing": {"levels": ["redfish"], "method": "sbd"}},
             {},
-            ["fencing.levels: fencing.method is given, too; take one of the two out"],
+            ["fencing.levels: fencing.method is sbd, too; take one of the two out"],
         ),
         ({"uri": "qemu+ssh://elsewhere/system"}, {}, ["uri", "use qemu:///system"]),
         ({"hypervisor": "xen"}, {}, ["hypervisor: 'xen' is not known: use auto or kvm or qemu"]),
