@@ -79,7 +79,7 @@ class HalabProvider(Provider):
         self._told: set[str] = set()
         self._settings: str | None = None
         self.servers_away: set[str] = set()
-        """Machines outside of all clusters that a refresh has found off or gone: they serve no LUN."""
+        """Machines of targets that a refresh has found off or gone: they serve no LUN."""
         self.mute: set[str] = set()
         """What a refresh has found to run without an answer, in words: the LUN stands still until it was fenced."""
         self._guard = threading.RLock()
@@ -175,7 +175,7 @@ class HalabProvider(Provider):
             self.hosts.expect(machine, stop)
 
     def away(self, hostname: str) -> None:
-        """A refresh has found a machine that is in no cluster off, or gone."""
+        """A refresh has found the machine of a target off, or gone."""
         with self._guard:
             self.servers_away.add(hostname)
 

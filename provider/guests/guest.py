@@ -134,8 +134,10 @@ class GuestResource(Resource):
             if observed is not None:
                 self._warn_of_surroundings(ctx, host, observed)
         except Gone:
+            self._note_server(state)
             return {**state, "condition": _LOST} if self._item.outlives_machine else None
         except (Off, ClusterNotRunning):
+            self._note_server(state)
             return state
         except (ConnectError, TimedOut) as error:
             # An error here would keep Terraform from making the machine anew, or destroying it: `plan` decides.
@@ -199,6 +201,11 @@ class GuestResource(Resource):
         for summary, detail in self._item.warnings(host, observed):
             if self.provider.tells(summary):
                 ctx.warn(summary, detail)
+
+    def _note_server(self, state: State) -> None:
+        """What is on the LUN waits for its server's machine; any other machine may be off."""
+        if self._item.serves_lun:
+            self.provider.away(state["hostname"])
 
     def _warn_of_lun(self, ctx: Ctx) -> None:
         away = " and ".join(f"{name} does not run" for name in sorted(self.provider.servers_away))

@@ -41,8 +41,5 @@ class HypervisorContext(Protocol):
     def expect(self, machine: str, stop: threading.Event) -> None:
         """A refresh has come to a machine that runs (its UUID): what is in it will be asked for next."""
 
-    def away(self, hostname: str) -> None:
-        """A refresh has found a machine that is in no cluster off, or gone: others miss what it serves."""
-
     def progress(self, event: Event, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         """Tell whoever follows the deploy. `machine` is the machine's short name, empty where none is concerned."""

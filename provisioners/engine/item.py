@@ -68,6 +68,8 @@ class Item(Generic[S]):
     phase: ClassVar[str]
     # Whether it is read from the shared LUN: while the target is away that would hang, or show nothing.
     on_lun: ClassVar[bool] = False
+    # Whether it is what others have a shared LUN from: while its machine is off, or gone, nothing is read from there.
+    serves_lun: ClassVar[bool] = False
     # Where a refresh looks at it: what all members of its cluster see is asked of one of them, for all nodes at once.
     seen_from: ClassVar[Literal["its host", "the cluster"]] = "its host"
     # Fields that name the object: the import id is their values joined by ":" (the last may itself contain ":").

@@ -107,7 +107,7 @@ class Acl:
 
 class TargetItem(Item[Target]):
     exclusive = True
-    outlives_machine = True
+    outlives_machine = serves_lun = True
     spec = Target
     scope = "machine"
     phase = "iscsi"

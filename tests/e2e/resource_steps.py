@@ -32,9 +32,6 @@ class Configured:
     def expect(self, _machine: str, _stop: threading.Event) -> None:
         """Nothing in it will be asked for."""
 
-    def away(self, _hostname: str) -> None:
-        """It serves nobody."""
-
     def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         print(event, phase, resource, name, machine, detail)
 

@@ -78,8 +78,6 @@ class MachineResource(LibvirtResource):
 
     def look(self, ctx: Ctx, state: State) -> State | None:
         domain = self.connection.domain_by_uuid(state["id"])
-        if not state["cluster"] and not (domain is not None and domain.isActive()):
-            self.provider.away(state["hostname"])
         if domain is None:
             return None
         spec = _inactive(domain)

@@ -102,6 +102,9 @@ class Provider:
         self.mute.add(what)
         return self.tells(what)
 
+    def away(self, hostname: str) -> None:
+        self.servers_away.add(hostname)
+
     def tells(self, what: str) -> bool:
         first = what not in self.told
         self.told.add(what)

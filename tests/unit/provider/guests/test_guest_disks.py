@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from halab.provider.guests.guest import GuestResource
-from halab.provider.guests.hosts import Gone
+from halab.provider.guests.hosts import Gone, Off
 from halab.provider.protocol import UNKNOWN, Ctx
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import attr
@@ -76,3 +76,15 @@ def test_what_is_on_a_lun_is_not_looked_at_while_the_target_is_away(
     assert [d.summary for d in ctx.diagnostics] == ["target does not run: what is on the LUN is not looked at"]
     provider.servers_away.clear()
     assert resource.read(Ctx(), state()) is None
+
+
+@pytest.mark.parametrize(("serves", "away"), [(True, {"target"}), (False, set())])
+@pytest.mark.parametrize("absent", [Off("machine target is powered off"), Gone("machine u1 does not exist any more")])
+def test_only_the_machine_of_a_target_is_missed_on_the_lun(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, absent: Exception, serves: bool, away: set[str]
+) -> None:
+    resource = GuestResource(provider, "halab_word", WordItem())
+    monkeypatch.setattr(WordItem, "serves_lun", serves)
+    provider.absent = absent  # type: ignore[assignment]
+    resource.read(Ctx(), state(hostname="target"))
+    assert provider.servers_away == away

@@ -23,13 +23,9 @@ class Configured:
         self.hypervisor, self.time_scale, self.stop = "qemu", 1.0, threading.Event()
         self.first_change = self.destroying_all = False
         self.events: list[tuple[str, str, str]] = []
-        self.servers_away: set[str] = set()
 
     def expect(self, machine: str, stop: threading.Event) -> None:
         del machine, stop
-
-    def away(self, hostname: str) -> None:
-        self.servers_away.add(hostname)
 
     def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         del phase, machine, detail
