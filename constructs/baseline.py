@@ -32,6 +32,7 @@ class Baseline(Construct):
         super().__init__(scope, id)
         self._settings, self._machines, self._phases = settings, machines, phases
         self._node_ports = (*limits.NODE_PORTS, *node_ports)
+        self._target_ports = (*limits.TARGET_PORTS, *([limits.QNETD_PORT] if settings.has_quorum_device else []))
         self.hosts = {place.name: self._host(place) for place in machines.places}
         for place in machines.places:
             if place.cluster:
@@ -63,7 +64,7 @@ class Baseline(Construct):
             time_source=settings.target_address if place.cluster else None,
             time_clients=None if place.cluster else settings.network.cidr,
             firewall=settings.firewall,
-            firewall_open=self._node_ports if place.cluster else limits.TARGET_PORTS,
+            firewall_open=self._node_ports if place.cluster else self._target_ports,
             firewall_sources=[settings.network.cidr],
             depends_on=self._phases.order(Phase.HOSTS)["depends_on"] if place.cluster else [],
         )

@@ -2069,6 +2069,39 @@ class Primitive(HalabResource):
         return self.get_string_attribute("agent")
 
 
+class QuorumDevice(HalabResource):
+    """A cluster node asks the quorum device that corosync.conf names (`quorum.device`)."""
+
+    TYPE = "halab_quorum_device"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        cluster: str,
+        connected: bool | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"machine": machine, "cluster": cluster, "connected": connected}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+
 class Sbd(HalabResource):
     """sbd on a node: it resets the node when the disk says so, or when the node sees neither disk nor cluster."""
 

@@ -24,6 +24,7 @@ class CorosyncCluster(Construct):
             token_ms=settings.token_ms,
             hypervisor=machines.nodes[0].hypervisor_used,
             members=[{"name": n.name, "address": n.address, "node_id": i} for i, n in enumerate(nodes, 1)],
+            options=_quorum_device(settings),
             machines=[machines.by_name[node.name].id for node in nodes],
         )
         # What is in the CIB goes with the last of the machines, and no attribute of its own tells.
@@ -84,3 +85,15 @@ class CorosyncCluster(Construct):
                 **self._phases.order(Phase.LAST, also=[self.members[node.name]]),
             )
         return password.value
+
+
+def _quorum_device(settings: Settings) -> dict[str, str] | None:
+    """Entries of corosync.conf. ffsplit: of two halves exactly one gets the vote, whichever of them is asked first."""
+    if not settings.has_quorum_device:
+        return None
+    net = {"host": settings.target_address, "algorithm": "ffsplit", "tls": "off"}
+    return {
+        "quorum.device.model": "net",
+        "quorum.device.votes": "1",
+        **{f"quorum.device.net.{name}": value for name, value in net.items()},
+    }

@@ -14,6 +14,7 @@ from halab.constructs.fencing import Fencing
 from halab.constructs.machines import Machines
 from halab.constructs.nodes import Nodes
 from halab.constructs.phases import Phases
+from halab.constructs.quorum_device import QuorumDevices
 from halab.constructs.settings import Settings
 from halab.constructs.shared_filesystem import SharedFileSystem
 from halab.constructs.shared_storage import SharedStorage
@@ -50,6 +51,7 @@ class Lab(Construct):
         self.cluster = CorosyncCluster(self, "cluster", settings, self.machines, phases)
         ports = (*node_ports, *settings.fencing.node_ports)
         self.baseline = Baseline(self, "baseline", settings, self.machines, phases, ports)
+        QuorumDevices(self, "quorum_devices", settings, self.machines, self.cluster, self.baseline, phases)
         self.fencing = self._fencing()
         self.volume_group = self._volume_group()
         WebServers(self, "web_servers", settings, self.machines, self.baseline, phases)

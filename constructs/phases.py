@@ -20,6 +20,7 @@ class Phase(Enum):
     SESSIONS = "sessions"
     MEMBERS = "members"
     FORMED = "formed"
+    QUORUM = "quorum"
     PROPERTIES = "properties"
     HOSTS = "hosts"
     WEB = "web"
@@ -63,6 +64,7 @@ TABLE: dict[Phase, Line] = {
     Phase.MEMBERS: Line("each node joins Corosync and Pacemaker"),
     # What waits for this does not wait for a node that is added.
     Phase.FORMED: Line("of those, as many as are a majority: the cluster runs"),
+    Phase.QUORUM: Line("each node asks the quorum device, if there is one", (Phase.MEMBERS,)),
     Phase.PROPERTIES: Line("the cluster's properties", (Phase.FORMED,), (Container.CLUSTER,)),
     # Nothing that a cluster is made of waits for these two: a slow node has more urgent things to do.
     Phase.HOSTS: Line("names, time and firewall of each node", (Phase.FORMED,)),

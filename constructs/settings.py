@@ -102,6 +102,11 @@ class Settings:
         "Corosync's token, ms; its own on KVM and 10000 under emulation when left out",
         limits.between(limits.MIN_TOKEN_MS, 600_000, "ms"),
     )
+    quorum_device: str = setting(
+        "auto",
+        "auto: the target has a vote where four nodes or more are an even number; yes: with two nodes too; no",
+        limits.one_of("auto", "yes", "no"),
+    )
     hypervisor: str = setting(
         "auto", "auto: KVM where it really works; kvm; qemu: emulation", limits.one_of("auto", "kvm", "qemu")
     )
@@ -156,9 +161,14 @@ class Settings:
         return 0 if self.gfs2.journals else 1
 
     @property
+    def has_quorum_device(self) -> bool:
+        """Whether the target's vote decides which half of a split goes on."""
+        return self.quorum_device == "yes" or (self.quorum_device == "auto" and self.node_count in range(4, 99, 2))
+
+    @property
     def first_node_delay_s(self) -> int:
         """A tie between two nodes is decided for node1 by fencing it later than the other."""
-        return self.fencing.delay_s or (15 if self.node_count == 2 else 0)
+        return self.fencing.delay_s or (15 if self.node_count == 2 and not self.has_quorum_device else 0)
 
     def stretched(self, seconds: int) -> str:
         """A timeout or interval of Pacemaker's: never less than usual, since nodes are fenced for what takes longer."""
@@ -256,6 +266,8 @@ def _together(s: Settings) -> Iterator[str]:
         )
         return
     yield from _site_address(s, last_host)
+    if s.quorum_device == "yes" and s.node_count % 2:
+        yield f"quorum_device: {s.node_count} nodes cannot be split in half; leave it at auto, or change node_count"
     if s.gfs2.journals is not None and s.gfs2.journals < s.node_count:
         yield f"gfs2.journals: {s.gfs2.journals} is too few: each of the {s.node_count} nodes needs one"
     yield from fencing_settings.check(s.fencing, s.site.storage)

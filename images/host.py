@@ -55,6 +55,20 @@ _PACKAGES = (
     ),
     Names("initiator", ("lvm2", "open-iscsi"), ("lvm2", "iscsi-initiator-utils"), roles=("node",)),
     Names("target", ("targetcli-fb",), ("targetcli",), roles=("target",)),
+    Names(
+        "who asks for an even cluster's further vote",
+        ("corosync-qdevice",),
+        ("corosync-qdevice",),
+        roles=("node",),
+        addon="HighAvailability",
+    ),
+    Names(
+        "who gives it",
+        ("corosync-qnetd",),
+        ("corosync-qnetd",),
+        roles=("target",),
+        addon="HighAvailability",
+    ),
     Names("site", ("apache2", "wget"), ("httpd", "wget"), roles=("node",)),
     Names(
         "tools",
@@ -86,6 +100,8 @@ _DISABLED = (
         (
             "corosync.service",
             "corosync-notifyd.service",
+            "corosync-qdevice.service",
+            "corosync-qnetd.service",
             "pacemaker.service",
             "pcsd.service",
             "pcsd-ruby.service",
@@ -100,6 +116,8 @@ _DISABLED = (
         (
             "corosync.service",
             "corosync-notifyd.service",
+            "corosync-qdevice.service",
+            "corosync-qnetd.service",
             "pacemaker.service",
             "pcsd.service",
             "dlm.service",
@@ -188,12 +206,13 @@ _FILES = (
     GuestFile("/etc/hostname", None),
 )
 
+_CLUSTER_FILES = ("/etc/corosync/corosync.conf", "/etc/corosync/authkey", "/etc/pacemaker/authkey")
 # What makes a machine this one and no other, and what packages leave that the lab makes itself.
 _REMOVED = (
     Names(
         "a one-node cluster that the packages configure; the cluster's keys",
-        ("/etc/corosync/corosync.conf", "/etc/corosync/authkey", "/etc/pacemaker/authkey"),
-        ("/etc/corosync/corosync.conf", "/etc/corosync/authkey", "/etc/pacemaker/authkey"),
+        (*_CLUSTER_FILES, "/etc/corosync/qnetd/nssdb/*"),  # an authority that all labs would share
+        (*_CLUSTER_FILES, "/etc/corosync/qnetd/nssdb/*"),
     ),
     Names(
         "identity and entropy",

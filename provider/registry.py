@@ -41,6 +41,7 @@ ITEMS = {
     "halab_iscsi_acl": f"{_GUEST}.iscsi.lio:AclItem",
     "halab_iscsi_session": f"{_GUEST}.iscsi.session:SessionItem",
     "halab_cluster_member": f"{_GUEST}.corosync.membership:MemberItem",
+    "halab_quorum_device": f"{_GUEST}.corosync.quorum_device:QuorumDeviceItem",
     "halab_cluster_node": f"{_GUEST}.pacemaker.cluster_node:ClusterNodeItem",
     "halab_pcsd": f"{_GUEST}.pacemaker.pcsd:PcsdItem",
     "halab_cluster_property": f"{_GUEST}.pacemaker.settings:ClusterPropertyItem",

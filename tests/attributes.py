@@ -88,6 +88,7 @@ FULL: dict[str, dict[str, Any]] = {
         "peers": [{"name": "a", "address": "10.17.0.11", "host_key": PUBLIC, "user_key": PUBLIC}],
     },
     "halab_packages": {**ON_MACHINE, "names": ["a"]},
+    "halab_quorum_device": {**ON_MACHINE, "cluster": "summit", "connected": True},
     "halab_service": {**ON_MACHINE, "name": "cron", "enabled": True, "running": True},
     "halab_file": {**ON_MACHINE, "path": "/a", "content": "x", "mode": "0644", "owner": "root:root"},
     "halab_cluster_file": {

@@ -77,7 +77,7 @@ def render_corosync_conf(
     """
     nodes = sorted(members, key=lambda m: m.node_id)
     _check(name, token_ms, nodes)
-    entries = _defaults(name, token_ms, nodes)
+    entries = _defaults(name, token_ms, nodes, device=_names_device(options))
     for option, value in options.items():
         entries.pop(tuple(option.split(".")), None)
         if value:
@@ -91,7 +91,11 @@ def render_corosync_conf(
     return "\n".join(sections)
 
 
-def _defaults(name: str, token_ms: int | None, nodes: list[Member]) -> dict[Key, str]:
+def _names_device(options: Iterable[str]) -> bool:
+    return any(option.startswith("quorum.device.") for option in options)
+
+
+def _defaults(name: str, token_ms: int | None, nodes: list[Member], *, device: bool) -> dict[Key, str]:
     totem = {
         "version": "2",
         "cluster_name": name,
@@ -100,8 +104,10 @@ def _defaults(name: str, token_ms: int | None, nodes: list[Member]) -> dict[Key,
         "crypto_hash": "sha256",
         **({"token": str(token_ms)} if token_ms is not None else {}),
     }
-    # two_node: quorum is one vote, and wait_for_all is implied so that both must have met once.
-    quorum = {"provider": "corosync_votequorum", **({"two_node": "1"} if len(nodes) == 2 else {})}
+    # two_node: quorum is one vote, and wait_for_all is implied so that both must have met once. Corosync does not start
+    # with it where a quorum device has the third vote.
+    two_node = {"two_node": "1"} if len(nodes) == 2 and not device else {}
+    quorum = {"provider": "corosync_votequorum", **two_node}
     logging = {"to_logfile": "no", "to_stderr": "no", "to_syslog": "yes"}
     parts = {"totem": totem, "quorum": quorum, "logging": logging}
     return {(section, key): value for section, values in parts.items() for key, value in values.items()}
@@ -145,7 +151,7 @@ def options_of(text: str) -> dict[str, str] | None:
     """
     conf = parse_corosync_conf(text)
     plain = {key: value for key, value in conf.entries.items() if key not in _OWN}
-    ours = _defaults(conf.name, conf.token_ms, list(conf.members))
+    ours = _defaults(conf.name, conf.token_ms, list(conf.members), device=_names_device(map(".".join, plain)))
     options = {".".join(key): value for key, value in plain.items() if ours.get(key) != value}
     options |= {".".join(key): "" for key in ours if key not in conf.entries}
     try:

@@ -74,6 +74,7 @@ class Platform:
     # A script that adds the one certificate $1 to a store that lacks it; None: only the whole store can be made anew.
     ca_trust_add: str | None = _ADD_TO_CA_BUNDLE
     ca_trust_drop: str | None = _DROP_FROM_CA_BUNDLE  # the same for taking $1 out
+    qnetd_options: str = "/etc/default/corosync-qnetd"
     corosync_default_to_clear: bool = True  # the package ships and starts a one-node cluster
     shared_mount_options: str = "noatime"  # of the shared file system with the site's pages
 
@@ -108,6 +109,7 @@ EL_9 = Platform(
     ca_trust_update=("update-ca-trust", "extract"),
     ca_trust_add=None,
     ca_trust_drop=None,
+    qnetd_options="/etc/sysconfig/corosync-qnetd",
     corosync_default_to_clear=False,
     # Labels for all files at once, as RHEL's "Configuring GFS2 file systems" has it: a label of each would have to be
     # read from the shared disk.

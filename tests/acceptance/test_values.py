@@ -49,6 +49,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "halab_secret": {"name": "s"},
     "halab_host": {**ON_MACHINE, "hostname": "node1", "domain": "a.test", "hosts": []},
     "halab_packages": {**ON_MACHINE, "names": ["a"]},
+    "halab_quorum_device": {**ON_MACHINE, "cluster": "summit"},
     "halab_service": {**ON_MACHINE, "name": "cron"},
     "halab_file": {**ON_MACHINE, "path": "/a", "content": "x"},
     "halab_cluster_file": {**IN_CIB, "mount_point": "/m", "path": "/m/a", "content": "x"},

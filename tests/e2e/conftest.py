@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _place(item: pytest.Item) -> tuple[bool, bool, str]:
     if "e2e" not in item.path.parts:
         return False, False, ""
-    return True, not {"lab", "duo", "labs"}.isdisjoint(getattr(item, "fixturenames", ())), str(item.path)
+    return True, not {"lab", "duo", "labs", "four"}.isdisjoint(getattr(item, "fixturenames", ())), str(item.path)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -171,7 +171,7 @@ def test_a_role_s_own_packages() -> None:
         "iscsi-initiator-utils",
         "httpd",
     } <= node - target
-    assert {"targetcli"} == target - node
+    assert {"targetcli", "corosync-qnetd"} == target - node
     assert {"kernel-modules", "firewalld", "chrony", "openssh-server", "python3"} <= node & target
 
 
