@@ -129,3 +129,28 @@ def test_a_deploy_starts_the_dead_endpoint_and_the_crashed_node_is_fenced(
     assert (active, "success") in _events(lab, witness)
     assert lab.boot_id(active) not in (None, boot)
     _healthy(lab)
+
+
+def test_the_majority_is_gone_for_good(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    """docs/runbook.md, "After quorum was lost": two machines with their disks; a deploy makes them anew."""
+    lost, kept = lab.nodes[1:], lab.nodes[0]
+    with hypervisor() as connection:
+        pool = connection.storagePoolLookupByName(lab.settings.name)
+        for node in lost:
+            domain = connection.lookupByName(f"{lab.settings.name}-{node}")
+            domain.destroy()
+            domain.undefine()
+            pool.storageVolLookupByName(f"{node}.qcow2").delete()
+    lab.until("loss of quorum", lambda: not _with_quorum(lab, kept), deadline_s=300)
+    boot, began = lab.boot_id(kept), time.monotonic()
+    lab.deploy()
+    lab.reconnect()
+    with capfd.disabled():
+        print(f"\n{' and '.join(lost)} gone for good: a deploy took {time.monotonic() - began:.0f} s", flush=True)
+    _healthy(lab)
+    assert lab.boot_id(kept) == boot, "who was left goes on"
+
+
+def _with_quorum(lab: Lab, node: str) -> bool:
+    dc = lab.status(node).find("summary/current_dc")
+    return dc is not None and dc.get("with_quorum") == "true"
