@@ -17,11 +17,11 @@ from halab.provisioners.engine.steps import Await, Run, Step
 _UNIT = "corosync-qdevice"
 # The tool prints text only. It fails while the daemon does not run.
 _STATE = "corosync-qdevice-tool -s"
+# The first line: what it says of the connection, or nothing.
 _LOOK = f"""# look at the quorum device
-{units.show(_UNIT)}
-printf '\\n\\n'
-if systemctl is-active -q {_UNIT}; then LC_ALL=C {_STATE} || :; fi
-"""
+if systemctl is-active -q {_UNIT}; then said=$(LC_ALL=C {_STATE} | grep '^State:') || :; fi
+echo "${{said-}}"
+{units.show(_UNIT)}"""
 _SERVE = f"""# start what asks the quorum device
 systemctl start {_UNIT}
 {units.enable(_UNIT)}
@@ -53,7 +53,7 @@ class QuorumDeviceItem(Item[QuorumDevice]):
     identity = ("machine", "cluster")
 
     def observe(self, host: Host, wanted: QuorumDevice) -> QuorumDevice | None:
-        shown, _, said = host.look(script(_LOOK)).stdout.rpartition("\n\n")
+        said, _, shown = host.look(script(_LOOK)).stdout.partition("\n")
         (unit,) = units.parse_show(shown)
         if unit.load == "not-found" or not (unit.running or unit.file == "enabled"):
             return None

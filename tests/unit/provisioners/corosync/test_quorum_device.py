@@ -18,16 +18,16 @@ AWAY = replace(ASKS, connected=False)
 
 
 def seen(load: str, file: str, active: str, said: str = "") -> str:
-    return f"LoadState={load}\nActiveState={active}\n\n{file}\n\n\n{said}"
+    return f"{said}\nLoadState={load}\nActiveState={active}\n\n{file}\n"
 
 
 @pytest.mark.parametrize(
     ("answer", "there"),
     [
-        (seen("loaded", "enabled", "active", "Qdevice-net information\nState:\t\t\tConnected\n"), ASKS),
-        (seen("loaded", "enabled", "active", "State:\t\t\tConnect failed\n"), AWAY),
+        (seen("loaded", "enabled", "active", "State:\t\t\tConnected"), ASKS),
+        (seen("loaded", "enabled", "active", "State:\t\t\tConnect failed"), AWAY),
         (seen("loaded", "enabled", "failed"), AWAY),
-        (seen("loaded", "disabled", "active", "State:  Connected\n"), AWAY),
+        (seen("loaded", "disabled", "active", "State:  Connected"), AWAY),
         (seen("loaded", "disabled", "inactive"), None),
         (seen("not-found", "", "inactive"), None),
     ],
