@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from halab.constructs import fencing_settings, image_settings
+from halab.constructs import fencing_settings, gfs2_settings, image_settings
 from halab.constructs.conversion import converted
 from halab.constructs.fencing_settings import Fencing
+from halab.constructs.gfs2_settings import Gfs2
 from halab.constructs.image_settings import Image
 from halab.constructs.setting import setting
 from halab.provisioners.engine import limits
@@ -59,18 +60,6 @@ class Iscsi:
     lun_gib: int = setting(4, "size of the shared LUN, GiB", limits.between(1, 2048, "GiB"))
     iqn: str | None = setting(None, "the target's iSCSI name; generated when left out", limits.iqn)
     demo_mode: bool = setting(False, "true: the talk's open target, no ACLs and no CHAP")
-
-
-@dataclass(frozen=True, slots=True)
-class Gfs2:
-    name: str = setting("gfs0", "name of the shared file system", limits.fs_name)
-    size: str = setting("90%VG", "size of its logical volume: a share of the VG, or bytes", limits.lv_size)
-    journals: int | None = setting(
-        None, "journals; one for each node and one to spare when left out", limits.between(1, limits.MAX_NODES)
-    )
-    journal_mib: int = setting(
-        32, "size of a journal, MiB", limits.between(limits.MIN_JOURNAL_MIB, limits.MAX_JOURNAL_MIB, "MiB")
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,16 +257,9 @@ def _together(s: Settings) -> Iterator[str]:
     yield from _site_address(s, last_host)
     if s.quorum_device == "yes" and s.node_count % 2:
         yield f"quorum_device: {s.node_count} nodes cannot be split in half; leave it at auto, or change node_count"
-    if s.gfs2.journals is not None and s.gfs2.journals < s.node_count:
-        yield f"gfs2.journals: {s.gfs2.journals} is too few: each of the {s.node_count} nodes needs one"
     yield from fencing_settings.check(s.fencing, s.site.storage)
-    journals = s.journals + s.spare_journals
-    journals_gib = journals * s.gfs2.journal_mib / 1024
-    if s.site.storage == "gfs2" and journals_gib > 0.8 * s.iscsi.lun_gib:
-        yield (
-            f"iscsi.lun_gib: {s.iscsi.lun_gib} GiB is too small for {journals} journals of "
-            f"{s.gfs2.journal_mib} MiB; make it {int(journals_gib * 2) + 1} or more"
-        )
+    if s.site.storage == "gfs2":
+        yield from gfs2_settings.check(s.gfs2, s.node_count, s.journals + s.spare_journals, s.iscsi.lun_gib)
 
 
 def _site_address(s: Settings, last_host: int) -> Iterator[str]:

@@ -8,7 +8,9 @@ import sys
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from halab.cli.look import status
 from halab.cli.main import app
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -35,6 +37,19 @@ def test_help_loads_nothing_that_could_act(command: str) -> None:
     assert done.returncode == 0, done.stderr
     assert f"halab {command}" in done.stdout
     assert set(json.loads(done.stdout.splitlines()[-1])) <= WORDS_ONLY
+
+
+def test_how_long_status_waits_follows_from_the_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def main(*given: object) -> int:
+        asked.append(given)
+        return 0
+
+    monkeypatch.setattr(status, "main", main)
+    for words in ([], ["--timeout", "3"]):
+        assert CliRunner().invoke(app, ["status", *words]).exit_code == 0
+    assert asked == [(False, False, None), (False, False, 3.0)]
 
 
 def test_an_unknown_option_is_refused_and_nothing_is_done() -> None:

@@ -68,6 +68,8 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
             {},
             ["iscsi.lun_gib: 1 GiB is too small for 4 journals"],
         ),
+        ({"gfs2": {"size": "99999999999999"}}, {}, ["gfs2.size: 99999999999999 is more than the 4088 MiB of the LUN"]),
+        ({"gfs2": {"size": "1%VG"}}, {}, ["gfs2.size: 1%VG is 41 MiB, too small for 4 journals of 32 MiB", "143 MiB"]),
         ({"iscsi": {"iqn": "target1"}}, {}, ["iscsi.iqn: 'target1' is no iSCSI name"]),
         ({"iscsi": {"demo_mode": "maybe"}}, {}, ["iscsi.demo_mode: 'maybe' is neither true nor false"]),
         ({"fencing": {"method": "none"}}, {}, ["fencing.method: none cannot go with GFS2"]),
