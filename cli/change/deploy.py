@@ -36,8 +36,7 @@ def _main(yes: bool) -> int:
         run.screen.doing("looking at what is there")
         with run.terraform.planned() as changes:
             _agree(run, changes, differences, yes)
-            if not changes:  # the provider keeps them with the first change that it makes
-                write_private(run.folder.settings, deployed_settings.dump(run.settings))
+            write_private(run.folder.settings, deployed_settings.dump(run.settings))
             run.screen.expect(changes)
             run.screen.doing("deploying")
             run.terraform.apply()

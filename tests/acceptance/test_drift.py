@@ -21,6 +21,7 @@ DRIFT: dict[str, tuple[str, Any]] = {
     "halab_ssh_trust.target_ssh_trust": ("peers", []),
     "halab_packages.tools": ("names", ["tcpdump"]),
     "halab_service.cron": ("enabled", False),
+    "halab_quorum_device.asks": ("connected", False),
     "halab_file.node1_fencing_password": ("mode", "0777"),
     "halab_cluster_file.page": ("content", "hacked\n"),
     "halab_ca_certificate.node1_fencing_ca": ("pem", "another"),
