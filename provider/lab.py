@@ -15,7 +15,7 @@ from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, Failure
 from halab.provider.registry import resources
 from halab.provider.run.caller import is_destroy, is_destroy_of_all, parents_command_line
 from halab.provider.run.changes import Changes
-from halab.provider.run.files import write_private
+from halab.provider.run.files import remove_private, write_private
 from halab.provider.run.folder import LabFolder
 from halab.provider.run.ownership import claimed, private_keys
 from halab.provider.run.progress import Progress
@@ -124,9 +124,11 @@ class HalabProvider(Provider):
             yield
 
     def _keep_settings(self) -> None:
-        """From the first change on the lab is one with these settings, whichever command made it."""
+        """From the first change on the lab is one with these settings, whichever command makes it, until it goes."""
         with self._guard:
-            if self._settings is not None and not self.destroying:
+            if self.destroying_all:
+                remove_private(self.folder.settings)
+            elif self._settings is not None and not self.destroying:
                 write_private(self.folder.settings, self._settings)
             self._settings = None
 

@@ -148,7 +148,7 @@ def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
     inside = {"cluster": lab, "depends_on": after}
     return {
         "halab_packages": {"tools": {"machine": machine, "names": ["sg3-utils", "tcpdump"]}},
-        "halab_quorum_device": {"asks": {"machine": machine, "cluster": lab}},
+        "halab_quorum_device": {"asks": {"machine": machine, "cluster": "another"}},
         "halab_service": {"cron": {"machine": machine, "name": "cron"}},
         "halab_primitive": {
             "ping": {**inside, "name": "ping", "agent": "ocf:pacemaker:ping", "params": {"host_list": "192.168.77.1"}}

@@ -73,6 +73,12 @@ def members(verb: str) -> dict[str, list[str]]:
     return {f"halab_{address}": [verb] for address in own.split()}
 
 
+def further_vote(verb: str) -> dict[str, list[str]]:
+    """What an even number of nodes has: the target's vote, for which each of them asks."""
+    asks = [f"halab_quorum_device.node{number}_quorum_device" for number in range(1, 5)]
+    return {key: [verb] for key in (*asks, "halab_file.qnetd_options", "halab_service.qnetd")}
+
+
 def others() -> dict[str, list[str]]:
     """What the others get to know of it: changed in place, none of it is made anew."""
     nodes = [f"halab_{kind}.node{n}_{kind.removeprefix('cluster_')}" for n in (1, 2, 3) for kind in EACH_NODE]
@@ -94,14 +100,14 @@ EVERYWHERE = (
 
 def _grow(terraform: Terraform) -> None:
     write(terraform, 4)
-    assert terraform.plan().actions == members("create") | others()
+    assert terraform.plan().actions == members("create") | further_vote("create") | others()
     terraform.apply()
     assert terraform.plan().actions == {}
 
 
 def _shrink(terraform: Terraform) -> None:
     write(terraform, 3)
-    assert terraform.plan().actions == members("delete") | others()
+    assert terraform.plan().actions == members("delete") | further_vote("delete") | others()
     order = ended(terraform.apply())
     machine = order.index("halab_machine.node4")
     for before in ("cluster_member.node4_member", "iscsi_session.node4_session", "stonith.fence_node4"):

@@ -119,6 +119,7 @@ BAD: list[tuple[str, str, Any, str]] = [
     ("halab_iscsi_target", "iqn", "disk1", "iqn.YYYY-MM"),
     ("halab_iscsi_acl", "initiator_iqn", "node1", "iqn.YYYY-MM"),
     ("halab_iscsi_session", "chap_user", "somebody", "give both, or none"),
+    ("halab_quorum_device", "connected", False, "leave the resource out"),
     ("halab_cluster_member", "name", "node9", "has no node 'node9'"),
     ("halab_cluster_node", "name", "node_1", "letters"),
     ("halab_installed_image", "mac", "53:54:00:00:00:01", "multicast address"),
