@@ -15,7 +15,7 @@ from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, Failure
 from halab.provider.registry import resources
 from halab.provider.run.caller import is_destroy, is_destroy_of_all, parents_command_line
 from halab.provider.run.changes import Changes
-from halab.provider.run.files import remove_private, write_private
+from halab.provider.run.files import read_or_none, remove_private, write_private
 from halab.provider.run.folder import LabFolder
 from halab.provider.run.ownership import claimed, private_keys
 from halab.provider.run.progress import Progress
@@ -128,7 +128,7 @@ class HalabProvider(Provider):
         with self._guard:
             if self.destroying_all:
                 remove_private(self.folder.settings)
-            elif self._settings is not None and not self.destroying:
+            elif self._settings not in (None, read_or_none(self.folder.settings)) and not self.destroying:
                 write_private(self.folder.settings, self._settings)
             self._settings = None
 

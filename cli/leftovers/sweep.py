@@ -64,6 +64,8 @@ def files(folder: LabFolder, state: Iterable[Instance]) -> list[Path]:
     found = [] if "halab_ssh_config" in types else [folder.ssh_config, folder.known_hosts]
     if "halab_ssh_key" not in types:
         found += [folder.private_key, *private_keys(folder)]
+    if not types:
+        found.append(folder.settings)
     # Each may lie there half written.
     return [path for file in dict.fromkeys(found) for path in (file, unfinished(file)) if path.exists()]
 
