@@ -152,7 +152,9 @@ class Settings:
     @property
     def has_quorum_device(self) -> bool:
         """Whether the target's vote decides which half of a split goes on."""
-        return self.quorum_device == "yes" or (self.quorum_device == "auto" and self.node_count in range(4, 99, 2))
+        return self.quorum_device == "yes" or (
+            self.quorum_device == "auto" and self.node_count >= 4 and self.node_count % 2 == 0
+        )
 
     @property
     def first_node_delay_s(self) -> int:

@@ -27,7 +27,6 @@ from halab.provisioners.engine.errors import HalabError
 
 LOOK_S = 4.0
 """Between two looks at the whole lab: each takes an emulated node a quarter of a second of what is measured."""
-_LIMIT_S = 5.0
 _HEALTHY = Limit(20)
 _TOOK = Limit(20)
 QUIET_S = 3.0
@@ -92,7 +91,7 @@ class Runner:
     def _health(self) -> Report:
         """What the lab is before the drill. A lab that is busy, or was restored a moment ago, may take its time."""
         end = time.monotonic() + _HEALTHY.seconds(self.stretch)
-        while not (report := look(self.place, _LIMIT_S)).healthy and time.monotonic() < end:
+        while not (report := look(self.place)).healthy and time.monotonic() < end:
             time.sleep(LOOK_S)
         return report
 
@@ -138,7 +137,7 @@ class Runner:
             time.sleep(LOOK_S)
 
     def _look(self, recorder: Recorder) -> Report:
-        report = look(self.place, _LIMIT_S)
+        report = look(self.place)
         faults = [f"{fault.what} {fault.text}" for fault in report.faults]
         states = {one.name: one.cluster for one in report.machines}
         if not (seen := recorder.events("look")) or seen[-1]["faults"] != faults:
