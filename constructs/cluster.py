@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from halab.constructs import bindings
-from halab.constructs.cdk import Construct
+from halab.constructs.cdk import Construct, Token
 from halab.constructs.machines import Machines
+from halab.constructs.operations import Operations
 from halab.constructs.phases import Container, Phase, Phases
 from halab.constructs.settings import Settings
+
+# What halab_cluster takes when it is left out: Corosync's own, and that under emulation.
+_TOKEN_MS, _EMULATED_TOKEN_MS = 3000, 10_000
 
 
 class CorosyncCluster(Construct):
@@ -21,7 +25,7 @@ class CorosyncCluster(Construct):
             self,
             "cluster",
             name=settings.name,
-            token_ms=settings.token_ms,
+            token_ms=self._token_ms(settings),
             hypervisor=machines.nodes[0].hypervisor_used,
             members=[{"name": n.name, "address": n.address, "node_id": i} for i, n in enumerate(nodes, 1)],
             options=_quorum_device(settings),
@@ -43,14 +47,15 @@ class CorosyncCluster(Construct):
             for node in nodes
         }
         shared = settings.site.storage == "gfs2"
+        operations = Operations(settings, machines.nodes[0])
         properties = {
             "stonith-enabled": "true" if settings.fencing.methods else "false",
             # With a lock manager, a partition without quorum must stand still: stopping would need the locks.
             "no-quorum-policy": "freeze" if shared else "stop",
-            # Pacemaker does one thing at a time on a node whose load exceeds this; a machine with one virtual CPU
-            # that has just booted exceeds the default of 80% for minutes.
-            "load-threshold": "800%",
-            "stonith-timeout": settings.stretched(120),
+            # Pacemaker does one thing at a time on a node whose load exceeds this; an emulated machine with one virtual
+            # CPU that has just booted exceeds the default of 80% for minutes.
+            "load-threshold": operations.chosen("80%", "800%"),
+            "stonith-timeout": operations.stonith_timeout(),
             # A node that was reset twice may be up before the others know how the second one ended. Told that it was
             # fenced, it would end its Pacemaker for good.
             "fence-reaction": "panic",
@@ -64,6 +69,13 @@ class CorosyncCluster(Construct):
                 self, name.replace("-", "_"), cluster=self.name, name=name, value=value, **order
             )
             phases.add(Phase.PROPERTIES, made)
+
+    def _token_ms(self, settings: Settings) -> float | None:
+        """None: halab_cluster chooses it, by the hypervisor."""
+        if settings.token_ms is not None or settings.time_scale <= 1:
+            return settings.token_ms
+        operations = Operations(settings, self._machines.nodes[0])
+        return Token.as_number(operations.stretched_number(_TOKEN_MS, _EMULATED_TOKEN_MS))
 
     def add_pcsd(self) -> str:
         """pcsd on every node, all of them authorized; made last, since its start keeps a slow machine busy.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
@@ -11,13 +10,12 @@ from halab.constructs import bindings
 from halab.constructs.cdk import Construct
 from halab.constructs.fenced import Fenced
 from halab.constructs.fencing_endpoint import USER
-from halab.constructs.operations import Operations
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
 
 # Pacemaker has agents wait for ever (fencing.py: all time-outs are 0 there): a door that does not answer would cost the
-# whole of a fencing's time. Upper limits for emulated nodes, in seconds.
-_LIMITS = {"login_timeout": 20, "shell_timeout": 20, "power_timeout": 60}
+# whole of a fencing's time. Upper limits in seconds: what fencing.py has for people on KVM, more under emulation.
+_LIMITS = {"login_timeout": (5, 20), "shell_timeout": (3, 20), "power_timeout": (20, 60)}
 _TALKS_POWER_WAIT_S = 5
 _PUBLIC = "0644"
 
@@ -80,22 +78,17 @@ class DoorFencing(Construct):
             delay=delay,
             meta={"resource-stickiness": "1"},
             machine=lab.machines.by_name[node].id if node else None,
-            operations=[
-                Operations(lab.settings).monitor(300, 120),
-                {"name": "start", "interval": "0s", "timeout": lab.settings.stretched(120)},
-            ],
+            operations=lab.operations.of_fencing(),
             locations=[{"node": node, "score": "-INFINITY"}] if node and lab.settings.node_count > 1 else [],
             **lab.phases.order(phase, also=[*ready, lab.endpoint.resource]),
         )
 
     def _limits(self) -> dict[str, str]:
-        settings = self._lab.settings
-        scale = max(1.0, settings.time_scale)
-        limits = {name: str(math.ceil(seconds * scale)) for name, seconds in _LIMITS.items()} if self.PYTHON else {}
+        operations, several = self._lab.operations, len(self._lab.settings.fencing.methods) > 1
+        limits = {name: operations.stretched_number(*seconds) for name, seconds in _LIMITS.items()}
         return {
             **({"disable_timeout": "0", **limits} if self.PYTHON else {}),
-            # The next level must not wait as long as a fencing may take.
-            **({"pcmk_reboot_timeout": settings.stretched(90)} if len(settings.fencing.methods) > 1 else {}),
+            **({"pcmk_reboot_timeout": operations.level_timeout()} if several else {}),
         }
 
     def _give_access(self, node: Place) -> list[bindings.File]:

@@ -35,7 +35,7 @@ class FailoverService(Construct):
         super().__init__(lab, id)
         if lab.volume_group is None:
             raise ValueError(f"{id} needs the shared volume group: set site.storage to gfs2")
-        self._lab, self._name, self._operations = lab, id, Operations(lab.settings)
+        self._lab, self._name, self._operations = lab, id, Operations(lab.settings, lab.machines.nodes[0])
         volume = self._volume(lab.volume_group, size)
         files = self._files(lab.volume_group, volume)
         locking = lab.volume_group.locking
@@ -98,6 +98,6 @@ class FailoverService(Construct):
         return {**names, "vg_access_mode": "lvmlockd", "activation_mode": "shared"}
 
     def _primitive(self, name: str, agent: str, params: dict[str, str]) -> bindings.GroupPrimitives:
-        operations = [self._operations.monitor(20, 60), *self._operations.start_and_stop()]
+        operations = [self._operations.monitor(agent, 20, 60), *self._operations.start_and_stop(agent)]
         made: bindings.GroupPrimitives = {"name": f"{self._name}-{name}", "agent": agent, "operations": operations}
         return {**made, "params": params} if params else made

@@ -10,6 +10,7 @@ from halab.constructs import bindings
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.fencing_endpoint import FencingEndpoint
 from halab.constructs.machines import Machines
+from halab.constructs.operations import Operations
 from halab.constructs.phases import Phase, Phases
 from halab.constructs.places import Place
 from halab.constructs.settings import Settings
@@ -33,6 +34,11 @@ class Fenced:
         """The endpoint, for a method that asks it."""
         assert self.switch is not None, "fencing_endpoint.METHODS has the methods that ask it"
         return self.switch
+
+    @property
+    def operations(self) -> Operations:
+        """Times of its devices."""
+        return Operations(self.settings, self.machines.nodes[0])
 
     @property
     def nodes(self) -> list[Place]:

@@ -57,7 +57,7 @@ class Lab(Construct):
         WebServers(self, "web_servers", settings, self.machines, self.baseline, phases)
         Nodes(self, "nodes", self.machines, self.cluster, phases)
         self.shared = self._shared()
-        self.site = Site(self, "site", settings, self.cluster, self.shared, phases)
+        self.site = Site(self, "site", settings, self.machines, self.cluster, self.shared, phases)
         if self.fencing:
             self.fencing.add_levels()
         password = self.cluster.add_pcsd()
@@ -84,7 +84,9 @@ class Lab(Construct):
     def _shared(self) -> SharedFileSystem | None:
         if self.volume_group is None:
             return None
-        return SharedFileSystem(self, "shared_fs", self.settings, self.volume_group, self.cluster, self.phases)
+        return SharedFileSystem(
+            self, "shared_fs", self.settings, self.machines, self.volume_group, self.cluster, self.phases
+        )
 
     def _outputs(self, machines: Machines, baseline: Baseline, storage: SharedStorage, fencing: Fencing | None) -> None:
         settings = self.settings

@@ -1,30 +1,117 @@
-"""Operations of the cluster's resources, with timeouts for the machines that they run on."""
+"""How long Pacemaker waits for an action, and how often it looks: as the agents advise on KVM, more under emulation."""
 
 from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
 
 from halab.constructs import bindings
 from halab.constructs.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """The timeouts that an agent's metadata names, in seconds."""
+
+    start: int
+    stop: int
+    monitor: int
+
+
+# Of resource-agents 4.12 and 4.16, and of Pacemaker 2.1 and 3.0; for systemd's units what pcs writes.
+ADVISED = {
+    "ocf:pacemaker:controld": Advised(start=90, stop=100, monitor=20),
+    "ocf:heartbeat:lvmlockd": Advised(start=90, stop=90, monitor=90),
+    "ocf:heartbeat:LVM-activate": Advised(start=90, stop=90, monitor=90),
+    "ocf:heartbeat:Filesystem": Advised(start=60, stop=60, monitor=40),
+    "ocf:heartbeat:IPaddr2": Advised(start=20, stop=20, monitor=20),
+    "ocf:heartbeat:apache": Advised(start=40, stop=60, monitor=20),
+    "systemd": Advised(start=100, stop=100, monitor=100),
+}
+_EMULATED_S = 180
+"""Emulated nodes are slow to start anything. An agent that is not in the table gets this everywhere."""
+_FENCE_S, _EMULATED_FENCE_S, _EMULATED_LEVEL_S = 60, 120, 90  # the first is Pacemaker's own stonith-timeout
+
+
+Operation = bindings.ClonePrimitivesOperations
+"""Groups and STONITH devices take the same."""
+
+
+def by_hypervisor(machine: bindings.Machine, kvm: str | int, emulated: str | int) -> str:
+    """Terraform's expression for one of two values, by what the machine runs on."""
+    one, other = json.dumps(kvm), json.dumps(emulated)
+    return f'{machine.terraform_address}.hypervisor_used == "kvm" ? {one} : {other}'
+
+
 class Operations:
-    """Emulated nodes are slow to start anything: the timeouts are upper limits, not waits."""
+    """Timeouts are upper limits, not waits. `node`: the machine that tells what the nodes run on."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, node: bindings.Machine) -> None:
+        self._settings, self._node = settings, node
 
-    def start_and_stop(self) -> list[bindings.ClonePrimitivesOperations]:
-        timeout = self._settings.stretched(180)
-        return [{"name": name, "interval": "0s", "timeout": timeout} for name in ("start", "stop")]
+    def chosen(self, kvm: str | int, emulated: str | int) -> str:
+        """One of two values, by what the nodes run on."""
+        return str(kvm) if kvm == emulated else f"${{{by_hypervisor(self._node, kvm, emulated)}}}"
 
-    def monitor(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
+    def seconds(self, kvm: int, emulated: int) -> str:
+        """A time, which time_scale stretches."""
+        return self.chosen(self._settings.stretched(kvm), self._settings.stretched(emulated))
+
+    def start_and_stop(self, agent: str) -> list[Operation]:
+        advised = _advised(agent, _EMULATED_S)
+        times = {"start": advised.start, "stop": advised.stop}
+        return [
+            {"name": name, "interval": "0s", "timeout": self.seconds(kvm, _EMULATED_S)} for name, kvm in times.items()
+        ]
+
+    def monitor(self, agent: str, interval_s: int, emulated_s: int) -> Operation:
         """Slow machines look less often, too: what is left of them is for those who use the cluster."""
-        interval, timeout = self._settings.stretched(interval_s), self._settings.stretched(timeout_s)
-        return {"name": "monitor", "interval": interval, "timeout": timeout}
+        return self._monitor(interval_s, self.seconds(_advised(agent, emulated_s).monitor, emulated_s))
 
-    def monitor_or_fence(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
+    def monitor_or_fence(self, agent: str, interval_s: int, emulated_s: int) -> Operation:
         """For what only a reset of the node can mend."""
-        return {**self.monitor(interval_s, timeout_s), "on_fail": "fence"}
+        return {**self.monitor(agent, interval_s, emulated_s), "on_fail": "fence"}
 
-    def read_or_fence(self, interval_s: int, timeout_s: int) -> bindings.ClonePrimitivesOperations:
+    def read_or_fence(self, interval_s: int, timeout_s: int) -> Operation:
         """A monitor that reads the device, too. A list of mounts says nothing of a LUN that a node has lost."""
-        return {**self.monitor_or_fence(interval_s, timeout_s), "attributes": {"OCF_CHECK_LEVEL": "10"}}
+        monitor = self._monitor(interval_s, self._settings.stretched(timeout_s))
+        return {**monitor, "on_fail": "fence", "attributes": {"OCF_CHECK_LEVEL": "10"}}
+
+    def _monitor(self, interval_s: int, timeout: str) -> Operation:
+        return {"name": "monitor", "interval": self._settings.stretched(interval_s), "timeout": timeout}
+
+    def of_fencing(self) -> list[Operation]:
+        """Of a STONITH device. An agent takes an emulated node 3 s, and ten times that when it has just booted: that is
+        also why it is not asked each minute there."""
+        timeout = self.seconds(_FENCE_S, _EMULATED_FENCE_S)
+        return [
+            {"name": "monitor", "interval": self.seconds(60, 300), "timeout": timeout},
+            {"name": "start", "interval": "0s", "timeout": timeout},
+        ]
+
+    def stonith_timeout(self) -> str:
+        """What a fencing may take. A pause after each of its two power commands comes on top."""
+        return self._fencing(_EMULATED_FENCE_S)
+
+    def level_timeout(self) -> str:
+        """What one of several levels may take: the next one must not wait as long as a fencing may."""
+        return self._fencing(_EMULATED_LEVEL_S)
+
+    def _fencing(self, emulated_s: int) -> str:
+        kvm_s = _FENCE_S + 2 * self._settings.fencing.power_wait_s
+        return self.seconds(kvm_s, max(emulated_s, kvm_s))
+
+    def after(self, seconds: str, kvm: int, emulated: int) -> str:
+        """A timeout so long after a number that Terraform knows (`type.name.attribute`)."""
+        return f"${{{seconds} + ({by_hypervisor(self._node, kvm, emulated)})}}s"
+
+    def stretched_number(self, kvm: int, emulated: int, times: float = 1.0) -> str:
+        """A number without a unit, as agents and Corosync take it, stretched by time_scale."""
+        scale = max(1.0, self._settings.time_scale) * times
+        return self.chosen(math.ceil(kvm * scale), math.ceil(emulated * scale))
+
+
+def _advised(agent: str, otherwise_s: int) -> Advised:
+    otherwise = Advised(otherwise_s, otherwise_s, otherwise_s)
+    return ADVISED.get("systemd" if agent.startswith("systemd:") else agent, otherwise)

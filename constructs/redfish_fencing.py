@@ -8,7 +8,6 @@ from halab.constructs import bindings
 from halab.constructs.cdk import Construct
 from halab.constructs.fenced import Fenced
 from halab.constructs.fencing_endpoint import USER
-from halab.constructs.operations import Operations
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
 from halab.constructs.resource import HalabResource
@@ -67,8 +66,7 @@ class RedfishFencing(Construct):
             "password_script": _PASSWORD_SCRIPT,
             "systems_uri": f"/redfish/v1/Systems/{machine.id}",
             **({"power_wait": str(fencing.power_wait_s)} if fencing.power_wait_s else {}),
-            # The next level must not wait as long as a fencing may take.
-            **({"pcmk_reboot_timeout": self._settings.stretched(90)} if len(fencing.methods) > 1 else {}),
+            **({"pcmk_reboot_timeout": self._lab.operations.level_timeout()} if len(fencing.methods) > 1 else {}),
         }
         return bindings.Stonith(
             self,
@@ -82,12 +80,7 @@ class RedfishFencing(Construct):
             # It stays where it runs: a node that has just joined may not have the password yet.
             meta={"resource-stickiness": "1"},
             machine=machine.id,
-            # Upper limits, not waits: the agent takes an emulated node 3 s, and ten times that when it has just booted.
-            # That is also why it is not asked each minute.
-            operations=[
-                Operations(self._settings).monitor(300, 120),
-                {"name": "start", "interval": "0s", "timeout": self._settings.stretched(120)},
-            ],
+            operations=self._lab.operations.of_fencing(),
             # A node does not watch the device that fences it.
             locations=[{"node": node.name, "score": "-INFINITY"}] if self._settings.node_count > 1 else [],
             **self._phases.order(phase, also=[*ready, self._endpoint.resource]),

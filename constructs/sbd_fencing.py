@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct, Token
 from halab.constructs.fenced import Fenced
-from halab.constructs.operations import Operations
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
 from halab.constructs.resource import made_anew_with
 
 _TARGET_DISK = "/dev/vdc"  # the target's third disk
-_WATCHDOG_S = {"kvm": 15, "qemu": 30}
-"""A watchdog's time. A disk across a network may be away for some seconds, an emulated node for some more."""
+_WATCHDOG_S = (15, 30)
+"""A watchdog's time, on KVM and emulated. A disk across a network may be away for some seconds, an emulated node for
+some more."""
 _SESSION_S = 20  # its session gives up sooner than the file system's: SBD asks the cluster when the disk is away
 
 
@@ -45,18 +44,16 @@ class SbdFencing(Construct):
             "sbd_header",
             machine=node.id,
             device=self._target.lun_device,
-            watchdog_s=self._seconds(node, 1),
-            msgwait_s=self._seconds(node, 2),
+            watchdog_s=self._seconds(1),
+            msgwait_s=self._seconds(2),
             depends_on=[sessions[first.name]],
             # The target's machine may be made anew around the disk, as around the LUN.
             lifecycle=made_anew_with(f"{machines.sbd_disk.terraform_address}.id"),
         )
         self._watchers = {node.name: self._watcher(node, sessions[node.name]) for node in lab.nodes}
 
-    def _seconds(self, node: bindings.Machine, times: int) -> float:
-        scale = max(1.0, self._lab.settings.time_scale) * times
-        kvm, emulated = (math.ceil(_WATCHDOG_S[kind] * scale) for kind in ("kvm", "qemu"))
-        return Token.as_number(f'${{{node.terraform_address}.hypervisor_used == "kvm" ? {kvm} : {emulated}}}')
+    def _seconds(self, times: int) -> float:
+        return Token.as_number(self._lab.operations.stretched_number(*_WATCHDOG_S, times))
 
     def _session(self, node: Place) -> bindings.IscsiSession:
         session = self._lab.storage.session(
@@ -82,7 +79,7 @@ class SbdFencing(Construct):
 
     def devices(self, phase: Phase) -> Mapping[str, bindings.Stonith]:
         """One device, which knows a node by its name."""
-        lab, operations = self._lab, Operations(self._lab.settings)
+        lab = self._lab
         names = [node.name for node in lab.nodes]
         msgwait = f"{self._disk.terraform_address}.msgwait_s"
         device = bindings.Stonith(
@@ -97,13 +94,10 @@ class SbdFencing(Construct):
                 "pcmk_host_check": "static-list",
                 # The agent returns when the time is over after which the node counts as dead. Busy emulated nodes take
                 # it a minute longer.
-                "pcmk_reboot_timeout": f"${{{msgwait} + 180}}s",
+                "pcmk_reboot_timeout": lab.operations.after(msgwait, 60, 180),
             },
             node="",
-            operations=[
-                operations.monitor(300, 120),
-                {"name": "start", "interval": "0s", "timeout": lab.settings.stretched(120)},
-            ],
+            operations=lab.operations.of_fencing(),
             **lab.phases.order(phase, also=[*self._watchers.values()]),
         )
         lab.phases.add(phase, device)

@@ -88,7 +88,7 @@ class Settings:
     )
     token_ms: int | None = setting(
         None,
-        "Corosync's token, ms; its own on KVM and 10000 under emulation when left out",
+        "Corosync's token, ms; its own on KVM and 10000 under emulation when left out, times time_scale",
         limits.between(limits.MIN_TOKEN_MS, 600_000, "ms"),
     )
     quorum_device: str = setting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct
 from halab.constructs.cluster import CorosyncCluster
+from halab.constructs.machines import Machines
 from halab.constructs.operations import Operations
 from halab.constructs.phases import Phase, Phases
 from halab.constructs.settings import Settings
@@ -23,13 +24,14 @@ class SharedFileSystem(Construct):
         scope: Construct,
         id: str,
         settings: Settings,
+        machines: Machines,
         group: SharedVolumeGroup,
         cluster: CorosyncCluster,
         phases: Phases,
     ) -> None:
         super().__init__(scope, id)
         self._settings, self._cluster, self._group, self._phases = settings, cluster, group, phases
-        self._operations = Operations(settings)
+        self._operations = Operations(settings, machines.nodes[0])
         lv = bindings.LogicalVolume(
             self,
             "logical_volume",
@@ -59,23 +61,24 @@ class SharedFileSystem(Construct):
 
     def _mount(self, lv: bindings.LogicalVolume) -> bindings.Clone:
         name, fs = self._settings.name, self._settings.gfs2.name
+        lvm, filesystem = "ocf:heartbeat:LVM-activate", "ocf:heartbeat:Filesystem"
         activate: bindings.ClonePrimitives = {
             "name": f"{name}-lv-web",
-            "agent": "ocf:heartbeat:LVM-activate",
+            "agent": lvm,
             "params": {
                 "vgname": self._group.vg.name,
                 "lvname": lv.name,
                 "vg_access_mode": "lvmlockd",
                 "activation_mode": "shared",
             },
-            "operations": [self._operations.monitor(30, 90), *self._operations.start_and_stop()],
+            "operations": [self._operations.monitor(lvm, 30, 90), *self._operations.start_and_stop(lvm)],
         }
         options = self._settings.image.platform.shared_mount_options
         mount: bindings.ClonePrimitives = {
             "name": f"{name}-{fs}",
-            "agent": "ocf:heartbeat:Filesystem",
+            "agent": filesystem,
             "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": options},
-            "operations": [self._operations.read_or_fence(20, _READ_S), *self._operations.start_and_stop()],
+            "operations": [self._operations.read_or_fence(20, _READ_S), *self._operations.start_and_stop(filesystem)],
         }
         return bindings.Clone(
             self,

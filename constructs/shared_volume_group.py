@@ -6,14 +6,14 @@ from halab.constructs import bindings
 from halab.constructs.cdk import Construct
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
-from halab.constructs.operations import Operations
+from halab.constructs.operations import Operation, Operations, by_hypervisor
 from halab.constructs.phases import Container, Phase, Phases
 from halab.constructs.settings import Settings
 from halab.constructs.shared_storage import SharedStorage
 
-_DLM_CONF = 'post_join_delay=${{{machine}.hypervisor_used == "kvm" ? 30 : 90}}\n'
-"""How long after quorum came back DLM waits for nodes that it has lost, before it has them reset. 30 s is its default.
-An emulated node that has rebooted may take that long to start DLM, and would be reset again."""
+_POST_JOIN_S = (30, 90)
+"""On KVM, and emulated: how long after quorum came back DLM waits for nodes that it has lost, before it has them reset.
+30 s is its default. An emulated node that has rebooted may take that long to start DLM, and would be reset again."""
 
 
 class SharedVolumeGroup(Construct):
@@ -42,11 +42,11 @@ class SharedVolumeGroup(Construct):
                 f"{name}_dlm",
                 machine=machine.id,
                 path="/etc/dlm/dlm.conf",
-                content=_DLM_CONF.format(machine=machine.terraform_address),
+                content=f"post_join_delay=${{{by_hypervisor(machine, *_POST_JOIN_S)}}}\n",
                 **phases.order(Phase.LVM),
             )
             phases.add(Phase.LVM, dlm, node=name)
-        phases.add(Phase.LOCKING, self._locking(Operations(settings)))
+        phases.add(Phase.LOCKING, self._locking(Operations(settings, machines.nodes[0])))
         self.vg = self._volume_group(storage)
         phases.contain(Container.VG, f"{self.vg.terraform_address}.id")
         for name in cluster.members:
@@ -86,7 +86,11 @@ class SharedVolumeGroup(Construct):
 
     def _locking(self, operations: Operations) -> bindings.Clone:
         name = self._settings.name
-        actions = [operations.monitor_or_fence(30, 60), *operations.start_and_stop()]
+        dlm, lvmlockd = "ocf:pacemaker:controld", "ocf:heartbeat:lvmlockd"
+
+        def actions(agent: str) -> list[Operation]:
+            return [operations.monitor_or_fence(agent, 30, 60), *operations.start_and_stop(agent)]
+
         return bindings.Clone(
             self,
             "locking",
@@ -95,8 +99,8 @@ class SharedVolumeGroup(Construct):
             group_name=f"{name}-locking",
             meta={"interleave": "true"},
             primitives=[
-                {"name": f"{name}-dlm", "agent": "ocf:pacemaker:controld", "operations": actions},
-                {"name": f"{name}-lvmlockd", "agent": "ocf:heartbeat:lvmlockd", "operations": actions},
+                {"name": f"{name}-dlm", "agent": dlm, "operations": actions(dlm)},
+                {"name": f"{name}-lvmlockd", "agent": lvmlockd, "operations": actions(lvmlockd)},
             ],
             **self._phases.order(Phase.LOCKING),
         )

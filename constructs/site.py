@@ -7,7 +7,7 @@ from halab.constructs.baseline import Baseline
 from halab.constructs.cdk import Construct
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
-from halab.constructs.operations import Operations
+from halab.constructs.operations import Operation, Operations
 from halab.constructs.phases import Phase, Phases
 from halab.constructs.settings import Settings
 from halab.constructs.shared_filesystem import MOUNT_POINT, SharedFileSystem
@@ -55,12 +55,14 @@ class Site(Construct):
         scope: Construct,
         id: str,
         settings: Settings,
+        machines: Machines,
         cluster: CorosyncCluster,
         shared: SharedFileSystem | None,
         phases: Phases,
     ) -> None:
         super().__init__(scope, id)
         self._settings, self._cluster, self._phases = settings, cluster, phases
+        self._operations = Operations(settings, machines.nodes[0])
         if shared:
             self._shared_page(shared)
         phases.add(Phase.SERVICES, self._group(shared))
@@ -79,18 +81,18 @@ class Site(Construct):
 
     def _group(self, shared: SharedFileSystem | None) -> bindings.Group:
         name, settings = self._settings.name, self._settings
-        operations = Operations(settings)
+        address_agent, httpd_agent = "ocf:heartbeat:IPaddr2", "ocf:heartbeat:apache"
         address: bindings.GroupPrimitives = {
             "name": f"{name}-ip",
-            "agent": "ocf:heartbeat:IPaddr2",
+            "agent": address_agent,
             "params": {"ip": settings.site_address, "cidr_netmask": str(settings.net.prefixlen)},
-            "operations": [operations.monitor(10, 60), *operations.start_and_stop()],
+            "operations": self._actions(address_agent),
         }
         httpd: bindings.GroupPrimitives = {
             "name": f"{name}-apache",
-            "agent": "ocf:heartbeat:apache",
+            "agent": httpd_agent,
             "params": {"configfile": settings.image.platform.apache_config, "statusurl": _STATUS_URL},
-            "operations": [operations.monitor(10, 60), *operations.start_and_stop()],
+            "operations": self._actions(httpd_agent),
         }
         return bindings.Group(
             self,
@@ -105,3 +107,6 @@ class Site(Construct):
             colocations=[{"with_resource": shared.clone, "score": "INFINITY"}] if shared else [],
             **self._phases.order(Phase.SERVICES, inside=[shared.gfs2] if shared else []),
         )
+
+    def _actions(self, agent: str) -> list[Operation]:
+        return [self._operations.monitor(agent, 10, 60), *self._operations.start_and_stop(agent)]

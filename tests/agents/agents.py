@@ -73,7 +73,7 @@ class Agents:
         return Done(done.returncode, done.stdout, took_s)
 
 
-def unpacked(cache: Path) -> Path:
+def unpacked(cache: Path, packages: tuple[str, ...] = _PACKAGES) -> Path:
     """The agents' root below `cache`; fetched once. Skips the tests where there is no apt."""
     root = cache / "root"
     if root.is_dir():
@@ -83,7 +83,7 @@ def unpacked(cache: Path) -> Path:
     shutil.rmtree(cache, ignore_errors=True)
     (cache / "packages").mkdir(parents=True)
     known = subprocess.run(["apt-cache", "pkgnames"], capture_output=True, text=True, check=True).stdout.split()
-    wanted = sorted({*_PACKAGES} & {*known})
+    wanted = sorted({*packages} & {*known})
     subprocess.run(["apt-get", "download", "-qq", *wanted], cwd=cache / "packages", check=True, timeout=300)
     for package in sorted((cache / "packages").glob("*.deb")):
         subprocess.run(["dpkg", "-x", str(package), str(cache / "new")], check=True)

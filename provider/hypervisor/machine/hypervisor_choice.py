@@ -23,15 +23,25 @@ class HypervisorChoice:
         self._kvm: KvmProbe | None = None
         self._warned = False
 
-    def planned(self, asked: Any, prior: State) -> Any:
-        """What a machine that is there will run on: what is asked for, else what it runs on, whatever has changed on
-        the host since. UNKNOWN while it is not known what is asked for, or when it is to be found out anew."""
+    def planned(self, asked: Any, prior: State | None, kernel: Any) -> Any:
+        """What a machine will run on: what is asked for, else what it runs on, whatever has changed on the host since;
+        a new one on what was found out with its kernel before. UNKNOWN while it is not known what is asked for, or when
+        it is to be found out. What is planned for others by it would seem to change, too."""
         if asked is UNKNOWN:
             return UNKNOWN
         decided = asked or self._provider.hypervisor
         if decided != "auto":
             return decided
-        return prior["hypervisor_used"] if asked == prior["hypervisor"] else UNKNOWN
+        if prior is not None:
+            return prior["hypervisor_used"] if asked == prior["hypervisor"] else UNKNOWN
+        found = None if kernel is UNKNOWN else self._probe().found(kernel)
+        return UNKNOWN if found is None else "kvm" if found.usable else "qemu"
+
+    def _probe(self) -> KvmProbe:
+        with self._lock:
+            if self._kvm is None:
+                self._kvm = KvmProbe(self._provider.connection, self._provider.lab, self._provider.folder.kvm_verdict)
+            return self._kvm
 
     def of(self, ctx: Ctx, planned: State, waiting: Callable[[str], None]) -> Hypervisor:
         """What a planned machine runs on: what the plan says where it could tell, else what is found out now."""
@@ -46,11 +56,8 @@ class HypervisorChoice:
         asked = asked or self._provider.hypervisor
         if asked != "auto":
             return "kvm" if asked == "kvm" else "qemu"
-        with self._lock:
-            if self._kvm is None:
-                self._kvm = KvmProbe(self._provider.connection, self._provider.lab, self._provider.folder.kvm_verdict)
         waiting("trying whether KVM works")
-        verdict = self._kvm.verdict(kernel, initrd, Wait(self._provider.time_scale, ctx.stop))
+        verdict = self._probe().verdict(kernel, initrd, Wait(self._provider.time_scale, ctx.stop))
         if verdict.usable:
             return "kvm"
         with self._lock:

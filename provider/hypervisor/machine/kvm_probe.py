@@ -58,8 +58,18 @@ class KvmProbe:
                 self._known[kernel] = self._look_up(kernel, initrd, wait)
             return self._known[kernel]
 
+    def found(self, kernel: str) -> Verdict | None:
+        """What was found out before with this kernel; None if nothing was, or under other circumstances."""
+        with _TURN:
+            if kernel not in self._known and (known := self._load()) and known.holds_for(self._here(kernel)):
+                self._known[kernel] = known
+            return self._known.get(kernel)
+
+    def _here(self, kernel: str) -> Verdict:
+        return Verdict(False, "", _boot_id(), self._connection.libvirt.getVersion(), kernel)
+
     def _look_up(self, kernel: str, initrd: str, wait: Wait) -> Verdict:
-        here = Verdict(False, "", _boot_id(), self._connection.libvirt.getVersion(), kernel)
+        here = self._here(kernel)
         known = self._load()
         if known is None or not known.holds_for(here):
             usable, reason = self._try(kernel, initrd, wait)

@@ -56,9 +56,11 @@ class MachineResource(LibvirtResource):
 
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         del cfg
-        if planned is None or prior is None:
+        if planned is None:
             return
-        planned["hypervisor_used"] = self._choice.planned(planned["hypervisor"], prior)
+        planned["hypervisor_used"] = self._choice.planned(planned["hypervisor"], prior, planned["kernel"])
+        if prior is None:
+            return
         now = ctx.private.get(_RUNS_WITH) or prior
         runs = prior["running"] and planned["running"] is not False
         if runs and not _stays(now, planned) and not _is_new(prior, planned):

@@ -108,7 +108,8 @@ def test_times_follow_the_hypervisor(scale: str, watchdog: Any, msgwait: Any) ->
     for name, (kvm, emulated) in (("watchdog_s", watchdog), ("msgwait_s", msgwait)):
         assert header[name] == f'${{{kind} == "kvm" ? {kvm} : {emulated}}}'
     device = synthesized(HALAB_FENCING_LEVELS="redfish,sbd", HALAB_TIME_SCALE=scale).by_address[SBD]
-    assert device["params"]["pcmk_reboot_timeout"] == "${halab_sbd_disk.sbd_header.msgwait_s + 180}s"
+    waits = "halab_sbd_disk.sbd_header.msgwait_s"
+    assert device["params"]["pcmk_reboot_timeout"] == f'${{{waits} + ({kind} == "kvm" ? 60 : 180)}}s'
 
 
 def test_nothing_waits_for_itself(two_levels: Synthesized) -> None:

@@ -2,28 +2,109 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from typing import Any
+
+import pytest
 
 from halab.provisioners.iscsi.session import Session
 from tests.unit.constructs.synthesized import Synthesized, synthesized
 
+_CHOICE = re.compile(r'\$\{halab_machine\.node1\.hypervisor_used == "kvm" \? "?([^" ]+)"? : "?([^" }]+)"?\}')
+HYPERVISORS = ("kvm", "qemu")
 
-def times(lab: Synthesized) -> list[str]:
-    """Of all operations in the CIB, and of fencing."""
+
+def on(hypervisor: str, value: Any) -> str:
+    """What Terraform makes of it."""
+    choice = _CHOICE.fullmatch(str(value))
+    return choice[1 + HYPERVISORS.index(hypervisor)] if choice else str(value)
+
+
+def operations(lab: Synthesized, hypervisor: str) -> dict[str, dict[str, tuple[str, str]]]:
+    """Agent -> action -> interval and timeout."""
     holders = [*lab.json["resource"]["halab_stonith"].values()]
     for address in ("halab_clone.locking", "halab_clone.shared_fs", "halab_group.site"):
         holders += lab.by_address[address]["primitives"]
-    operations = [operation for holder in holders for operation in holder["operations"]]
-    stonith = lab.by_address["halab_cluster_property.stonith_timeout"]["value"]
-    return [stonith] + [operation[kind] for operation in operations for kind in ("timeout", "interval")]
+    return {
+        one["agent"].rpartition(":")[2]: {
+            action["name"]: (on(hypervisor, action["interval"]), on(hypervisor, action["timeout"]))
+            for action in one["operations"]
+        }
+        for one in holders
+    }
 
 
-def test_a_slow_machine_gets_longer_timeouts_and_looks_less_often() -> None:
-    usual = times(synthesized())
-    assert len(usual) == 1 + 2 * (3 * 2 + 6 * 3)
-    assert set(usual) == {"0s", "10s", "20s", "30s", "60s", "90s", "120s", "150s", "180s", "300s"}
-    assert times(synthesized(HALAB_TIME_SCALE="2.5")) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]
-    assert times(synthesized(HALAB_TIME_SCALE="0.5")) == usual, "nobody is fenced for a scale that suits the waits"
+def times(lab: Synthesized, hypervisor: str) -> list[str]:
+    """Of all operations in the CIB, and of fencing."""
+    found = [on(hypervisor, lab.by_address["halab_cluster_property.stonith_timeout"]["value"])]
+    for actions in operations(lab, hypervisor).values():
+        found += [text for action in actions.values() for text in action]
+    return found
+
+
+def test_on_kvm_agents_have_the_times_that_they_advise() -> None:
+    """The metadata of resource-agents 4.12 (and 4.16), and of Pacemaker 2.1; tests/agents reads them."""
+    assert operations(synthesized(), "kvm") == {
+        "controld": {"monitor": ("30s", "20s"), "start": ("0s", "90s"), "stop": ("0s", "100s")},
+        "lvmlockd": {"monitor": ("30s", "90s"), "start": ("0s", "90s"), "stop": ("0s", "90s")},
+        "LVM-activate": {"monitor": ("30s", "90s"), "start": ("0s", "90s"), "stop": ("0s", "90s")},
+        "Filesystem": {"monitor": ("20s", "150s"), "start": ("0s", "60s"), "stop": ("0s", "60s")},
+        "IPaddr2": {"monitor": ("10s", "20s"), "start": ("0s", "20s"), "stop": ("0s", "20s")},
+        "apache": {"monitor": ("10s", "20s"), "start": ("0s", "40s"), "stop": ("0s", "60s")},
+        "fence_redfish": {"monitor": ("60s", "60s"), "start": ("0s", "60s")},
+    }
+
+
+def test_emulated_nodes_have_more() -> None:
+    start_and_stop = {"start": ("0s", "180s"), "stop": ("0s", "180s")}
+    assert operations(synthesized(), "qemu") == {
+        "controld": {"monitor": ("30s", "60s"), **start_and_stop},
+        "lvmlockd": {"monitor": ("30s", "60s"), **start_and_stop},
+        "LVM-activate": {"monitor": ("30s", "90s"), **start_and_stop},
+        "Filesystem": {"monitor": ("20s", "150s"), **start_and_stop},
+        "IPaddr2": {"monitor": ("10s", "60s"), **start_and_stop},
+        "apache": {"monitor": ("10s", "60s"), **start_and_stop},
+        "fence_redfish": {"monitor": ("300s", "120s"), "start": ("0s", "120s")},
+    }
+
+
+@pytest.mark.parametrize("hypervisor", HYPERVISORS)
+def test_a_slow_machine_gets_longer_timeouts_and_looks_less_often(hypervisor: str) -> None:
+    usual = times(synthesized(), hypervisor)
+    assert times(synthesized(HALAB_TIME_SCALE="2.5"), hypervisor) == [f"{int(text[:-1]) * 5 // 2}s" for text in usual]
+    slower = times(synthesized(HALAB_TIME_SCALE="0.5"), hypervisor)
+    assert slower == usual, "nobody is fenced for a scale that suits the waits"
+
+
+def test_only_emulated_nodes_do_several_things_at_once_under_load() -> None:
+    value = synthesized().by_address["halab_cluster_property.load_threshold"]["value"]
+    assert [on(hypervisor, value) for hypervisor in HYPERVISORS] == ["80%", "800%"]
+
+
+@pytest.mark.parametrize(("pause", "expected"), [("0", ["60s", "120s"]), ("50", ["160s", "160s"])])
+def test_fencing_has_time_for_the_pauses_that_are_wanted(pause: str, expected: list[str]) -> None:
+    lab = synthesized(HALAB_FENCING_POWER_WAIT_S=pause)
+    value = lab.by_address["halab_cluster_property.stonith_timeout"]["value"]
+    assert [on(hypervisor, value) for hypervisor in HYPERVISORS] == expected
+
+
+def test_the_limits_of_fence_agents() -> None:
+    params = synthesized(HALAB_FENCING_LEVELS="wti,redfish").by_address["halab_stonith.fence_wti"]["params"]
+    names = ("login_timeout", "shell_timeout", "power_timeout", "pcmk_reboot_timeout")
+    assert [on("kvm", params[name]) for name in names] == ["5", "3", "20", "60s"]
+    assert [on("qemu", params[name]) for name in names] == ["20", "20", "60", "90s"]
+
+
+def test_a_slow_machine_gets_a_longer_token() -> None:
+    def token(**variables: str) -> list[str | None]:
+        value = synthesized(**variables).by_address["halab_cluster.cluster"].get("token_ms")
+        return [None if value is None else on(hypervisor, value) for hypervisor in HYPERVISORS]
+
+    assert token() == [None, None], "halab_cluster knows which"
+    assert token(HALAB_TIME_SCALE="0.5") == [None, None]
+    assert token(HALAB_TIME_SCALE="2.5") == ["7500", "25000"]
+    assert token(HALAB_TIME_SCALE="2.5", HALAB_TOKEN_MS="4000") == ["4000", "4000"]
 
 
 def test_the_file_systems_monitor_reads_the_device_and_waits_longer_than_the_session() -> None:

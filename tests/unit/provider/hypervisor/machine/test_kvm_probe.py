@@ -6,11 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from halab.provider.hypervisor.machine.hypervisor_choice import HypervisorChoice
 from halab.provider.hypervisor.machine.kvm_probe import KvmProbe
 from halab.provider.hypervisor.waiting import Wait
+from halab.provider.protocol import UNKNOWN
 from tests.unit.provider.hypervisor.conftest import Configured
 
 WAIT = Wait(1.0, threading.Event())
@@ -66,3 +69,36 @@ def test_a_file_that_cannot_be_read_is_written_anew(
     assert probe(provider).verdict("/k", "/i", WAIT).usable
     assert tries == ["/k"]
     assert [path.name for path in tmp_path.iterdir()] == ["kvm-verdict.json"]
+
+
+def planned(
+    provider: Configured, asked: object = None, prior: dict[str, object] | None = None, kernel: object = "/k"
+) -> object:
+    return HypervisorChoice(cast(Any, provider)).planned(asked, prior, kernel)
+
+
+def test_a_new_machine_is_planned_for_what_was_found_out_before(provider: Configured, tries: list[str]) -> None:
+    """What follows from it, timeouts in the cluster, would seem to change with a machine that is made anew."""
+    provider.hypervisor = "auto"
+    assert planned(provider) is UNKNOWN
+    assert tries == [], "a plan tries nothing"
+    probe(provider).verdict("/k", "/i", WAIT)
+    assert planned(provider) == "kvm"
+    assert planned(provider, kernel="/other") is UNKNOWN
+    assert planned(provider, kernel=UNKNOWN) is UNKNOWN
+    assert planned(provider, asked=UNKNOWN) is UNKNOWN
+    assert tries == ["/k"]
+
+
+def test_a_new_machine_is_planned_for_what_is_asked(provider: Configured, tries: list[str]) -> None:
+    assert planned(provider) == "qemu"
+    assert planned(provider, asked="kvm", kernel=UNKNOWN) == "kvm"
+    assert planned(provider, asked="auto") is UNKNOWN
+    assert tries == []
+
+
+def test_a_machine_stays_on_what_it_runs_on(provider: Configured, tries: list[str]) -> None:
+    provider.hypervisor = "auto"
+    probe(provider).verdict("/k", "/i", WAIT)
+    assert planned(provider, prior={"hypervisor": None, "hypervisor_used": "qemu"}) == "qemu"
+    assert planned(provider, asked="auto", prior={"hypervisor": None, "hypervisor_used": "qemu"}) is UNKNOWN
