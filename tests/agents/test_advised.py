@@ -12,7 +12,7 @@ import pytest
 from halab.constructs.operations import ADVISED
 from tests.agents.agents import unpacked
 
-_PACKAGES = ("resource-agents", "pacemaker-resource-agents")
+_PACKAGES = ("resource-agents", "pacemaker-resource-agents", "pacemaker")
 
 
 @pytest.fixture(scope="session")
