@@ -160,12 +160,21 @@ def stuck(status: ClusterStatus, expected: Expected) -> str | None:
 
 def next_actions(xml: str) -> frozenset[str]:
     """Ids of the primitives for which crm_simulate shows an action that is not blocked."""
+    actions = _simulated(xml).iterfind("actions/rsc_action")
+    return frozenset(plain_id(a.get("resource", "")) for a in actions if a.get("blocked") != "true")
+
+
+def next_node_actions(xml: str) -> tuple[str, ...]:
+    """What crm_simulate shows to be done to nodes, in its words: `Fence (reboot) node2`."""
+    actions = _simulated(xml).iterfind("actions/node_action")
+    return tuple(f"{action.get('task', '')} {action.get('node', '')}" for action in actions)
+
+
+def _simulated(xml: str) -> ElementTree.Element:
     try:
-        root = ElementTree.fromstring(xml)
+        return ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
         raise UnexpectedOutput("crm_simulate gave no XML", f"{error}: {xml[:200]!r}") from error
-    actions = root.iterfind("actions/rsc_action")
-    return frozenset(plain_id(a.get("resource", "")) for a in actions if a.get("blocked") != "true")
 
 
 def _reasons(status: ClusterStatus, expected: Expected) -> str:

@@ -9,7 +9,7 @@ from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.steps import Await, Run, Step
-from halab.provisioners.pacemaker.await_state import NEXT_ACTIONS, await_status, next_actions
+from halab.provisioners.pacemaker.await_state import NEXT_ACTIONS, await_status, next_actions, next_node_actions
 from halab.provisioners.pacemaker.status import STATUS_COMMAND, ClusterStatus, ResourceStatus, parse_status
 
 # How long to wait, in seconds before time scaling: for a cluster that is busy, for resources to move, for a node.
@@ -27,11 +27,14 @@ class Served:
 def at_rest(why: str) -> Await:
     """Until the cluster has nothing left to do: neither starts, stops, moves nor fences anything."""
 
+    def left(result: Result) -> list[str]:
+        return [*next_node_actions(result.stdout), *sorted(next_actions(result.stdout))]
+
     def ready(result: Result) -> bool:
-        return result.rc == 0 and not next_actions(result.stdout)
+        return result.rc == 0 and not left(result)
 
     def seen(result: Result) -> str:
-        return ", ".join(sorted(next_actions(result.stdout))) if result.rc == 0 else result.stderr.strip()
+        return ", ".join(left(result)) if result.rc == 0 else result.stderr.strip()
 
     return Await(f"cluster at rest, {why}", NEXT_ACTIONS, ready, REST_S, 1.0, seen=seen)
 

@@ -115,6 +115,19 @@ BUSY = (
 )
 
 
+FENCES = (
+    '<pacemaker-result><actions><node_action task="Fence (reboot)" node="node2" reason="peer is no longer part of the '
+    'cluster"/></actions></pacemaker-result>'
+)
+
+
+def test_a_cluster_that_fences_is_not_at_rest() -> None:
+    """Nothing may run there, so that no resource has to move."""
+    rest = drain.at_rest("before it")
+    assert not rest.ready(answer(FENCES))
+    assert rest.seen(answer(FENCES)) == "Fence (reboot) node2"
+
+
 def test_a_cluster_at_rest_has_no_action_left() -> None:
     rest = drain.at_rest("before it")
     assert rest.ready(answer(NOTHING))
