@@ -666,6 +666,7 @@ class Gfs2(HalabResource):
         spare_journals: float | None = None,
         journal_size_mib: float | None = None,
         lun_bytes: float | None = None,
+        volume_size: str | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
@@ -680,6 +681,7 @@ class Gfs2(HalabResource):
                 "spare_journals": spare_journals,
                 "journal_size_mib": journal_size_mib,
                 "lun_bytes": lun_bytes,
+                "volume_size": volume_size,
             },
             depends_on,
             lifecycle,
@@ -720,6 +722,10 @@ class Gfs2(HalabResource):
     @property
     def lun_bytes(self) -> float:
         return self.get_number_attribute("lun_bytes")
+
+    @property
+    def volume_size(self) -> str:
+        return self.get_string_attribute("volume_size")
 
 
 class GroupLocations(TypedDict, total=False):

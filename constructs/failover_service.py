@@ -88,6 +88,7 @@ class FailoverService(Construct):
             spare_journals=settings.spare_journals,
             journal_size_mib=settings.gfs2.journal_mib,
             lun_bytes=group.lun_bytes,
+            volume_size=volume.size,
             **self._lab.phases.order(Phase.FILE_SYSTEMS, inside=[volume]),
         )
         self._lab.phases.add(Phase.FILE_SYSTEMS, files)

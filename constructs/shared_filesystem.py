@@ -53,6 +53,7 @@ class SharedFileSystem(Construct):
             spare_journals=settings.spare_journals,
             journal_size_mib=settings.gfs2.journal_mib,
             lun_bytes=group.lun_bytes,
+            volume_size=lv.size,
             **phases.order(Phase.FILE_SYSTEMS, inside=[lv]),
         )
         self.clone = f"{settings.name}-{settings.gfs2.name}-clone"

@@ -151,7 +151,7 @@ FULL: dict[str, dict[str, Any]] = {
     "halab_logical_volume": {**IN_CIB, "vg": "vg", "name": "lv", "size": "90%VG", "lun_bytes": LUN},
     "halab_gfs2": {
         **IN_CIB, "name": "fs", "device": "/dev/vg/lv", "journals": 3, "spare_journals": 1, "journal_size_mib": 32,
-        "lun_bytes": LUN,
+        "lun_bytes": LUN, "volume_size": "90%VG",
     },
     "halab_site": {
         **ON_MACHINE, "document_root": "/var/www", "server_name": "www.a.test", "served_by": "node1", "port": 80,

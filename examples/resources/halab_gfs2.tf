@@ -1,8 +1,9 @@
 resource "halab_gfs2" "web" {
-  cluster  = halab_cluster.summit.name
-  name     = "gfs0"
-  device   = halab_logical_volume.web.path
-  journals = 3
+  cluster     = halab_cluster.summit.name
+  name        = "gfs0"
+  device      = halab_logical_volume.web.path
+  journals    = 3
+  volume_size = halab_logical_volume.web.size
 }
 
 import {

@@ -103,6 +103,11 @@ class Gfs2:
     )
     uuid: str | None = attr("UUID of the file system.", computed=True, stable=True)
     lun_bytes: int | None = lun_bytes()
+    volume_size: str | None = attr(
+        "The `size` of its logical volume: when that grows, it grows, too. Left out: it stays as it is.",
+        default=None,
+        check=limits.lv_size,
+    )
 
     @property
     def locktable(self) -> str:
@@ -134,7 +139,7 @@ class Gfs2Item(Item[Gfs2]):
             made = wanted.journals + wanted.spare_journals
             yield Run(script(_MAKE, wanted.device, wanted.locktable, made, wanted.journal_size_mib, timeout_s=900))
         else:
-            if now.lun_bytes != wanted.lun_bytes:
+            if (now.lun_bytes, now.volume_size) != (wanted.lun_bytes, wanted.volume_size):
                 yield Run(script(_GROW, wanted.device, timeout_s=900))  # first: journals need room
             if now.journals < wanted.journals:
                 args = (wanted.device, wanted.journals, wanted.spare_journals, _added_mib(wanted))
@@ -156,13 +161,14 @@ def gfs2_seen(text: str, wanted: Gfs2, host: str) -> Gfs2 | None:
         return None
     if found.get("TYPE") != "gfs2" or found.get("LABEL") != wanted.locktable:
         raise Conflict(f"{host}: {wanted.device} is not empty", _remedy(found, wanted), "device")
-    count = count_journals(journals)
+    count, short = count_journals(journals), short_bytes("".join(sizes))
     # More journals than asked for are no difference: they cannot go, and they harm nobody.
     return with_fields(
         wanted,
         uuid=found["UUID"],
         journals=min(count, wanted.journals) or count,
-        lun_bytes=grown(short_bytes("".join(sizes)), wanted.lun_bytes),
+        lun_bytes=grown(short, wanted.lun_bytes),
+        volume_size=wanted.volume_size if short is None or not wanted.volume_size else str(short),
     )
 
 

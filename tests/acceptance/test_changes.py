@@ -157,7 +157,7 @@ IN_PLACE: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         _each("cluster", "cluster") | _each("cluster_member", *(f"node{n}_member" for n in NODES)),
     ),
     "fencing.delay_s": ({"fencing": {"delay_s": 5}}, _each("stonith", "fence_node1")),
-    "gfs2.size": ({"gfs2": {"size": "95%VG"}}, _each("logical_volume", "logical_volume")),
+    "gfs2.size": ({"gfs2": {"size": "95%VG"}}, _each("logical_volume", "logical_volume") | _each("gfs2", "gfs2")),
     "gfs2.journals": ({"gfs2": {"journals": 5}}, _each("gfs2", "gfs2")),
     "gfs2.journal_mib": ({"gfs2": {"journal_mib": 64}}, _each("gfs2", "gfs2")),
     "floating_ip": ({"floating_ip": "192.168.77.60"}, _each("group", "site")),

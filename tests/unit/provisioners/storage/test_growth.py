@@ -45,6 +45,12 @@ def test_what_is_shown(actual: int | None, wanted: int | None, shown: int | None
         (lvm.SharedVgItem(), replace(VG, lun_bytes=4 * GIB), VG, f"let the physical volume grow {VG.device}"),
         (lvm.LvmDeviceItem(), replace(USE, lun_bytes=None), USE, f"see that the physical volume has grown {VG.device}"),
         (gfs2.Gfs2Item(), replace(FS, lun_bytes=4 * GIB), FS, "let the file system grow /dev/vg_summit/lv_web"),
+        (
+            gfs2.Gfs2Item(),
+            replace(FS, volume_size="50%VG"),
+            replace(FS, volume_size="90%VG"),
+            "let the file system grow /dev/vg_summit/lv_web",
+        ),
         (logical_volume.LogicalVolumeItem(), replace(LV, lun_bytes=4 * GIB), LV, "let vg_summit/lv_web grow to 90%VG"),
         (logical_volume.LogicalVolumeItem(), replace(LV, size="80%VG"), LV, "let vg_summit/lv_web grow to 90%VG"),
     ],
@@ -140,3 +146,15 @@ def test_a_logical_volume_cannot_shrink(before: str, after: str) -> None:
 )
 def test_a_file_system_that_leaves_a_part_of_its_device(sizes: str, short: int | None) -> None:
     assert gfs2.short_bytes(sizes) == short
+
+
+@pytest.mark.parametrize(
+    ("asked", "blocks", "shown"),
+    [("90%VG", 4 * GIB // 4096, "90%VG"), ("90%VG", 2 * GIB // 4096, str(2 * GIB)), (None, 2 * GIB // 4096, None)],
+)
+def test_a_file_system_smaller_than_its_volume_is_seen(asked: str | None, blocks: int, shown: str | None) -> None:
+    """Of whatever the volume grew, by a plan or by hand."""
+    look = f"seen\n\036TYPE=gfs2\nLABEL=summit:gfs0\nUUID=u\n\036journal0: x\n\036{4 * GIB}\n4096 {blocks}\n"
+    found = gfs2.gfs2_seen(look, replace(FS, lun_bytes=None, volume_size=asked), "node1")
+    assert found is not None
+    assert found.volume_size == shown
