@@ -118,6 +118,17 @@ def open_() -> None:
 
 
 @app.command()
+def console(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of this host's loopback; 0: a free one.")] = 0,
+    watch_only: Annotated[bool, typer.Option("--watch-only", help="The page may look, and change nothing.")] = False,
+) -> None:
+    """Show the lab live in a browser, and operate it there; prints a link that opens it once."""
+    from halab.cli.console import serving
+
+    raise typer.Exit(serving.main(port, watch_only))
+
+
+@app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON: well, and findings with their remedies.")] = False,
 ) -> None:

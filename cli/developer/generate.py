@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from halab.cli.developer.page import page
 from halab.cli.developer.picture import svg
 from halab.cli.developer.resource_pages import pages
 from halab.provider.protocol import Attr, Block
@@ -170,6 +171,7 @@ def files(root: Path, blocks: dict[str, Block]) -> dict[str, str]:
         "docs/settings.md": settings_page((root / "docs/settings.md").read_text()),
         "docs/pictures/deploy.svg": svg((root / "docs/pictures/deploy.ansi").read_text(), "make deploy"),
         **pages(root / "examples/resources", provider(), blocks),
+        **page(root),
     }
 
 

@@ -18,6 +18,7 @@ _LOOK = r"""# look at the machine
 limit=$1
 of() { it=; [ ! -e "$1" ] || IFS= read -r it 2>/dev/null < "$1" || :; }
 read -r it _ < /proc/uptime; echo "uptime $it"
+read -r it _ < /proc/loadavg; echo "load $it"
 for unit in corosync pacemaker; do
   [ ! -d "/sys/fs/cgroup/system.slice/$unit.service" ] || echo "unit $unit"
 done
@@ -136,7 +137,7 @@ class Initiator:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """One machine's answer. `targets` maps an exported iSCSI name to whether it is enabled."""
+    """One machine's answer. `targets` maps an exported iSCSI name to whether it is enabled; `load` of one minute."""
 
     uptime_s: float
     units: frozenset[str]
@@ -148,6 +149,7 @@ class Guest:
     endpoint: str
     targets: tuple[tuple[str, bool], ...]
     initiators: tuple[Initiator, ...]
+    load: float | None = None
 
 
 def parse(text: str) -> Guest:
@@ -165,6 +167,7 @@ def parse(text: str) -> Guest:
         endpoint=next(_all(lines, "endpoint"), ""),
         targets=tuple((name, state == "1") for name, state in (rest.split(" ") for rest in _all(lines, "target"))),
         initiators=tuple(Initiator(*rest.split(" ")) for rest in _all(lines, "initiator")),
+        load=next((float(rest) for kind, rest in lines if kind == "load"), None),
     )
 
 

@@ -28,6 +28,7 @@ def _report(machine: Machine, view: View | None) -> MachineReport:
         heard_at=machine.answer.at if machine.answer else None,
         cluster=_words(node) if node and view and view.current else "",
         dc=node is not None and node.is_dc,
+        load=heard.load if heard else None,
     )
 
 

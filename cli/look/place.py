@@ -20,6 +20,7 @@ class Place:
     fencing: Path
     kvm_verdict: Path
     seen: Path
+    console_audit: Path
 
 
 def place() -> Place:
@@ -35,4 +36,5 @@ def place() -> Place:
         fencing=folder.fencing,
         kvm_verdict=folder.kvm_verdict,
         seen=folder.seen,
+        console_audit=folder.console_audit,
     )

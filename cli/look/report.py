@@ -19,7 +19,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class MachineReport:
-    """`cluster`: online, standby, maintenance, pending, unclean, offline; empty for the target, or unknown."""
+    """`cluster`: online, standby, maintenance, pending, unclean, offline; empty for the target, or unknown.
+
+    `load`: processes that run or wait, the average of one minute.
+    """
 
     name: str
     role: str
@@ -30,6 +33,7 @@ class MachineReport:
     heard_at: float | None
     cluster: str
     dc: bool
+    load: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

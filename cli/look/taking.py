@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from halab.cli.look import guest, hypervisor, services
 from halab.cli.look.deployed import Deployed, KnownMachine
@@ -18,6 +19,9 @@ from halab.cli.look.together import together
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import HalabError
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
+
+if TYPE_CHECKING:
+    from halab.provisioners.engine.ssh import SshTransport
 
 _CLUSTER_PART = 0.6
 """Of the time limit: a cluster that does not answer leaves a machine the rest to be seen as alive."""
@@ -51,10 +55,23 @@ def take(place: Place, lab: Deployed, limit_s: float) -> Snapshot:
 
 def _hear(machine: KnownMachine, key: Path, way: tuple[str, int] | None, limit_s: float) -> Answer | str:
     """What a machine says, or why it says nothing."""
+    transport = connection(machine, key, limit_s)
+    try:
+        return ask(transport, machine, way, limit_s)
+    finally:
+        transport.close()
+
+
+def connection(machine: KnownMachine, key: Path, limit_s: float) -> SshTransport:
+    """A connection to a machine, made on first use."""
     from halab.provisioners.engine.host import Pace
     from halab.provisioners.engine.ssh import Address, SshTransport
 
-    transport = SshTransport(Address(machine.name, machine.address, machine.host_key, key), Pace(), connect_s=limit_s)
+    return SshTransport(Address(machine.name, machine.address, machine.host_key, key), Pace(), connect_s=limit_s)
+
+
+def ask(transport: SshTransport, machine: KnownMachine, way: tuple[str, int] | None, limit_s: float) -> Answer | str:
+    """What a machine says over its connection, or why it says nothing. `way`: the fencing endpoint."""
     questions = [guest.look(way if machine.cluster else None)]
     if machine.cluster:
         questions.append(cmd("timeout", str(_CLUSTER_PART * limit_s), *STATUS_COMMAND.argv))
@@ -62,8 +79,6 @@ def _hear(machine: KnownMachine, key: Path, way: tuple[str, int] | None, limit_s
         look, *cluster = transport.run_all(questions, limit_s)
     except HalabError as error:
         return error.detail or error.summary
-    finally:
-        transport.close()
     if look.rc != 0:
         return f"it cannot be looked at: {look.stderr.strip()[-300:]}"
     said = next((one.stdout for one in cluster if one.rc != _STOPPED), "")

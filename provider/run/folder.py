@@ -88,6 +88,11 @@ class LabFolder:
         return self.path / "seen.json"
 
     @property
+    def console_audit(self) -> Path:
+        """What was done by `halab console`: one JSON object a line."""
+        return self.path / "console-audit.jsonl"
+
+    @property
     def kvm_verdict(self) -> Path:
         """Whether KVM works here, until the host's next boot."""
         return self.path / "kvm-verdict.json"
@@ -131,7 +136,7 @@ class LabFolder:
         return (
             *(self.progress, self.outputs, self.log, self.destroy_log, self.terraform_pid, self.changes_lock),
             self.command_lock,
-            *(self.kvm_verdict, self.questions, self.seen),
+            *(self.kvm_verdict, self.questions, self.seen, self.console_audit),
         )
 
     @property

@@ -38,7 +38,7 @@ def _state(tmp_path: Path, *, machines: bool = True) -> Path:
 
 
 def _place(tmp_path: Path) -> Place:
-    files = (tmp_path / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen"))
+    files = (tmp_path / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen", "audit"))
     return Place("summit", "qemu:///system", *files)
 
 

@@ -1,0 +1,1 @@
+"""`halab console`: the lab in a browser, live, served on this host alone."""

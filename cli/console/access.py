@@ -1,0 +1,87 @@
+"""Who may look, and who may change: one-time links, sessions, and log-ins that are slowed down."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from halab.cli.console.contract import Role
+
+LINK_S = 600.0
+"""How long a link may be used, once."""
+IDLE_S, LONGEST_S = 3600.0, 12 * 3600.0
+"""A session ends after an hour without a look, and after twelve in any case."""
+_TRIES, _PER_S = 5, 60.0
+
+
+class TooMany(Exception):
+    """Too many log-ins have failed lately. `wait_s`: when the next is listened to."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(f"too many log-ins failed; wait {wait_s:.0f} s")
+        self.wait_s = wait_s
+
+
+@dataclass
+class _Session:
+    role: Role
+    began: float
+    used: float
+
+
+class Access:
+    """Links and sessions of one run; both are kept as hashes, so that no memory image gives a cookie away."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._links: dict[bytes, tuple[Role, float]] = {}
+        self._sessions: dict[bytes, _Session] = {}
+        self._failed: deque[float] = deque(maxlen=_TRIES)
+
+    def link(self, role: Role) -> str:
+        """A token that opens one session."""
+        token = secrets.token_urlsafe(32)
+        with self._lock:
+            self._links[_hash(token)] = (role, self._clock() + LINK_S)
+        return token
+
+    def log_in(self, token: str) -> str | None:
+        """The cookie of a new session; None when the token is wrong, used or old. TooMany."""
+        now = self._clock()
+        with self._lock:
+            if len(self._failed) == _TRIES and (wait := self._failed[0] + _PER_S - now) > 0:
+                raise TooMany(wait)
+            role, until = self._links.pop(_hash(token), (None, 0.0))
+            if role is None or until < now:
+                self._failed.append(now)
+                return None
+            cookie = secrets.token_urlsafe(32)
+            self._sessions[_hash(cookie)] = _Session(role, now, now)
+            return cookie
+
+    def role(self, cookie: str) -> Role | None:
+        """The role of a living session, which this keeps alive."""
+        now = self._clock()
+        with self._lock:
+            session = self._sessions.get(_hash(cookie))
+            if session is None:
+                return None
+            if now - session.used > IDLE_S or now - session.began > LONGEST_S:
+                del self._sessions[_hash(cookie)]
+                return None
+            session.used = now
+            return session.role
+
+    def log_out(self, cookie: str) -> None:
+        with self._lock:
+            self._sessions.pop(_hash(cookie), None)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,87 @@
+"""What can be done from the console: each action with what it takes, the `pcs` words for it, and how it is done."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from halab.cli.console import edits
+from halab.cli.console.contract import Wish
+from halab.provisioners.engine.command import Command, cmd
+from halab.provisioners.pacemaker.cib import Cib
+
+_CLUSTER_S = 300.0
+
+
+@dataclass(frozen=True)
+class Action:
+    """`takes`: which of a wish's fields it needs. `words`: the command that a person would type.
+
+    It either changes the configuration (`edit`), or runs `words` itself: on the node that it is about if `there`, on
+    the member that is asked otherwise.
+    """
+
+    title: str
+    takes: tuple[str, ...]
+    words: str
+    edit: Callable[[Cib, Wish], None] | None = None
+    there: bool = False
+
+    def heading(self, wish: Wish) -> str:
+        return self.title.format(node=wish.node, resource=wish.resource)
+
+    def command(self, wish: Wish) -> str:
+        """For a person's eyes, quoted for a shell."""
+        return self.words.format(node=shlex.quote(wish.node), resource=shlex.quote(wish.resource))
+
+    def run(self, wish: Wish) -> Command:
+        """The same as an argument list: no shell reads a name that came from a browser."""
+        argv = [word.format(node=wish.node, resource=wish.resource) for word in self.words.split()]
+        return cmd(*argv, timeout_s=_CLUSTER_S)
+
+
+def _node(name: str, value: str | None) -> Callable[[Cib, Wish], None]:
+    return lambda cib, wish: edits.set_node_attribute(cib, wish.node, name, value)
+
+
+def _role(value: str | None) -> Callable[[Cib, Wish], None]:
+    return lambda cib, wish: edits.set_target_role(cib, wish.resource, value)
+
+
+_NODE, _RESOURCE, _BOTH = ("node",), ("resource",), ("resource", "node")
+
+ACTIONS = {
+    "standby": Action("Put {node} in standby", _NODE, "pcs node standby {node}", _node("standby", "on")),
+    "unstandby": Action("Take {node} out of standby", _NODE, "pcs node unstandby {node}", _node("standby", None)),
+    "maintenance": Action(
+        "Put {node} in maintenance", _NODE, "pcs node maintenance {node}", _node("maintenance", "true")
+    ),
+    "unmaintenance": Action(
+        "Take {node} out of maintenance", _NODE, "pcs node unmaintenance {node}", _node("maintenance", None)
+    ),
+    "stop": Action("Stop the cluster on {node}", _NODE, "pcs cluster stop", there=True),
+    "start": Action("Start the cluster on {node}", _NODE, "pcs cluster start", there=True),
+    "reboot": Action("Restart the machine {node}", _NODE, "systemctl reboot", there=True),
+    "disable": Action("Disable {resource}", _RESOURCE, "pcs resource disable {resource}", _role("Stopped")),
+    "enable": Action("Enable {resource}", _RESOURCE, "pcs resource enable {resource}", _role(None)),
+    "move": Action(
+        "Move {resource} to {node}",
+        _BOTH,
+        "pcs resource move-with-constraint {resource} {node}",
+        lambda cib, wish: edits.move(cib, wish.resource, wish.node),
+    ),
+    "ban": Action(
+        "Ban {resource} from {node}",
+        _BOTH,
+        "pcs resource ban {resource} {node}",
+        lambda cib, wish: edits.ban(cib, wish.resource, wish.node),
+    ),
+    "clear": Action(
+        "Clear moves and bans of {resource}",
+        _RESOURCE,
+        "pcs resource clear {resource}",
+        lambda cib, wish: edits.clear(cib, wish.resource),
+    ),
+    "cleanup": Action("Clean up failures of {resource}", _RESOURCE, "pcs resource cleanup {resource}"),
+}

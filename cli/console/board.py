@@ -1,0 +1,85 @@
+"""What was heard last of each part of a lab, each with its own age: nobody waits for a machine that is silent."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from halab.cli.console.contract import Ages, Line, Overview
+from halab.cli.look.deployed import Deployed, KnownMachine
+from halab.cli.look.judgement import judge
+from halab.cli.look.snapshot import Answer, Endpoint, Machine, Power, Site, Snapshot
+
+_LINES = 200
+_NOT_YET = "it was not asked yet"
+
+
+class Board:
+    """Written by those who ask, read by those who show. `changed` is called after each news."""
+
+    def __init__(self, lab: str, known: Deployed, earlier: Snapshot | None, changed: Callable[[], None]) -> None:
+        self._lab, self._known, self._changed = lab, known, changed
+        self._lock = threading.Lock()
+        self._power: dict[str, Power] = {}
+        self._answers = {m.uuid: m.answer for m in earlier.machines if m.answer} if earlier else {}
+        self._silence = dict.fromkeys((machine.uuid for machine in known.machines), _NOT_YET)
+        self._endpoint: Endpoint | None = None
+        self._site: Site | None = None
+        self._at: dict[str, float] = {}
+        self._lines: deque[Line] = deque(maxlen=_LINES)
+
+    def runs(self, uuid: str) -> bool:
+        """Whether it is worth asking the machine."""
+        with self._lock:
+            return self._power.get(uuid, Power("unknown")).state in ("running", "unknown")
+
+    def powers(self, told: Mapping[str, Power]) -> frozenset[str]:
+        """What libvirt says. The machines (UUID) whose power is another than before."""
+        with self._lock:
+            other = frozenset(uuid for uuid, power in told.items() if self._power.get(uuid) != power)
+            self._power.update(told)
+            self._at["power"] = time.time()
+        self._changed()
+        return other
+
+    def heard(self, uuid: str, said: Answer | str) -> None:
+        """A machine's answer, or why there is none."""
+        with self._lock:
+            if isinstance(said, Answer):
+                self._answers[uuid], self._silence[uuid] = said, ""
+            else:
+                self._silence[uuid] = said
+        self._changed()
+
+    def endpoint(self, said: Endpoint) -> None:
+        with self._lock:
+            self._endpoint, self._at["endpoint"] = said, time.time()
+        self._changed()
+
+    def site(self, said: Site) -> None:
+        with self._lock:
+            self._site, self._at["site"] = said, time.time()
+        self._changed()
+
+    def line(self, line: Line) -> None:
+        with self._lock:
+            self._lines.append(line)
+        self._changed()
+
+    def overview(self) -> Overview:
+        """All of it, judged as `halab status` judges it."""
+        now = time.time()
+        with self._lock:
+            machines = tuple(self._machine(one) for one in self._known.machines)
+            snapshot = Snapshot(self._lab, now, machines, self._endpoint, self._site)
+            ages = Ages(*(self._at.get(key) for key in ("power", "endpoint", "site")))
+            lines = tuple(sorted(self._lines, key=lambda line: line.at))
+        return Overview(now, judge(snapshot), ages, lines, "")
+
+    def _machine(self, known: KnownMachine) -> Machine:
+        power = self._power.get(known.uuid, Power("unknown", "libvirt was not asked yet"))
+        silence = self._silence[known.uuid] if power.state in ("running", "unknown") else f"it is {power.state}"
+        answer = self._answers.get(known.uuid)
+        return Machine(known.name, known.uuid, known.address, bool(known.cluster), power, answer, silence)

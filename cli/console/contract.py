@@ -1,0 +1,134 @@
+"""What the page is told, as types; page/contract.ts is written from them, so that both sides agree."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, Literal
+
+from halab.cli.look.report import Report
+
+Role = Literal["watch", "operate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a machine's journal. `at`: Unix time, s; `priority` as syslog has it: 3 an error, 5 a notice."""
+
+    at: float
+    machine: str
+    by: str
+    priority: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """When each was heard last (Unix time, s); None: not yet."""
+
+    power: float | None
+    endpoint: float | None
+    site: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The lab at `at` (Unix time, s). `report` is None while there is nothing to tell: `trouble` says why."""
+
+    at: float
+    report: Report | None
+    ages: Ages
+    lines: tuple[Line, ...]
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who looks at what."""
+
+    lab: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Something that a person wants to be done. What an action does not take is empty."""
+
+    action: str
+    resource: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a wish comes to: the command that a person would type on the machine `on`, and what the cluster would do.
+
+    `version`: of the configuration that this was worked out from; `would` is empty when nothing else moves.
+    """
+
+    wish: Wish
+    title: str
+    on: str
+    command: str
+    would: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done. `fault` is empty when it succeeded."""
+
+    said: str
+    fault: str
+
+
+CONTRACT = (Overview, Session, Preview, Outcome)
+
+
+def typescript() -> str:
+    """The text of page/contract.ts."""
+    found: dict[str, type] = {}
+    for one in CONTRACT:
+        _collect(one, found)
+    head = "// Written from cli/console/contract.py by cli/developer/generate.py: change that, not this.\n"
+    return head + "".join(f"\n{_interface(one)}\n" for one in found.values())
+
+
+def _collect(one: type, found: dict[str, type]) -> None:
+    for kind in typing.get_type_hints(one).values():
+        for inner in _inside(kind):
+            if is_dataclass(inner) and isinstance(inner, type) and inner.__name__ not in found:
+                _collect(inner, found)
+    found.setdefault(one.__name__, one)
+
+
+def _inside(kind: Any) -> Iterator[Any]:
+    yield kind
+    for argument in typing.get_args(kind):
+        yield from _inside(argument)
+
+
+def _interface(one: type) -> str:
+    hints = typing.get_type_hints(one)
+    lines = [f"  readonly {field.name}: {_name(hints[field.name])};" for field in fields(one)]
+    return "\n".join((f"export interface {one.__name__} {{", *lines, "}"))
+
+
+def _name(kind: Any) -> str:
+    simple = {str: "string", float: "number", int: "number", bool: "boolean", type(None): "null"}
+    if kind in simple:
+        return simple[kind]
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return " | ".join(f'"{one}"' for one in arguments)
+    if origin in (types.UnionType, typing.Union):
+        return " | ".join(_name(one) for one in arguments)
+    if origin is tuple:
+        return (
+            f"readonly ({_name(arguments[0])})[]" if " " in _name(arguments[0]) else f"readonly {_name(arguments[0])}[]"
+        )
+    if origin is dict:
+        return f"Readonly<Record<string, {_name(arguments[1])}>>"
+    return str(kind.__name__)

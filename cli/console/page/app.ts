@@ -1,0 +1,119 @@
+// The console: logs in by the link's token, follows the stream of news, and draws each.
+import type { Overview, Session } from "./contract.js";
+import { ask, post } from "./dialog.js";
+import { draw, el, tick, verdict } from "./view.js";
+
+function by<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`the page has no ${id}`);
+  return found;
+}
+
+const main = by("main", HTMLElement), dialog = by("dialog", HTMLDialogElement);
+const link = by("link", HTMLElement), said = by("verdict", HTMLElement), lab = by("lab", HTMLElement);
+let skew = 0; // of this clock to the host's, in seconds
+
+async function session(): Promise<Session> {
+  const token = location.hash.slice(1);
+  if (token) {
+    history.replaceState(null, "", "/"); // it is of no use a second time, and belongs into no history
+    return post<Session>("/api/login", { token });
+  }
+  const answer = await fetch("/api/session");
+  const told: unknown = await answer.json();
+  if (!answer.ok) throw new Error((told as { error: string }).error);
+  return told as Session;
+}
+
+function connection(kind: string, text: string): void {
+  link.className = `live ${kind}`;
+  link.textContent = text;
+}
+
+/** Puts a new drawing in the place of the old one: only what differs, so that focus, menus and scrolling stay. */
+export function renew(old: Element, made: Element): void {
+  const same = old.tagName === made.tagName && old.getAttribute("data-menu") === made.getAttribute("data-menu");
+  if (!same || old.tagName === "BUTTON" || old.tagName === "DETAILS") {
+    if (same && old.tagName === "DETAILS" && old.hasAttribute("open")) return; // somebody is choosing
+    if (!same || old.outerHTML !== made.outerHTML || old.tagName === "DETAILS") {
+      const focused = same && old.contains(document.activeElement);
+      if (!focused) old.replaceWith(made);
+    }
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!made.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  for (const { name, value } of [...made.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const after = [...made.childNodes];
+  after.forEach((child, n) => {
+    const was = place(old, child, n);
+    if (was === null) return;
+    if (was instanceof Element && child instanceof Element) renew(was, child);
+    else if (was.nodeType !== child.nodeType) was.replaceWith(child);
+    else if (was.nodeValue !== child.nodeValue) was.nodeValue = child.nodeValue;
+  });
+  while (old.childNodes.length > after.length) old.lastChild?.remove();
+}
+
+const key = (node: Node | undefined) => node instanceof HTMLElement ? node.dataset["key"] ?? null : null;
+
+/** What stood where a new child belongs; null: nothing did, and the child is there now. Cards and rows go by their keys. */
+function place(old: Element, child: Node, n: number): ChildNode | null {
+  const there = old.childNodes[n], wanted = key(child);
+  const was = wanted === null ? there : [...old.childNodes].find((one) => key(one) === wanted);
+  if (was === undefined || (wanted === null && key(was) !== null)) {
+    old.insertBefore(child, there ?? null);
+    return null;
+  }
+  if (was !== there) old.insertBefore(was, there ?? null);
+  return was;
+}
+
+function show(overview: Overview, who: Session): void {
+  if (overview.at) skew = overview.at - Date.now() / 1000;
+  const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields));
+  const [kind, text] = verdict(overview);
+  said.className = `verdict ${kind}`;
+  if (said.textContent !== text) said.textContent = text;
+  document.title = `${who.lab}: ${text}`;
+  tick(made, Date.now() / 1000 + skew);
+  const old = main.firstElementChild;
+  if (old) renew(old, made);
+  else main.replaceChildren(made);
+}
+
+function follow(who: Session): void {
+  const events = new EventSource("/api/events");
+  events.addEventListener("open", () => connection("good", who.role === "watch" ? "live, watching only" : "live"));
+  events.addEventListener("message", (event: MessageEvent<string>) => show(JSON.parse(event.data) as Overview, who));
+  events.addEventListener("error", () => {
+    connection("bad", "connection lost, trying again");
+    if (events.readyState === EventSource.CLOSED) refused("The session has ended, or the console. `halab console` prints a new link.");
+  });
+  events.addEventListener("ended", () => {
+    events.close();
+    refused("The session has ended. `halab console` prints a new link.");
+  });
+}
+
+function refused(text: string): void {
+  connection("bad", "not connected");
+  said.className = "verdict odd";
+  said.textContent = "Not connected";
+  main.replaceChildren(el("p", { class: "empty", role: "alert" }, text));
+}
+
+document.addEventListener("click", (event) => {
+  for (const one of document.querySelectorAll("details.menu[open]")) if (!one.contains(event.target as Node)) one.removeAttribute("open");
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const one of document.querySelectorAll("details.menu[open]")) {
+    one.removeAttribute("open");
+    one.querySelector("summary")?.focus();
+  }
+});
+setInterval(() => tick(document, Date.now() / 1000 + skew), 1000);
+session().then((who) => {
+  lab.textContent = who.lab;
+  follow(who);
+}, (error: unknown) => refused(error instanceof Error ? error.message : String(error)));

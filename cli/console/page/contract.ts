@@ -1,0 +1,141 @@
+// Written from cli/console/contract.py by cli/developer/generate.py: change that, not this.
+
+export interface MachineReport {
+  readonly name: string;
+  readonly role: string;
+  readonly address: string;
+  readonly power: string;
+  readonly uptime_s: number | null;
+  readonly answers: boolean;
+  readonly heard_at: number | null;
+  readonly cluster: string;
+  readonly dc: boolean;
+  readonly load: number | null;
+}
+
+export interface ClusterReport {
+  readonly seen_by: string;
+  readonly seen_at: number;
+  readonly current: boolean;
+  readonly version: string;
+  readonly dc: string | null;
+  readonly quorum: boolean;
+  readonly members: number;
+  readonly online: number;
+  readonly needed: number;
+  readonly maintenance_mode: boolean;
+  readonly stop_all_resources: boolean;
+  readonly fencing_enabled: boolean;
+}
+
+export interface ResourceReport {
+  readonly id: string;
+  readonly agent: string;
+  readonly within: readonly string[];
+  readonly state: string;
+  readonly nodes: readonly string[];
+}
+
+export interface FencingReport {
+  readonly endpoint: string;
+  readonly fault: string;
+  readonly events: readonly string[];
+}
+
+export interface SessionReport {
+  readonly node: string;
+  readonly target: string;
+  readonly disk: string;
+  readonly fault: string;
+}
+
+export interface MountReport {
+  readonly node: string;
+  readonly name: string;
+  readonly device: string;
+  readonly point: string;
+  readonly size_bytes: number;
+  readonly free_bytes: number;
+  readonly fault: string;
+}
+
+export interface StorageReport {
+  readonly targets: readonly string[];
+  readonly logged_in: readonly string[] | null;
+  readonly sessions: readonly SessionReport[];
+  readonly volumes: Readonly<Record<string, readonly string[]>>;
+  readonly mounts: readonly MountReport[];
+}
+
+export interface SiteReport {
+  readonly url: string;
+  readonly served_by: string;
+  readonly fault: string;
+  readonly took_s: number;
+}
+
+export interface Fault {
+  readonly what: string;
+  readonly text: string;
+  readonly by_hand: boolean;
+}
+
+export interface Report {
+  readonly lab: string;
+  readonly at: number;
+  readonly machines: readonly MachineReport[];
+  readonly cluster: ClusterReport | null;
+  readonly resources: readonly ResourceReport[];
+  readonly fencing: FencingReport | null;
+  readonly storage: StorageReport;
+  readonly site: SiteReport | null;
+  readonly faults: readonly Fault[];
+  readonly past: readonly string[];
+}
+
+export interface Ages {
+  readonly power: number | null;
+  readonly endpoint: number | null;
+  readonly site: number | null;
+}
+
+export interface Line {
+  readonly at: number;
+  readonly machine: string;
+  readonly by: string;
+  readonly priority: number;
+  readonly text: string;
+}
+
+export interface Overview {
+  readonly at: number;
+  readonly report: Report | null;
+  readonly ages: Ages;
+  readonly lines: readonly Line[];
+  readonly trouble: string;
+}
+
+export interface Session {
+  readonly lab: string;
+  readonly role: "watch" | "operate";
+}
+
+export interface Wish {
+  readonly action: string;
+  readonly resource: string;
+  readonly node: string;
+}
+
+export interface Preview {
+  readonly wish: Wish;
+  readonly title: string;
+  readonly on: string;
+  readonly command: string;
+  readonly would: readonly string[];
+  readonly version: string;
+}
+
+export interface Outcome {
+  readonly said: string;
+  readonly fault: string;
+}

@@ -1,0 +1,50 @@
+import { el } from "./view.js";
+/** Sends JSON. An Error with the console's own words when it is refused. */
+export async function post(path, body) {
+    const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+    const said = await answer.json();
+    if (!answer.ok)
+        throw new Error(said.error ?? `The console answers with ${answer.status}.`);
+    return said;
+}
+function buttons(dialog, ...others) {
+    const close = el("button", { type: "button", class: "plain" }, others.length ? "Cancel" : "Close");
+    close.addEventListener("click", () => dialog.close());
+    return el("div", { class: "buttons" }, close, ...others);
+}
+function show(dialog, title, ...body) {
+    dialog.replaceChildren(el("h2", { id: "dialog-title" }, title), ...body.filter((one) => one !== null));
+    if (!dialog.open)
+        dialog.showModal();
+}
+const words = (error) => error instanceof Error ? error.message : String(error);
+const busy = (text) => el("p", { class: "busy", role: "status" }, text);
+const told = (text, kind) => el("p", { class: `told ${kind}`, role: "alert" }, text);
+export async function ask(dialog, action, fields) {
+    show(dialog, "What would this do?", busy("Asking the cluster."), buttons(dialog));
+    try {
+        offer(dialog, await post("/api/preview", { action, ...fields }));
+    }
+    catch (error) {
+        show(dialog, "This is not done", told(words(error), "bad"), buttons(dialog));
+    }
+}
+function offer(dialog, preview) {
+    const would = preview.would.length ? preview.would.map((text) => el("li", {}, text)) : [el("li", {}, "Nothing moves.")];
+    const yes = el("button", { type: "button", class: "primary" }, "Do it");
+    const command = el("pre", { tabindex: "0", "aria-label": "The command" }, el("span", { class: "prompt" }, `${preview.on}# `), preview.command);
+    yes.addEventListener("click", () => void carryOut(dialog, preview, command));
+    show(dialog, preview.title, el("p", { class: "quiet" }, "A person would type"), command, el("p", { class: "quiet" }, "The cluster would"), el("ul", { class: "would" }, ...would), buttons(dialog, yes));
+    yes.focus();
+}
+async function carryOut(dialog, preview, command) {
+    show(dialog, preview.title, command, busy("It is being done."), buttons(dialog));
+    try {
+        const outcome = await post("/api/act", { ...preview.wish, version: preview.version });
+        const result = outcome.fault ? told(outcome.fault, "bad") : told(outcome.said, "good");
+        show(dialog, preview.title, command, result, buttons(dialog));
+    }
+    catch (error) {
+        show(dialog, preview.title, command, told(words(error), "bad"), buttons(dialog));
+    }
+}

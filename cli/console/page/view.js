@@ -1,0 +1,175 @@
+export function el(name, attributes = {}, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes))
+        made.setAttribute(key, value);
+    for (const child of children)
+        if (child !== null)
+            made.append(child);
+    return made;
+}
+/** A span of time in one or two units, as `halab status` has it. */
+export function age(seconds) {
+    const whole = Math.max(0, Math.round(seconds));
+    const minutes = Math.floor(whole / 60), hours = Math.floor(whole / 3600), days = Math.floor(whole / 86400);
+    if (whole < 100)
+        return `${whole} s`;
+    if (minutes < 100)
+        return `${minutes} min`;
+    return hours < 48 ? `${hours} h ${minutes % 60} min` : `${days} d ${hours % 24} h`;
+}
+/** How old a fact is; `tick` keeps it true. */
+function since(at, word = "") {
+    return at === null ? el("span", { class: "age" }, "not heard yet")
+        : el("span", { class: "age", "data-at": String(at), "data-word": word });
+}
+export function tick(root, now) {
+    for (const one of root.querySelectorAll("[data-at]")) {
+        const old = now - Number(one.dataset["at"]);
+        one.textContent = `${one.dataset["word"] ?? ""}${old < 2 ? "now" : `${age(old)} ago`}`;
+        one.classList.toggle("old", old > 60);
+    }
+}
+const GOOD = ["online", "started", "running"];
+const BAD = ["offline", "unclean", "gone", "off", "failed", "blocked", "failed and blocked", "stopped"];
+/** A state as a word with a sign: colour is never all that tells. */
+function state(word) {
+    const kind = GOOD.includes(word) ? "good" : BAD.includes(word) ? "bad" : "odd";
+    const sign = { good: "●", bad: "✕", odd: "▲" }[kind];
+    return el("span", { class: `state ${kind}` }, el("span", { "aria-hidden": "true" }, `${sign} `), word);
+}
+function card(title, aside, ...children) {
+    const id = `card-${title.toLowerCase().replace(/[^a-z]+/g, "-")}`;
+    return el("section", { class: "card", "aria-labelledby": id, "data-card": title, "data-key": title }, el("div", { class: "head" }, el("h2", { id }, title), aside), ...children);
+}
+const named = (cell) => cell instanceof Node ? cell.firstChild?.textContent ?? "" : cell ?? "";
+function table(caption, heads, rows) {
+    const cells = (row) => row.map((cell, n) => el("td", { "data-head": heads[n] ?? "" }, cell));
+    return el("table", {}, el("caption", { class: "hidden" }, caption), el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, ...rows.map((row) => el("tr", { "data-key": named(row[0] ?? null) }, ...cells(row)))));
+}
+function menu(label, items) {
+    const buttons = items.map(([text, act]) => {
+        const button = el("button", { type: "button" }, text);
+        button.addEventListener("click", () => {
+            button.closest("details")?.removeAttribute("open");
+            act();
+        });
+        return button;
+    });
+    return el("details", { class: "menu", "data-menu": label }, el("summary", { "aria-label": `Actions for ${label}` }, "⋯"), el("div", {}, ...buttons));
+}
+function nodeMenu(one, act) {
+    if (one.role !== "member")
+        return null;
+    const node = { node: one.name };
+    const item = (text, action) => [text, () => act(action, node)];
+    const stopped = one.cluster === "offline";
+    return menu(one.name, [
+        one.cluster === "standby" ? item("Out of standby", "unstandby") : item("Standby", "standby"),
+        one.cluster === "maintenance" ? item("Out of maintenance", "unmaintenance") : item("Maintenance", "maintenance"),
+        stopped ? item("Start the cluster here", "start") : item("Stop the cluster here", "stop"),
+        item("Restart the machine", "reboot"),
+    ]);
+}
+function machines(report, overview, act) {
+    const rows = report.machines.map((one) => [
+        el("span", { class: "name" }, one.name, one.dc ? el("span", { class: "tag", title: "designated controller" }, "DC") : null),
+        state(one.power),
+        one.role === "target" ? el("span", { class: "quiet" }, "target") : one.cluster ? state(one.cluster) : el("span", { class: "quiet" }, "unknown"),
+        one.uptime_s === null ? "–" : age(one.uptime_s),
+        one.load === null ? "–" : one.load.toFixed(2),
+        el("span", {}, el("code", {}, one.address), " ", one.answers ? null : el("span", { class: "state bad" }, "silent "), since(one.heard_at)),
+        act ? nodeMenu(one, act) : null,
+    ]);
+    return card("Machines", since(overview.ages.power, "power "), table("Machines", ["Name", "Power", "Cluster", "Up for", "Load", "Heard", ""], rows));
+}
+function resourceMenu(one, report, act) {
+    const resource = one.within[0] ?? one.id;
+    const members = report.machines.filter((m) => m.role === "member").map((m) => m.name);
+    const cloned = one.nodes.length > 1 || one.within.some((name) => name.endsWith("-clone"));
+    const items = [];
+    items.push(one.state === "disabled" ? ["Enable", () => act("enable", { resource })] : ["Disable", () => act("disable", { resource })]);
+    if (!cloned)
+        for (const node of members.filter((name) => !one.nodes.includes(name)))
+            items.push([`Move to ${node}`, () => act("move", { resource, node })]);
+    for (const node of one.nodes)
+        items.push([`Ban from ${node}`, () => act("ban", { resource, node })]);
+    items.push(["Clear moves and bans", () => act("clear", { resource })]);
+    items.push(["Clean up failures", () => act("cleanup", { resource: one.id })]);
+    return menu(resource === one.id ? one.id : `${one.id} (${resource})`, items);
+}
+function resources(report, fencing, act) {
+    const shown = report.resources.filter((one) => one.agent.startsWith("stonith:") === fencing);
+    if (!shown.length)
+        return null;
+    const rows = shown.map((one) => {
+        const why = report.faults.filter((fault) => fault.what === one.id).map((fault) => fault.text);
+        return [
+            el("span", { class: "name" }, one.id, one.within.length ? el("span", { class: "quiet" }, ` in ${one.within.join(" › ")}`) : null),
+            el("span", {}, state(one.state), ...why.map((text) => el("span", { class: "why" }, text))),
+            one.nodes.length ? el("span", { class: "nodes" }, ...one.nodes.map((node) => el("span", { class: "tag" }, node))) : el("span", { class: "quiet" }, "nowhere"),
+            el("code", { class: "quiet" }, one.agent),
+            act ? resourceMenu(one, report, act) : null,
+        ];
+    });
+    const seen = report.cluster ? since(report.cluster.seen_at, `seen by ${report.cluster.seen_by} `) : null;
+    return card(fencing ? "Fencing devices" : "Resources", seen, table("Resources", ["Name", "State", "Runs on", "Agent", ""], rows));
+}
+function fact(name, ...value) {
+    return [el("dt", {}, name), el("dd", {}, ...value)];
+}
+function cluster(report) {
+    const one = report.cluster;
+    if (!one)
+        return card("Cluster", null, el("p", { class: "quiet" }, "No member has told of the cluster yet."));
+    return card("Cluster", since(one.seen_at), el("dl", {}, ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`), ...fact("Controller", one.dc ?? "none elected"), ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")), ...fact("Pacemaker", one.version)));
+}
+function site(report, overview) {
+    const one = report.site;
+    if (!one)
+        return null;
+    const link = el("a", { href: one.url, rel: "noreferrer", target: "_blank" }, one.url);
+    return card("Site", since(overview.ages.site), el("dl", {}, ...fact("Address", link), ...fact("Served by", one.fault ? el("span", { class: "state bad" }, `✕ ${one.fault}`) : el("strong", {}, one.served_by || "unknown")), ...fact("Took", `${Math.round(one.took_s * 1000)} ms`)));
+}
+function fencing(report, overview) {
+    const one = report.fencing;
+    if (!one)
+        return null;
+    const events = one.events.slice(0, 4).map((text) => el("li", {}, text));
+    return card("Fencing", since(overview.ages.endpoint), el("dl", {}, ...fact("Endpoint", el("code", {}, one.endpoint), " ", one.fault ? el("span", { class: "state bad" }, `✕ ${one.fault}`) : el("span", { class: "state good" }, "● answers"))), events.length ? el("ul", { class: "plain" }, ...events) : el("p", { class: "quiet" }, "Nobody was fenced."));
+}
+function storage(report) {
+    const { storage: one } = report;
+    const size = (bytes) => bytes >= 1e9 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
+    const mounts = one.mounts.map((mount) => el("li", {}, el("span", { class: "tag" }, mount.node), ` ${mount.name} at `, el("code", {}, mount.point), " ", mount.fault ? el("span", { class: "state bad" }, `✕ ${mount.fault}`) : `${size(mount.free_bytes)} of ${size(mount.size_bytes)} free`));
+    const sessions = one.sessions.map((session) => el("span", { class: session.fault ? "tag bad" : "tag", title: session.fault || session.target }, session.fault ? `${session.node}: ${session.fault}` : session.node));
+    const heard = report.machines.filter((machine) => machine.answers && machine.heard_at !== null).map((machine) => machine.heard_at ?? 0);
+    return card("Storage", heard.length ? since(Math.min(...heard)) : null, el("dl", {}, ...fact("Target", el("code", {}, one.targets.join(" ") || "none seen")), ...fact("Sessions", ...(sessions.length ? sessions : ["none"])), ...Object.entries(one.volumes).flatMap(([name, nodes]) => fact("Volume", el("code", {}, name), ` on ${nodes.join(", ")}`))), el("ul", { class: "plain" }, ...mounts));
+}
+function faults(report) {
+    if (!report.faults.length && !report.past.length)
+        return null;
+    const now = report.faults.map((one) => el("li", { class: one.by_hand ? "hand" : "fault" }, el("strong", {}, one.what), ` ${one.text}`, one.by_hand ? el("span", { class: "quiet" }, " (set by hand)") : null));
+    return card(report.faults.length ? "What is wrong" : "Overcome", null, now.length ? el("ul", { class: "plain faults" }, ...now) : null, report.past.length ? el("details", { "data-menu": "past" }, el("summary", {}, `${report.past.length} overcome`), el("ul", { class: "plain" }, ...report.past.map((text) => el("li", {}, text)))) : null);
+}
+function journal(lines) {
+    const time = (at) => new Date(at * 1000).toLocaleTimeString([], { hour12: false });
+    const rows = lines.slice(-60).reverse().map((one) => el("li", { class: one.priority <= 3 ? "error" : one.priority === 4 ? "warn" : "" }, el("time", {}, time(one.at)), el("span", { class: "tag" }, one.machine), el("span", { class: "by" }, one.by), el("span", { class: "text" }, one.text)));
+    return card("Last events", el("span", { class: "age" }, "corosync and pacemaker, newest first"), rows.length ? el("ol", { class: "journal", tabindex: "0", "aria-label": "Journal lines" }, ...rows) : el("p", { class: "quiet" }, "Nothing heard yet."));
+}
+export function verdict(overview) {
+    const report = overview.report;
+    if (!report)
+        return ["odd", overview.trouble];
+    const wrong = report.faults.filter((one) => !one.by_hand).length, hand = report.faults.length - wrong;
+    if (wrong)
+        return ["bad", `${wrong} ${wrong === 1 ? "thing is" : "things are"} wrong`];
+    return hand ? ["odd", `${hand} set by hand`] : ["good", "All is well"];
+}
+export function draw(overview, role, act) {
+    const { report } = overview, may = role === "operate" ? act : null;
+    if (!report)
+        return el("p", { class: "empty" }, overview.trouble);
+    const main = [faults(report), machines(report, overview, may), resources(report, false, may), resources(report, true, may)];
+    const side = [cluster(report), site(report, overview), fencing(report, overview), storage(report)];
+    return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
+}

@@ -1,0 +1,189 @@
+"""The console's pages, its stream of news, and its actions, as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from halab.cli.console import audit
+from halab.cli.console.access import LONGEST_S, Access, TooMany
+from halab.cli.console.contract import Role, Session
+from halab.cli.console.doing import Doing, Refused, as_json, readable, wish_of
+from halab.cli.console.guard import LARGEST_BYTES, Guard
+from halab.cli.look.place import Place
+from halab.provisioners.engine.errors import HalabError
+
+PAGE = Path(__file__).parent / "page"
+_FILES = {
+    "/": ("index.html", "text/html"),
+    "/app.js": ("app.js", "text/javascript"),
+    "/view.js": ("view.js", "text/javascript"),
+    "/dialog.js": ("dialog.js", "text/javascript"),
+    "/style.css": ("style.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_TOGETHER_S = 0.15  # news that come at once are sent as one
+_HEARTBEAT_S = 10.0
+_STREAMS = 16
+T = TypeVar("T")
+
+
+class Console:
+    """The console of one lab, at one port of this host."""
+
+    def __init__(self, place: Place, doing: Doing, access: Access, port: int) -> None:
+        self._place, self._doing, self._access, self._port = place, doing, access, port
+        self._streams: set[asyncio.Event] = set()
+        self._over = False
+
+    def end(self) -> None:
+        """Ends all streams; called in the server's own loop."""
+        self._over = True
+        for news in self._streams:
+            news.set()
+
+    @property
+    def app(self) -> ASGIApp:
+        routes = [Route(path, partial(self._file, name, kind)) for path, (name, kind) in _FILES.items()]
+        routes += [
+            Route("/api/session", self._session),
+            Route("/api/events", self._events),
+            Route("/api/login", self._log_in, methods=["POST"]),
+            Route("/api/logout", self._log_out, methods=["POST"]),
+            Route("/api/preview", partial(self._operate, self._preview), methods=["POST"]),
+            Route("/api/act", partial(self._operate, self._act), methods=["POST"]),
+        ]
+        hosts = frozenset(f"{name}:{self._port}" for name in ("127.0.0.1", "localhost"))
+        return Guard(Starlette(routes=routes), hosts)
+
+    async def _file(self, name: str, kind: str, _: Request) -> Response:
+        return FileResponse(PAGE / name, media_type=kind)
+
+    @property
+    def _cookie(self) -> str:
+        return f"halab-console-{self._port}"  # a browser sends cookies to all ports of a host
+
+    def _role(self, request: Request) -> Role | None:
+        return self._access.role(request.cookies.get(self._cookie, ""))
+
+    async def _session(self, request: Request) -> Response:
+        if (role := self._role(request)) is None:
+            return _error(401, "You are not logged in. `halab console` prints a link.")
+        return _json(Session(self._place.lab, role))
+
+    async def _log_in(self, request: Request) -> Response:
+        given = await _body(request)
+        token = given.get("token") if isinstance(given, dict) else None
+        try:
+            cookie = self._access.log_in(token) if isinstance(token, str) else None
+        except TooMany as error:
+            response = _error(429, f"{error}.")
+            response.headers["retry-after"] = str(int(error.wait_s) + 1)
+            return response
+        await run_in_threadpool(audit.note, self._place.console_audit, "log-in" if cookie else "log-in refused")
+        if cookie is None:
+            return _error(401, "This link was used already, or is too old. `halab console` prints a new one.")
+        role = self._access.role(cookie)
+        assert role is not None
+        response = _json(Session(self._place.lab, role))
+        response.set_cookie(self._cookie, cookie, max_age=int(LONGEST_S), httponly=True, samesite="strict", path="/")
+        return response
+
+    async def _log_out(self, request: Request) -> Response:
+        self._access.log_out(request.cookies.get(self._cookie, ""))
+        response = JSONResponse({})
+        response.delete_cookie(self._cookie, path="/", httponly=True, samesite="strict")
+        return response
+
+    async def _events(self, request: Request) -> Response:
+        if self._role(request) is None:
+            return _error(401, "You are not logged in.")
+        if len(self._streams) >= _STREAMS:
+            return _error(503, "Too many pages are open.")
+        return StreamingResponse(self._news(request), media_type="text/event-stream")
+
+    async def _news(self, request: Request) -> AsyncIterator[str]:
+        """The overview, and again after each change, as long as the session lives."""
+        loop, news = asyncio.get_running_loop(), asyncio.Event()
+        self._streams.add(news)
+        try:
+            with self._doing.watch.listening(lambda: _tell(loop, news)):
+                while self._role(request) is not None and not self._over:
+                    news.clear()
+                    overview = await run_in_threadpool(self._doing.watch.overview)
+                    yield f"data: {as_json(overview)}\n\n"
+                    await _either(news, _HEARTBEAT_S)
+                    if not self._over:
+                        await asyncio.sleep(_TOGETHER_S)
+                yield "event: ended\ndata: {}\n\n"
+        finally:
+            self._streams.discard(news)
+
+    async def _operate(self, do: Callable[[Request, object], Awaitable[Response]], request: Request) -> Response:
+        """For who may change the lab."""
+        role = self._role(request)
+        if role is None:
+            return _error(401, "You are not logged in. `halab console` prints a link.")
+        if role != "operate":
+            return _error(403, "This session may look, and change nothing.")
+        try:
+            return await do(request, await _body(request))
+        except Refused as error:
+            return _error(409, str(error))
+        except (HalabError, OSError) as error:
+            return _error(502, readable(error))
+
+    async def _preview(self, _: Request, data: object) -> Response:
+        return _json(await run_in_threadpool(self._doing.preview, wish_of(data)))
+
+    async def _act(self, request: Request, data: object) -> Response:
+        version = data.get("version") if isinstance(data, dict) else None
+        if not isinstance(version, str):
+            raise Refused("It was not shown before what this would do.")
+        role = self._role(request) or "watch"
+        return _json(await run_in_threadpool(self._doing.act, wish_of(data), version, role))
+
+
+def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:
+    """From any thread."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(news.set)
+
+
+async def _either(news: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(news.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _body(request: Request) -> object:
+    """The JSON that was sent; None when it is none."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LARGEST_BYTES:
+            return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
+
+
+def _json(value: object) -> Response:
+    return Response(as_json(value), media_type="application/json")
+
+
+def _error(status: int, text: str) -> Response:
+    return JSONResponse({"error": text}, status_code=status)

@@ -1,0 +1,95 @@
+"""The page in a real browser, over a recorded cluster."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from halab.cli.look.snapshot import Power
+
+from .recorded import Stage, hostile, served
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here: apt install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Its own sandbox needs what containers lack; it is shown nothing but our page.
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with served(tmp_path) as where:
+        yield where
+
+
+def _opened(browser: Browser, stage: Stage, wide: int = 1440, role: str = "operate") -> tuple[Page, list[str]]:
+    """The page behind the link, and what went wrong in it or was asked of others."""
+    page, wrong = browser.new_page(viewport={"width": wide, "height": 900}), list[str]()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("request", lambda asked: None if asked.url.startswith(stage.url) else wrong.append(asked.url))
+    assert role in ("operate", "watch")
+    page.goto(f"{stage.url}/#{stage.access.link('operate' if role == 'operate' else 'watch')}")
+    page.wait_for_selector(".grid")
+    return page, wrong
+
+
+def test_news_are_drawn_and_no_text_is_html(browser: Browser, stage: Stage) -> None:
+    page, wrong = _opened(browser, stage)
+    assert page.url == f"{stage.url}/"  # without the token
+    assert page.inner_text("#verdict") == "All is well"
+    text = hostile(stage)
+    page.get_by_text(text).wait_for()
+    stage.watch.board.powers({"uuid3": Power("off")})
+    page.get_by_text("1 thing is wrong").wait_for()
+    assert page.locator("[data-card=Machines] tr[data-key=node3]").inner_text().split()[:3] == ["node3DC", "✕", "off"]
+    assert page.title() == "summit: 1 thing is wrong"
+    assert page.locator("main script, main img").count() == 0
+    assert wrong == []
+
+
+def test_an_open_menu_stays_when_news_come(browser: Browser, stage: Stage) -> None:
+    page, wrong = _opened(browser, stage)
+    menu = page.locator("details[data-menu=node2]")
+    menu.locator("summary").focus()
+    page.keyboard.press("Enter")
+    stage.watch.board.powers({"uuid3": Power("off")})
+    page.get_by_text("1 thing is wrong").wait_for()
+    assert menu.get_attribute("open") is not None
+    page.keyboard.press("Escape")
+    assert menu.get_attribute("open") is None
+    assert wrong == []
+
+
+def test_who_only_watches_has_no_menus(browser: Browser, stage: Stage) -> None:
+    page, _ = _opened(browser, stage, role="watch")
+    assert page.locator("details.menu").count() == 0
+    assert "watching only" in page.inner_text("#link")
+
+
+@pytest.mark.parametrize("wide", [360, 768, 1440])
+def test_nothing_is_wider_than_the_screen(browser: Browser, stage: Stage, wide: int) -> None:
+    page, _ = _opened(browser, stage, wide)
+    hostile(stage)
+    assert page.evaluate("document.documentElement.scrollWidth") == wide
+
+
+def test_a_used_link_says_what_to_do(browser: Browser, stage: Stage) -> None:
+    token = stage.access.link("operate")
+    stage.access.log_in(token)
+    page = browser.new_page()
+    page.goto(f"{stage.url}/#{token}")
+    page.get_by_text("This link was used already").wait_for()
