@@ -16,12 +16,13 @@ from halab.cli.look import hypervisor, services, taking
 from halab.cli.look.deployed import Deployed, KnownMachine, NothingDeployed, deployed
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Power, recall
-from halab.cli.look.status import EMULATED_LIMIT_S, LIMIT_S
+from halab.cli.look.status import LIMIT_S
 from halab.provisioners.engine.errors import HalabError
 
 POWER_S, SITE_S, ENDPOINT_S = 2.0, 5.0, 30.0
 QUIET_S = 20.0
 """Between two questions to a machine whose journals say nothing: an emulated one needs 0.3 s for its answer."""
+_EMULATED_LIMIT_S = 25.0  # nobody waits for it: a busy emulated machine may take its time
 _TOGETHER_S = 0.3  # a change comes with many lines
 _AGAIN_S = 2.0
 _JOURNAL = (
@@ -112,7 +113,7 @@ class Round:
 
     def __init__(self, place: Place, lab: Deployed, board: Board) -> None:
         self._place, self._lab, self._board = place, lab, board
-        self._limit_s = EMULATED_LIMIT_S if lab.emulated else LIMIT_S
+        self._limit_s = _EMULATED_LIMIT_S if lab.emulated else LIMIT_S
         self._stop = threading.Event()
         self._wakes = {machine.uuid: threading.Event() for machine in lab.machines}
         self._stack = ExitStack()
