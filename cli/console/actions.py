@@ -18,15 +18,14 @@ _CLUSTER_S = 300.0
 class Action:
     """`takes`: which of a wish's fields it needs. `words`: the command that a person would type.
 
-    It either changes the configuration (`edit`), or runs `words` itself: on the node that it is about if `there`, on
-    the member that is asked otherwise.
+    It either changes the configuration (`edit`), or runs `words` itself on
+    the member that is asked.
     """
 
     title: str
     takes: tuple[str, ...]
     words: str
     edit: Callable[[Cib, Wish], None] | None = None
-    there: bool = False
 
     def heading(self, wish: Wish) -> str:
         return self.title.format(node=wish.node, resource=wish.resource)
@@ -60,9 +59,6 @@ ACTIONS = {
     "unmaintenance": Action(
         "Take {node} out of maintenance", _NODE, "pcs node unmaintenance {node}", _node("maintenance", None)
     ),
-    "stop": Action("Stop the cluster on {node}", _NODE, "pcs cluster stop", there=True),
-    "start": Action("Start the cluster on {node}", _NODE, "pcs cluster start", there=True),
-    "reboot": Action("Restart the machine {node}", _NODE, "systemctl reboot", there=True),
     "disable": Action("Disable {resource}", _RESOURCE, "pcs resource disable {resource}", _role("Stopped")),
     "enable": Action("Enable {resource}", _RESOURCE, "pcs resource enable {resource}", _role(None)),
     "move": Action(

@@ -48,7 +48,7 @@ class Doing:
             guests.forget()
 
     def _preview(self, wish: Wish, action: Action, guests: Guests, report: Report) -> Preview:
-        on = wish.node if action.there else _speaker(report)
+        on = _speaker(report)
         if action.edit is None:
             would: tuple[str, ...] = ("The cluster's tools do not foretell this.",)
             return Preview(wish, action.heading(wish), on, action.command(wish), would, "")
@@ -66,7 +66,7 @@ class Doing:
         """Does it, and writes that down before and after. Refused, OSError."""
         report = self._report()
         action = checked(wish, report)
-        on = wish.node if action.there else _speaker(report)
+        on = _speaker(report)
         said = {"role": role, "on": on, "command": action.command(wish), "wish": asdict(wish)}
         audit.note(self.place.console_audit, "begin", **said)
         guests = Guests(self.place, deployed(self.place.state))

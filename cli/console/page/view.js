@@ -62,12 +62,9 @@ function nodeMenu(one, act) {
         return null;
     const node = { node: one.name };
     const item = (text, action) => [text, () => act(action, node)];
-    const stopped = one.cluster === "offline";
     return menu(one.name, [
         one.cluster === "standby" ? item("Out of standby", "unstandby") : item("Standby", "standby"),
         one.cluster === "maintenance" ? item("Out of maintenance", "unmaintenance") : item("Maintenance", "maintenance"),
-        stopped ? item("Start the cluster here", "start") : item("Stop the cluster here", "stop"),
-        item("Restart the machine", "reboot"),
     ]);
 }
 function machines(report, overview, act) {

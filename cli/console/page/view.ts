@@ -76,12 +76,9 @@ function nodeMenu(one: MachineReport, act: Do): Child {
   if (one.role !== "member") return null;
   const node = { node: one.name };
   const item = (text: string, action: string): [string, () => void] => [text, () => act(action, node)];
-  const stopped = one.cluster === "offline";
   return menu(one.name, [
     one.cluster === "standby" ? item("Out of standby", "unstandby") : item("Standby", "standby"),
     one.cluster === "maintenance" ? item("Out of maintenance", "unmaintenance") : item("Maintenance", "maintenance"),
-    stopped ? item("Start the cluster here", "start") : item("Stop the cluster here", "stop"),
-    item("Restart the machine", "reboot"),
   ]);
 }
 

@@ -162,7 +162,7 @@ def test_a_session_ends_with_its_log_out(stage: Stage) -> None:
         {"action": "standby"},
         {"action": "standby", "node": "node1", "resource": "x"},
         {"action": "standby", "node": ["node1"]},
-        {"action": "stop", "node": "target"},
+        {"action": "standby", "node": "target"},
         {"action": "__class__", "node": "node1"},
         {"action": "disable", "resource": "$(reboot)"},
         [],
