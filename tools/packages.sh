@@ -17,6 +17,9 @@ readonly APT_PACKAGES=(
 readonly APT_SPLIT_PACKAGES=(
     libvirt-daemon-common libvirt-daemon-log libvirt-daemon-driver-network libvirt-daemon-driver-storage
 )
+# What shows the console's page to its tests; only developers get it. A release without it (Ubuntu has it as a snap only)
+# goes without, and those tests are skipped there.
+readonly DEVELOPER_PACKAGES=(chromium)
 readonly DNF_PACKAGES=(
     libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-driver-network libvirt-daemon-driver-storage-core
     libvirt-client dnsmasq
@@ -46,6 +49,13 @@ host_packages() {
         ;;
     dnf) printf '%s\n' "${DNF_PACKAGES[@]}" ;;
     esac
+}
+
+developer_packages() {
+    local name
+    for name in "${DEVELOPER_PACKAGES[@]}"; do
+        [ "$manager" = none ] || [ -z "$(available_version "$name")" ] || echo "$name"
+    done
 }
 
 # The headers and venv module of a distribution's own Python; a Python from elsewhere brings its own.

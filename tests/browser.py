@@ -1,0 +1,32 @@
+"""Debian's Chromium, driven by Playwright: for tests that look at a page as its users do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+_CHROMIUM = shutil.which("chromium")
+# `make develop` installs it where the release has it; CI has to run these tests.
+needs_chromium = pytest.mark.skipif(
+    _CHROMIUM is None and os.environ.get("CI", "") in ("", "0", "false"),
+    reason="there is no chromium here: `make develop` installs it where the release has it",
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a window. Its own sandbox needs what containers lack; it is shown nothing but our page."""
+    assert _CHROMIUM, "there is no chromium, and CI is set: `make develop` installs it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
