@@ -19,13 +19,12 @@ needs_chromium = pytest.mark.skipif(
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*arguments: str) -> Iterator[Browser]:
     """A browser without a window. Its own sandbox needs what containers lack; it is shown nothing but our page."""
     assert _CHROMIUM, "there is no chromium, and CI is set: `make develop` installs it"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        own = ("--no-sandbox", "--disable-dev-shm-usage")
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=[*own, *arguments])
         try:
             yield browser
         finally:

@@ -11,21 +11,28 @@ from halab.cli.console.contract import Wish
 from halab.provisioners.engine.command import Command, cmd
 from halab.provisioners.pacemaker.cib import Cib
 
-_CLUSTER_S = 300.0
+_CLUSTER_S = 600.0
+_THEN = " && "
 
 
 @dataclass(frozen=True)
 class Action:
-    """`takes`: which of a wish's fields it needs. `words`: the command that a person would type.
+    """`takes`: which of a wish's fields it needs. `words`: the commands that a person would type.
 
-    It either changes the configuration (`edit`), or runs `words` itself on
-    the member that is asked.
+    It either changes the configuration (`edit`), or runs `words` itself: on the member that is asked, or on the very
+    node whose daemons it `stops` or `starts`.
     """
 
     title: str
     takes: tuple[str, ...]
     words: str
     edit: Callable[[Cib, Wish], None] | None = None
+    stops: bool = False
+    starts: bool = False
+
+    @property
+    def of_daemons(self) -> bool:
+        return self.stops or self.starts
 
     def heading(self, wish: Wish) -> str:
         return self.title.format(node=wish.node, resource=wish.resource)
@@ -34,10 +41,17 @@ class Action:
         """For a person's eyes, quoted for a shell."""
         return self.words.format(node=shlex.quote(wish.node), resource=shlex.quote(wish.resource))
 
-    def run(self, wish: Wish) -> Command:
-        """The same as an argument list: no shell reads a name that came from a browser."""
-        argv = [word.format(node=wish.node, resource=wish.resource) for word in self.words.split()]
-        return cmd(*argv, timeout_s=_CLUSTER_S)
+    def run(self, wish: Wish) -> list[Command]:
+        """The same as argument lists: no shell reads a name that came from a browser."""
+        return [cmd(*(_filled(word, wish) for word in one.split()), timeout_s=_CLUSTER_S) for one in self._commands]
+
+    @property
+    def _commands(self) -> list[str]:
+        return self.words.split(_THEN)
+
+
+def _filled(word: str, wish: Wish) -> str:
+    return word.format(node=wish.node, resource=wish.resource)
 
 
 def _node(name: str, value: str | None) -> Callable[[Cib, Wish], None]:
@@ -80,4 +94,9 @@ ACTIONS = {
         lambda cib, wish: edits.clear(cib, wish.resource),
     ),
     "cleanup": Action("Clean up failures of {resource}", _RESOURCE, "pcs resource cleanup {resource}"),
+    "stop": Action("Stop the cluster on {node}", _NODE, "pcs cluster stop", stops=True),
+    "start": Action("Start the cluster on {node}", _NODE, "pcs cluster start", starts=True),
+    "restart": Action(
+        "Restart the cluster on {node}", _NODE, f"pcs cluster stop{_THEN}pcs cluster start", stops=True, starts=True
+    ),
 }

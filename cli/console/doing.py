@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
-from xml.etree import ElementTree
 
-from halab.cli.console import audit
+from halab.cli.console import audit, daemons, edits
 from halab.cli.console.actions import ACTIONS, Action
 from halab.cli.console.contract import Outcome, Preview, Wish
+from halab.cli.console.foretelling import foretold, simulation
+from halab.cli.console.refusing import Refused
 from halab.cli.console.watching import Watch
 from halab.cli.drill.guests import Guests
 from halab.cli.look.deployed import deployed
 from halab.cli.look.place import Place
-from halab.cli.look.report import Report
-from halab.provisioners.engine.command import Command, cmd
-from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, HalabError, UnexpectedOutput
+from halab.cli.look.report import MachineReport, Report
+from halab.provisioners.corosync.conf import CorosyncConf, parse_corosync_conf
+from halab.provisioners.corosync.founded import CONF
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, HalabError
 from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.cib import QUERY, Cib, parse, query, render
 from halab.provisioners.pacemaker.edit import EditCib
 
-_SIMULATE = ("crm_simulate", "--simulate", "--xml-pipe", "--output-as=xml")
+_CONF = cmd("cat", CONF)
 
 
-class Refused(Exception):
-    """A wish that is not carried out; the text says why."""
+@dataclass(frozen=True)
+class Asked:
+    """A wish that can be carried out. `on`: where its command is typed; `further_votes`: a quorum device's."""
+
+    wish: Wish
+    action: Action
+    report: Report
+    guests: Guests
+    on: str
+    further_votes: bool
+
+    @property
+    def host(self) -> Host:
+        return self.guests.host(self.on)
+
+    @property
+    def machine(self) -> MachineReport:
+        """The node of the wish."""
+        return next(one for one in self.report.machines if one.name == self.wish.node)
+
+    def shown(self, would: Iterable[str], version: str) -> Preview:
+        """What a person is told of it."""
+        wish, action = self.wish, self.action
+        return Preview(wish, action.heading(wish), self.on, action.command(wish), tuple(would), version)
 
 
 @dataclass(frozen=True)
@@ -38,48 +64,60 @@ class Doing:
 
     def preview(self, wish: Wish) -> Preview:
         """Changes nothing. Refused, HalabError."""
-        report = self._report()
-        action = checked(wish, report)
-        lab = deployed(self.place.state)
-        guests = Guests(self.place, lab)
-        try:
-            return self._preview(wish, action, guests, report)
-        finally:
-            guests.forget()
+        with self._asked(wish) as asked:
+            if asked.action.of_daemons:
+                return self._of_daemons(asked)
+            if asked.action.edit is None:
+                return asked.shown(("The cluster's tools do not foretell this.",), "")
+            text = asked.host.ask(QUERY).stdout
+            before, after = parse(text), parse(text)
+            asked.action.edit(after, wish)
+            if render(before) == render(after):
+                raise Refused("The configuration says so already.")
+            return asked.shown(foretold(asked.host.ask(simulation(text, after)).stdout), _version(before))
 
-    def _preview(self, wish: Wish, action: Action, guests: Guests, report: Report) -> Preview:
-        on = _speaker(report)
-        if action.edit is None:
-            would: tuple[str, ...] = ("The cluster's tools do not foretell this.",)
-            return Preview(wish, action.heading(wish), on, action.command(wish), would, "")
-        host = guests.host(on)
-        text = host.ask(QUERY).stdout
-        before = parse(text)
-        after = parse(text)
-        action.edit(after, wish)
-        if render(before) == render(after):
-            raise Refused("The configuration says so already.")
-        would = tuple(foretold(host.ask(_simulation(text, after)).stdout))
-        return Preview(wish, action.heading(wish), on, action.command(wish), would, _version(before))
+    def _of_daemons(self, asked: Asked) -> Preview:
+        """The quorum first; then what the resources would do, which is what they do when the node is in standby."""
+        machine, report, action = asked.machine, asked.report, asked.action
+        would = [daemons.consequence(action, machine, report, asked.further_votes)]
+        if action.stops and report.cluster is not None and report.cluster.online > 1:
+            text = asked.guests.host(_speaker(report)).ask(QUERY).stdout
+            after = parse(text)
+            edits.set_node_attribute(after, machine.name, "standby", "on")
+            quorum = daemons.quorum_after(action, report)
+            would += foretold(asked.host.ask(simulation(text, after, quorum)).stdout)
+        return asked.shown(would, daemons.version(report))
 
     def act(self, wish: Wish, version: str, role: str) -> Outcome:
-        """Does it, and writes that down before and after. Refused, OSError."""
+        """Does it, and writes that down before and after. Refused, HalabError, OSError."""
+        with self._asked(wish) as asked:
+            said = {"role": role, "on": asked.on, "command": asked.action.command(wish), "wish": asdict(wish)}
+            audit.note(self.place.console_audit, "begin", **said)
+            try:
+                _carry_out(asked, version)
+                outcome = Outcome(f"Done: {asked.action.heading(wish)}.", "")
+            except HalabError as error:
+                outcome = Outcome("", f"{error.summary}. {error.detail}")
+            finally:
+                self.watch.wake()
+            audit.note(self.place.console_audit, "failed" if outcome.fault else "done", fault=outcome.fault, **said)
+            return outcome
+
+    @contextmanager
+    def _asked(self, wish: Wish) -> Iterator[Asked]:
+        """The wish, checked, with connections that last as long as the block. Refused, HalabError."""
         report = self._report()
         action = checked(wish, report)
-        on = _speaker(report)
-        said = {"role": role, "on": on, "command": action.command(wish), "wish": asdict(wish)}
-        audit.note(self.place.console_audit, "begin", **said)
         guests = Guests(self.place, deployed(self.place.state))
         try:
-            _carry_out(action, wish, version, guests.host(on))
-            outcome = Outcome(f"Done: {action.heading(wish)}.", "")
-        except HalabError as error:
-            outcome = Outcome("", f"{error.summary}. {error.detail}")
+            if not action.of_daemons:
+                yield Asked(wish, action, report, guests, _speaker(report), False)
+                return
+            conf = parse_corosync_conf(guests.host(wish.node).ask(_CONF).stdout)
+            asked = Asked(wish, action, report, guests, wish.node, _has_device(conf))
+            yield replace(asked, action=daemons.fitted(action, asked.machine, report, asked.further_votes))
         finally:
             guests.forget()
-            self.watch.wake()
-        audit.note(self.place.console_audit, "failed" if outcome.fault else "done", fault=outcome.fault, **said)
-        return outcome
 
     def _report(self) -> Report:
         report = self.watch.overview().report
@@ -118,9 +156,17 @@ def _speaker(report: Report) -> str:
     return report.cluster.seen_by
 
 
-def _carry_out(action: Action, wish: Wish, version: str, host: Host) -> None:
+def _has_device(conf: CorosyncConf) -> bool:
+    return any(key[:2] == ("quorum", "device") for key in conf.entries)
+
+
+def _carry_out(asked: Asked, version: str) -> None:
+    action, wish, host = asked.action, asked.wish, asked.host
     if action.edit is None:
-        host.ask(action.run(wish))
+        if action.of_daemons and (now := daemons.version(asked.report)) != version:
+            raise _changed(version, now)
+        for command in action.run(wish):
+            host.ask(command)
         return
     edit = action.edit
     query(host)  # a cluster that does not run is told before anything is tried
@@ -129,43 +175,17 @@ def _carry_out(action: Action, wish: Wish, version: str, host: Host) -> None:
         before, was = render(cib), _version(cib)
         edit(cib, wish)
         if render(cib) != before and was != version:
-            raise Conflict(
-                "This was changed meanwhile", f"The configuration was {version} when it was shown, and is {was} now."
-            )
+            raise _changed(version, was)
 
     EditCib(action.heading(wish), if_unchanged).run(host)
 
 
+def _changed(shown: str, now: str) -> Conflict:
+    return Conflict("This was changed meanwhile", f"When it was shown, it was {shown}. Now it is {now}. Look again.")
+
+
 def _version(cib: Cib) -> str:
     return ".".join(map(str, cib.version))
-
-
-def _simulation(text: str, after: Cib) -> Command:
-    """Of the CIB with its status, as it would be."""
-    root = ElementTree.fromstring(text)
-    old = root.find("configuration")
-    new = after.root.find("configuration")
-    if old is None or new is None:
-        raise UnexpectedOutput("The CIB has no configuration", text[:200])
-    root[list(root).index(old)] = new
-    return cmd(*_SIMULATE, stdin=ElementTree.tostring(root, encoding="unicode"), timeout_s=60.0)
-
-
-def foretold(xml: str) -> Iterator[str]:
-    """What crm_simulate's XML says would be done, in words; nothing when nothing would."""
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError as error:
-        raise UnexpectedOutput("crm_simulate gave no XML", f"{error}: {xml[:200]!r}") from error
-    for e in root.iterfind("actions/*"):
-        what, reason = e.get("action", e.get("task", "")), e.get("reason")
-        why = f", because of {reason}" if reason else ""
-        if e.tag == "node_action":
-            yield f"{what} {e.get('node')}{why}"
-        elif e.get("source") and e.get("dest"):
-            yield f"{what} {e.get('resource')} from {e.get('source')} to {e.get('dest')}{why}"
-        else:
-            yield f"{what} {e.get('resource')} on {e.get('node') or e.get('dest') or e.get('source')}{why}"
 
 
 def readable(error: Exception) -> str:

@@ -19,8 +19,9 @@ from starlette.types import ASGIApp
 from halab.cli.console import audit
 from halab.cli.console.access import LONGEST_S, Access, TooMany
 from halab.cli.console.contract import Role, Session
-from halab.cli.console.doing import Doing, Refused, as_json, readable, wish_of
+from halab.cli.console.doing import Doing, as_json, readable, wish_of
 from halab.cli.console.guard import LARGEST_BYTES, Guard
+from halab.cli.console.refusing import Refused
 from halab.cli.look.place import Place
 from halab.provisioners.engine.errors import HalabError
 

@@ -34,7 +34,7 @@ function offer(dialog, preview) {
     const yes = el("button", { type: "button", class: "primary" }, "Do it");
     const command = el("pre", { tabindex: "0", "aria-label": "The command" }, el("span", { class: "prompt" }, `${preview.on}# `), preview.command);
     yes.addEventListener("click", () => void carryOut(dialog, preview, command));
-    show(dialog, preview.title, el("p", { class: "quiet" }, "A person would type"), command, el("p", { class: "quiet" }, "The cluster would"), el("ul", { class: "would" }, ...would), buttons(dialog, yes));
+    show(dialog, preview.title, el("p", { class: "quiet" }, "A person would type"), command, el("p", { class: "quiet" }, "What would happen"), el("ul", { class: "would" }, ...would), buttons(dialog, yes));
     yes.focus();
 }
 async function carryOut(dialog, preview, command) {

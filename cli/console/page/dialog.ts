@@ -40,7 +40,7 @@ function offer(dialog: HTMLDialogElement, preview: Preview): void {
   const command = el("pre", { tabindex: "0", "aria-label": "The command" }, el("span", { class: "prompt" }, `${preview.on}# `), preview.command);
   yes.addEventListener("click", () => void carryOut(dialog, preview, command));
   show(dialog, preview.title, el("p", { class: "quiet" }, "A person would type"), command,
-    el("p", { class: "quiet" }, "The cluster would"), el("ul", { class: "would" }, ...would), buttons(dialog, yes));
+    el("p", { class: "quiet" }, "What would happen"), el("ul", { class: "would" }, ...would), buttons(dialog, yes));
   yes.focus();
 }
 

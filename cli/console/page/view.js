@@ -62,9 +62,14 @@ function nodeMenu(one, act) {
         return null;
     const node = { node: one.name };
     const item = (text, action) => [text, () => act(action, node)];
+    const start = item("Start the cluster", "start");
+    if (one.cluster === "" || one.cluster === "offline")
+        return one.answers ? menu(one.name, [start]) : null;
     return menu(one.name, [
         one.cluster === "standby" ? item("Out of standby", "unstandby") : item("Standby", "standby"),
         one.cluster === "maintenance" ? item("Out of maintenance", "unmaintenance") : item("Maintenance", "maintenance"),
+        item("Stop the cluster", "stop"),
+        item("Restart the cluster", "restart"),
     ]);
 }
 function machines(report, overview, act) {

@@ -76,9 +76,13 @@ function nodeMenu(one: MachineReport, act: Do): Child {
   if (one.role !== "member") return null;
   const node = { node: one.name };
   const item = (text: string, action: string): [string, () => void] => [text, () => act(action, node)];
+  const start = item("Start the cluster", "start");
+  if (one.cluster === "" || one.cluster === "offline") return one.answers ? menu(one.name, [start]) : null;
   return menu(one.name, [
     one.cluster === "standby" ? item("Out of standby", "unstandby") : item("Standby", "standby"),
     one.cluster === "maintenance" ? item("Out of maintenance", "unmaintenance") : item("Maintenance", "maintenance"),
+    item("Stop the cluster", "stop"),
+    item("Restart the cluster", "restart"),
   ]);
 }
 

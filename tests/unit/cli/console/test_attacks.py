@@ -103,6 +103,18 @@ def test_nothing_is_told_to_other_sites(stage: Stage, path: str, changes: dict[s
     assert "node1" not in text
 
 
+@pytest.mark.parametrize("origin", ["http://evil.test", ""])
+@pytest.mark.parametrize("path", ["/api/events", "/"])
+def test_no_web_socket_is_opened(stage: Stage, path: str, origin: str) -> None:
+    """A browser asks nobody before it opens one to another site, and sends its cookies."""
+    upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
+               "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}  # fmt: skip
+    own = {**_own(stage, stage.logged_in()), **upgrade, "origin": origin or stage.url}
+    status, text = _raw(stage, "GET", path, {**own, "sec-fetch-site": "cross-site" if origin else "same-origin"})
+    assert status == (403 if origin else 200)  # never 101: it stays a plain request
+    assert "node1" not in text or not origin
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods_are_refused(stage: Stage, method: str) -> None:
     assert _raw(stage, method, "/api/act", _own(stage, stage.logged_in()))[0] in (403, 405)

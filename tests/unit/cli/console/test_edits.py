@@ -10,7 +10,7 @@ import pytest
 from halab.cli.console import edits
 from halab.cli.console.actions import ACTIONS
 from halab.cli.console.contract import Wish
-from halab.cli.console.doing import foretold
+from halab.cli.console.foretelling import foretold
 from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.pacemaker.cib import Cib, parse, render
 
@@ -84,7 +84,7 @@ def test_what_is_not_there_is_a_conflict(edit: Callable[[Cib], None]) -> None:
 @pytest.mark.parametrize("name", ACTIONS)
 def test_no_shell_reads_a_name(name: str) -> None:
     wish = Wish(name, "a b; reboot", "$(c)")
-    argv = ACTIONS[name].run(wish).argv
+    argv = [word for command in ACTIONS[name].run(wish) for word in command.argv]
     for given in ("a b; reboot", "$(c)"):
         assert not [word for word in argv if given in word and word != given]
     assert "$(c)" not in ACTIONS[name].command(wish).replace("'$(c)'", "")

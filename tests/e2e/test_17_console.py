@@ -1,0 +1,128 @@
+"""The console on the real lab, in a real browser: the terminal's link, the live page, an action clicked and seen."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import chromium, needs_chromium
+from tests.e2e.conftest import ARTIFACTS
+from tests.e2e.lab import CHECKOUT, HALAB, Lab
+
+pytestmark = needs_chromium
+_SEEN_MS, _LONG_MS = 60_000, 300_000
+_PICTURES = ARTIFACTS / "console"
+
+
+@contextmanager
+def _link(lab: Lab) -> Iterator[str]:
+    """What `halab console` prints, while it runs; Ctrl-C ends it."""
+    command = [str(HALAB), "console"]
+    with subprocess.Popen(command, cwd=CHECKOUT, env=lab.environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            said = ""
+            while not (link := re.search(r"http://\S+", said)):
+                line = process.stdout.readline()
+                assert line, "it ended without a link"
+                said += line
+            yield link.group()
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+
+
+@contextmanager
+def _page(lab: Lab) -> Iterator[Page]:
+    """The page of a healthy lab; nothing may go wrong in it, and nobody else may be asked."""
+    wrong = list[str]()
+    with _link(lab) as link, chromium() as browser:
+        own = link.partition("#")[0]
+        page = browser.new_page(viewport={"width": 1440, "height": 1000})
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: None if asked.url.startswith(own) else wrong.append(asked.url))
+        page.goto(link)
+        _well(page)
+        yield page
+    assert wrong == []
+
+
+def _well(page: Page) -> None:
+    expect(page.locator("#verdict")).to_have_text("All is well", timeout=_LONG_MS)
+
+
+def _picture(page: Page, name: str) -> None:
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=_PICTURES / f"{name}.png")
+
+
+def _row(page: Page, node: str) -> Locator:
+    return page.locator(f'[data-card=Machines] tr[data-key="{node}"]')
+
+
+def _choose(page: Page, menu: str, item: str, command: str) -> Locator:
+    """Chooses an action and reads what it would do. The dialog."""
+    chosen = page.locator(f'details[data-menu="{menu}"]')
+    chosen.locator("summary").click()
+    chosen.get_by_role("button", name=item, exact=True).click()
+    dialog = page.locator("#dialog")
+    expect(dialog.locator("pre")).to_contain_text(f"# {command}", timeout=_SEEN_MS)
+    _picture(page, f"{command.replace(' ', '-')}-asked")
+    return dialog
+
+
+def _say_yes(dialog: Locator, result: str, words: str, within_ms: int = _SEEN_MS) -> None:
+    dialog.get_by_role("button", name="Do it").click()
+    expect(dialog.locator(f".told.{result}")).to_contain_text(words, timeout=within_ms)
+    _picture(dialog.page, f"{result}-{words.split()[0].lower()}")
+    dialog.get_by_role("button", name="Close").click()
+
+
+def test_the_console_shows_and_operates_the_lab(lab: Lab) -> None:
+    node = lab.nodes[-1]
+    with _page(lab) as page:
+        expect(_row(page, node)).to_contain_text("online")
+        _picture(page, "healthy")
+        _say_yes(_choose(page, node, "Maintenance", f"pcs node maintenance {node}"), "good", "Done")
+        expect(_row(page, node)).to_contain_text("maintenance", timeout=_SEEN_MS)
+        _say_yes(_choose(page, node, "Out of maintenance", f"pcs node unmaintenance {node}"), "good", "Done")
+        expect(_row(page, node)).to_contain_text("online", timeout=_SEEN_MS)
+        dialog = _choose(page, node, "Standby", f"pcs node standby {node}")
+        lab.ask(node, "crm_attribute", "--node", node, "--name", "console-test", "--update", "1")
+        _say_yes(dialog, "bad", "This was changed meanwhile")
+        lab.ask(node, "crm_attribute", "--node", node, "--name", "console-test", "--delete")
+        _well(page)
+        expect(_row(page, node)).to_contain_text("online")
+        page.set_viewport_size({"width": 390, "height": 844})
+        _picture(page, "phone")
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 1440, "height": 1000})
+        _picture(page, "dark")
+    assert os.stat(lab.folder.console_audit).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.long
+def test_the_node_that_serves_is_stopped_and_started_from_the_page(lab: Lab) -> None:
+    """As the talk clicks it: the site goes to another node."""
+    node = lab.served_by()
+    assert node
+    with _page(lab) as page:
+        dialog = _choose(page, node, "Stop the cluster", "pcs cluster stop")
+        expect(dialog).to_contain_text("The quorum stays: 2 of 3 nodes stay online")
+        expect(dialog).to_contain_text(f"{lab.settings.name}-ip")
+        _say_yes(dialog, "good", "Done", _LONG_MS)
+        expect(_row(page, node)).to_contain_text("offline", timeout=_SEEN_MS)
+        served = page.locator("[data-card=Site] strong")
+        expect(served).to_have_text(re.compile("^node[0-9]$"), timeout=_SEEN_MS)
+        expect(served).not_to_have_text(node)
+        _picture(page, "stopped")
+        _say_yes(_choose(page, node, "Start the cluster", "pcs cluster start"), "good", "Done", _LONG_MS)
+        expect(_row(page, node)).to_contain_text("online", timeout=_LONG_MS)
+        _well(page)
