@@ -167,6 +167,28 @@ def export(
 
 
 @app.command()
+def tree(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="debian12.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="New, or one that this command has made.")],
+    mirror: Annotated[
+        str, typer.Option(help="An archive's address as in apt's sources; default: the one in this host's.")
+    ] = "",
+    keyring: Annotated[Path | None, typer.Option(help="The keys that sign it; default: Debian's.")] = None,
+) -> None:
+    """Make an installation tree for image.tree from packages: the installer, and all that an installation needs.
+
+    A run that was stopped is taken up again: what is there is checked by its hash and not fetched again.
+    """
+    from halab.cli import tree as trees
+
+    if release not in trees.RELEASES:
+        raise typer.BadParameter(
+            f"{release!r}: a tree can be made of {', '.join(trees.RELEASES)}", param_hint="RELEASE"
+        )
+    raise typer.Exit(trees.main(release, directory, mirror, keyring))
+
+
+@app.command()
 def bench(keep: Annotated[bool, typer.Option("--keep", help="Leave the lab deployed.")] = False) -> None:
     """Deploy, time it, a diff and a failover, and destroy."""
     from halab.cli.bench import bench

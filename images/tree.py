@@ -44,7 +44,7 @@ class Tree:
             if kind == "sha256" and wanted != digest:
                 raise ConfigError(
                     f"{path} of the tree {self.location} is damaged",
-                    f"Its sha256 is {digest}, .treeinfo says {wanted}. Fetch the tree again.",
+                    f"Its sha256 is {digest}, the tree itself says {wanted}. Fetch it again.",
                     SETTING,
                 )
             part.replace(target)

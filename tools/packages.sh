@@ -4,14 +4,14 @@
 manager=${manager:-} # apt, dnf, none (present already, says the user), or empty: neither is there
 
 # libvirt's parts, QEMU, the image builder, what libvirt-python is compiled with, what the sandbox uses, and what the
-# tests make an installer of.
+# tests make an installer of and sign an archive with.
 readonly APT_PACKAGES=(
     libvirt-daemon-system libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients dnsmasq-base
     qemu-system-x86 qemu-utils
     mmdebstrap debian-archive-keyring e2fsprogs cpio zstd gpgv ca-certificates curl
     libvirt-dev pkg-config gcc libc6-dev
     nftables iptables iproute2 openssh-client util-linux mount procps
-    busybox-static
+    busybox-static gpg gpg-agent
 )
 # Parts that newer releases split off: wanted where the release has them.
 readonly APT_SPLIT_PACKAGES=(

@@ -51,7 +51,7 @@ def installation(request: Request) -> Installation:
     """Everything about an installation of Debian by its own installer."""
     _refuse_what_is_for_el(request)
     recipe = DebianRecipe(request.suite, request.extra_packages, roles=roles_of(request.role), profile=request.profile)
-    tree = read_debian_tree(request.tree, request.suite)
+    tree = read_debian_tree(request.tree, request.suite, recipe.packages)
     disk_gib = request.profile.disk.installed_size_gib(request.disk_gib)
     answer = render(recipe, tree, disk_gib * 1024).encode()
     return Installation(

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Sequence
 
 from halab.images.tree import Tree
 from halab.images.tree_access import SETTING, Access, open_tree
 from halab.provisioners.engine.errors import ConfigError
 
-_NETBOOT = "dists/{suite}/main/installer-amd64/current/images/netboot/debian-installer/amd64"
+NETBOOT = "dists/{suite}/main/installer-amd64/current/images/netboot/debian-installer/amd64"
 _SUMS = "dists/{suite}/main/installer-amd64/current/images/SHA256SUMS"
+MARK = "halab-tree.json"  # in a tree that `halab tree` has made: {"packages": what it has beside the base system}
 _ISO_KERNEL, _ISO_INITRD = "install.amd/vmlinuz", "install.amd/initrd.gz"
 _FIELD = re.compile(r"^(Codename|Version): *(\S+)", re.MULTILINE)
 
 
-def read_debian_tree(location: str, suite: str) -> Tree:
-    """The tree of a Debian suite at a location. Raises ConfigError for image.tree, whatever is wrong with it."""
+def read_debian_tree(location: str, suite: str, packages: Sequence[str] = ()) -> Tree:
+    """The tree of a Debian suite at a location. Raises ConfigError for image.tree, whatever is wrong with it.
+
+    `packages`: what is to be installed from it. A tree that was made for less is refused; one that is a whole archive
+    is not asked.
+    """
     with open_tree(location) as access:
         release = access.read(f"dists/{suite}/Release")
         if release is None:
@@ -34,6 +41,7 @@ def read_debian_tree(location: str, suite: str) -> Tree:
                 SETTING,
             )
         kernel, initrd = _boot_files(access, suite)
+        _refuse_one_made_for_less(access, packages)
         sums = access.read(_SUMS.format(suite=suite)) or b""
         return Tree(
             location=access.location,
@@ -49,8 +57,23 @@ def read_debian_tree(location: str, suite: str) -> Tree:
         )
 
 
+def _refuse_one_made_for_less(access: Access, packages: Sequence[str]) -> None:
+    mark = access.read(MARK)
+    if mark is None:
+        return
+    try:
+        missing = sorted(set(packages) - set(json.loads(mark)["packages"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{MARK} in {access.location} cannot be read", f"{error!r}. {_ANEW}", SETTING) from error
+    if missing:
+        raise ConfigError(f"the tree {access.location} was made without {', '.join(missing)}", _ANEW, SETTING)
+
+
+_ANEW = "Run halab tree again: it adds what is missing."
+
+
 def _boot_files(access: Access, suite: str) -> tuple[str, str]:
-    netboot = _NETBOOT.format(suite=suite)
+    netboot = NETBOOT.format(suite=suite)
     for kernel, initrd in ((f"{netboot}/linux", f"{netboot}/initrd.gz"), (_ISO_KERNEL, _ISO_INITRD)):
         if access.has(kernel) and access.has(initrd):
             return kernel, initrd
