@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from halab.cli.console import edits
+from halab.cli.console import edits, properties
 from halab.cli.console.contract import Wish
 from halab.provisioners.engine.command import Command, cmd
 from halab.provisioners.pacemaker.cib import Cib
@@ -35,11 +35,11 @@ class Action:
         return self.stops or self.starts
 
     def heading(self, wish: Wish) -> str:
-        return self.title.format(node=wish.node, resource=wish.resource)
+        return _filled(self.title, wish)
 
     def command(self, wish: Wish) -> str:
         """For a person's eyes, quoted for a shell."""
-        return self.words.format(node=shlex.quote(wish.node), resource=shlex.quote(wish.resource))
+        return self.words.format(**{name: shlex.quote(given) for name, given in _fields(wish).items()})
 
     def run(self, wish: Wish) -> list[Command]:
         """The same as argument lists: no shell reads a name that came from a browser."""
@@ -51,7 +51,11 @@ class Action:
 
 
 def _filled(word: str, wish: Wish) -> str:
-    return word.format(node=wish.node, resource=wish.resource)
+    return word.format(**_fields(wish))
+
+
+def _fields(wish: Wish) -> dict[str, str]:
+    return {"node": wish.node, "resource": wish.resource, "name": wish.name, "value": wish.value}
 
 
 def _node(name: str, value: str | None) -> Callable[[Cib, Wish], None]:
@@ -94,6 +98,18 @@ ACTIONS = {
         lambda cib, wish: edits.clear(cib, wish.resource),
     ),
     "cleanup": Action("Clean up failures of {resource}", _RESOURCE, "pcs resource cleanup {resource}"),
+    "property": Action(
+        "Set {name} to {value}",
+        ("name", "value"),
+        "pcs property set {name}={value}",
+        lambda cib, wish: properties.change(cib, wish.name, wish.value),
+    ),
+    "property-unset": Action(
+        "Have {name} at its default",
+        ("name",),
+        "pcs property unset {name}",
+        lambda cib, wish: properties.change(cib, wish.name, None),
+    ),
     "stop": Action("Stop the cluster on {node}", _NODE, "pcs cluster stop", stops=True),
     "start": Action("Start the cluster on {node}", _NODE, "pcs cluster start", starts=True),
     "restart": Action(

@@ -59,6 +59,8 @@ class Wish:
     action: str
     resource: str = ""
     node: str = ""
+    name: str = ""
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,37 @@ class Outcome:
     fault: str
 
 
-CONTRACT = (Overview, Session, Preview, Outcome)
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An option as metadata tells of it. `kind`: boolean, integer, time, select and so on; empty: it is not told."""
+
+    name: str
+    kind: str
+    default: str
+    choices: tuple[str, ...]
+    required: bool
+    brief: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property of the cluster. `value` None: it is not set; `declared`: by Terraform."""
+
+    about: Parameter
+    value: str | None
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """All of them, as the member `by` has them."""
+
+    by: str
+    properties: tuple[Property, ...]
+
+
+CONTRACT = (Overview, Session, Preview, Outcome, Properties)
 
 
 def typescript() -> str:

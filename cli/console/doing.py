@@ -10,8 +10,9 @@ from typing import Any
 
 from halab.cli.console import audit, daemons, edits
 from halab.cli.console.actions import ACTIONS, Action
-from halab.cli.console.contract import Outcome, Preview, Wish
+from halab.cli.console.contract import Outcome, Preview, Properties, Wish
 from halab.cli.console.foretelling import foretold, simulation
+from halab.cli.console.properties import properties, refuse_unknown
 from halab.cli.console.refusing import Refused
 from halab.cli.console.watching import Watch
 from halab.cli.drill.guests import Guests
@@ -88,6 +89,15 @@ class Doing:
             would += foretold(asked.host.ask(simulation(text, after, quorum)).stdout)
         return asked.shown(would, daemons.version(report))
 
+    def properties(self) -> Properties:
+        """All of the cluster's, with help. Refused, HalabError, StateUnusable."""
+        on = _speaker(self._report())
+        guests = Guests(self.place, deployed(self.place.state))
+        try:
+            return properties(guests.host(on), self.place)
+        finally:
+            guests.forget()
+
     def act(self, wish: Wish, version: str, role: str) -> Outcome:
         """Does it, and writes that down before and after. Refused, HalabError, OSError."""
         with self._asked(wish) as asked:
@@ -111,7 +121,10 @@ class Doing:
         guests = Guests(self.place, deployed(self.place.state))
         try:
             if not action.of_daemons:
-                yield Asked(wish, action, report, guests, _speaker(report), False)
+                asked = Asked(wish, action, report, guests, _speaker(report), False)
+                if "name" in action.takes:
+                    refuse_unknown(asked.host, wish.name, wish.value or None)
+                yield asked
                 return
             conf = parse_corosync_conf(guests.host(wish.node).ask(_CONF).stdout)
             asked = Asked(wish, action, report, guests, wish.node, _has_device(conf))
@@ -131,7 +144,7 @@ def wish_of(data: Any) -> Wish:
     known = {one.name for one in fields(Wish)}
     if not isinstance(data, dict) or not all(isinstance(data.get(name, ""), str) for name in known):
         raise Refused("That is not an action.")
-    return Wish(data.get("action", ""), data.get("resource", ""), data.get("node", ""))
+    return Wish(**{name: data.get(name, "") for name in known})
 
 
 def checked(wish: Wish, report: Report) -> Action:
@@ -141,11 +154,11 @@ def checked(wish: Wish, report: Report) -> Action:
         raise Refused("There is no such action.")
     members = {machine.name for machine in report.machines if machine.role == "member"}
     resources = {name for one in report.resources for name in (one.id, *one.within)}
-    for field, known in (("node", members), ("resource", resources)):
-        given = getattr(wish, field)
-        if (field in action.takes) != bool(given):
+    for field in ("node", "resource", "name", "value"):
+        if (field in action.takes) != bool(getattr(wish, field)):
             raise Refused(f"{wish.action} takes {' and '.join(action.takes)}.")
-        if given and given not in known:
+    for field, known in (("node", members), ("resource", resources)):
+        if field in action.takes and getattr(wish, field) not in known:
             raise Refused(f"The lab has no {field} of that name.")
     return action
 

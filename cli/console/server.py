@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +21,7 @@ from halab.cli.console.contract import Role, Session
 from halab.cli.console.doing import Doing, as_json, readable, wish_of
 from halab.cli.console.guard import LARGEST_BYTES, Guard
 from halab.cli.console.refusing import Refused
+from halab.cli.lab.state import StateUnusable
 from halab.cli.look.place import Place
 from halab.provisioners.engine.errors import HalabError
 
@@ -31,13 +31,13 @@ _FILES = {
     "/app.js": ("app.js", "text/javascript"),
     "/view.js": ("view.js", "text/javascript"),
     "/dialog.js": ("dialog.js", "text/javascript"),
+    "/properties.js": ("properties.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 _TOGETHER_S = 0.15  # news that come at once are sent as one
 _HEARTBEAT_S = 10.0
 _STREAMS = 16
-T = TypeVar("T")
 
 
 class Console:
@@ -60,6 +60,7 @@ class Console:
         routes += [
             Route("/api/session", self._session),
             Route("/api/events", self._events),
+            Route("/api/properties", self._properties),
             Route("/api/login", self._log_in, methods=["POST"]),
             Route("/api/logout", self._log_out, methods=["POST"]),
             Route("/api/preview", partial(self._operate, self._preview), methods=["POST"]),
@@ -131,6 +132,11 @@ class Console:
         finally:
             self._streams.discard(news)
 
+    async def _properties(self, request: Request) -> Response:
+        if self._role(request) is None:
+            return _error(401, "You are not logged in.")
+        return await _answered(run_in_threadpool(self._doing.properties))
+
     async def _operate(self, do: Callable[[Request, object], Awaitable[Response]], request: Request) -> Response:
         """For who may change the lab."""
         role = self._role(request)
@@ -138,22 +144,27 @@ class Console:
             return _error(401, "You are not logged in. `halab console` prints a link.")
         if role != "operate":
             return _error(403, "This session may look, and change nothing.")
-        try:
-            return await do(request, await _body(request))
-        except Refused as error:
-            return _error(409, str(error))
-        except (HalabError, OSError) as error:
-            return _error(502, readable(error))
+        return await do(request, await _body(request))
 
     async def _preview(self, _: Request, data: object) -> Response:
-        return _json(await run_in_threadpool(self._doing.preview, wish_of(data)))
+        return await _answered(run_in_threadpool(lambda: self._doing.preview(wish_of(data))))
 
     async def _act(self, request: Request, data: object) -> Response:
         version = data.get("version") if isinstance(data, dict) else None
         if not isinstance(version, str):
-            raise Refused("It was not shown before what this would do.")
+            return _error(409, "It was not shown before what this would do.")
         role = self._role(request) or "watch"
-        return _json(await run_in_threadpool(self._doing.act, wish_of(data), version, role))
+        return await _answered(run_in_threadpool(lambda: self._doing.act(wish_of(data), version, role)))
+
+
+async def _answered(doing: Awaitable[object]) -> Response:
+    """What came of it; or why nothing did, in words."""
+    try:
+        return _json(await doing)
+    except Refused as error:
+        return _error(409, str(error))
+    except (HalabError, StateUnusable, OSError) as error:
+        return _error(502, readable(error))
 
 
 def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:

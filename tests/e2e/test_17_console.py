@@ -126,3 +126,35 @@ def test_the_node_that_serves_is_stopped_and_started_from_the_page(lab: Lab) -> 
         _say_yes(_choose(page, node, "Start the cluster", "pcs cluster start"), "good", "Done", _LONG_MS)
         expect(_row(page, node)).to_contain_text("online", timeout=_LONG_MS)
         _well(page)
+
+
+@pytest.mark.long
+def test_a_property_is_set_with_its_help_and_taken_back(lab: Lab) -> None:
+    name = "cluster-recheck-interval"
+    with _page(lab) as page:
+        dialog = page.locator("#dialog")
+        row = dialog.locator(f'details[data-property="{name}"]')
+
+        def opened() -> None:
+            page.get_by_role("button", name="Properties", exact=True).click()
+            dialog.get_by_role("searchbox").fill(name, timeout=_SEEN_MS)
+            row.locator("summary").click()
+            expect(row).to_contain_text("Polling interval")
+
+        opened()
+        _picture(page, "property")
+        row.get_by_role("textbox").fill("soon")
+        row.get_by_role("button", name="Set").click()
+        expect(dialog.locator(".told.bad")).to_contain_text("takes a time, for example 10s", timeout=_SEEN_MS)
+        dialog.get_by_role("button", name="Close").click()
+        opened()
+        row.get_by_role("textbox").fill("7min")
+        row.get_by_role("button", name="Set").click()
+        expect(dialog.locator("pre")).to_contain_text(f"# pcs property set {name}=7min", timeout=_SEEN_MS)
+        _say_yes(dialog, "good", "Done")
+        opened()
+        expect(row.locator("summary")).to_contain_text("7min")
+        row.get_by_role("button", name="Default").click()
+        _say_yes(dialog, "good", "Done")
+        opened()
+        expect(row.locator("summary strong")).to_have_count(0)

@@ -1,4 +1,5 @@
 import { ask, post } from "./dialog.js";
+import { properties } from "./properties.js";
 import { draw, el, tick, verdict } from "./view.js";
 function by(id, kind) {
     const found = document.getElementById(id);
@@ -75,7 +76,7 @@ function place(old, child, n) {
 function show(overview, who) {
     if (overview.at)
         skew = overview.at - Date.now() / 1000;
-    const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields));
+    const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields), () => void properties(dialog, who.role === "operate"));
     const [kind, text] = verdict(overview);
     said.className = `verdict ${kind}`;
     if (said.textContent !== text)

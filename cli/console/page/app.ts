@@ -1,6 +1,7 @@
 // The console: logs in by the link's token, follows the stream of news, and draws each.
 import type { Overview, Session } from "./contract.js";
 import { ask, post } from "./dialog.js";
+import { properties } from "./properties.js";
 import { draw, el, tick, verdict } from "./view.js";
 
 function by<T extends HTMLElement>(id: string, kind: new () => T): T {
@@ -70,7 +71,8 @@ function place(old: Element, child: Node, n: number): ChildNode | null {
 
 function show(overview: Overview, who: Session): void {
   if (overview.at) skew = overview.at - Date.now() / 1000;
-  const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields));
+  const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields),
+    () => void properties(dialog, who.role === "operate"));
   const [kind, text] = verdict(overview);
   said.className = `verdict ${kind}`;
   if (said.textContent !== text) said.textContent = text;

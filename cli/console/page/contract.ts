@@ -124,6 +124,8 @@ export interface Wish {
   readonly action: string;
   readonly resource: string;
   readonly node: string;
+  readonly name: string;
+  readonly value: string;
 }
 
 export interface Preview {
@@ -138,4 +140,25 @@ export interface Preview {
 export interface Outcome {
   readonly said: string;
   readonly fault: string;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly kind: string;
+  readonly default: string;
+  readonly choices: readonly string[];
+  readonly required: boolean;
+  readonly brief: string;
+  readonly help: string;
+}
+
+export interface Property {
+  readonly about: Parameter;
+  readonly value: string | null;
+  readonly declared: boolean;
+}
+
+export interface Properties {
+  readonly by: string;
+  readonly properties: readonly Property[];
 }

@@ -1,25 +1,31 @@
 import { el } from "./view.js";
+/** What is at a path. An Error with the console's own words when there is nothing to be had. */
+export async function get(path) {
+    return said(await fetch(path));
+}
+async function said(answer) {
+    const told = await answer.json();
+    if (!answer.ok)
+        throw new Error(told.error ?? `The console answers with ${answer.status}.`);
+    return told;
+}
 /** Sends JSON. An Error with the console's own words when it is refused. */
 export async function post(path, body) {
-    const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-    const said = await answer.json();
-    if (!answer.ok)
-        throw new Error(said.error ?? `The console answers with ${answer.status}.`);
-    return said;
+    return said(await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
 }
-function buttons(dialog, ...others) {
+export function buttons(dialog, ...others) {
     const close = el("button", { type: "button", class: "plain" }, others.length ? "Cancel" : "Close");
     close.addEventListener("click", () => dialog.close());
     return el("div", { class: "buttons" }, close, ...others);
 }
-function show(dialog, title, ...body) {
+export function show(dialog, title, ...body) {
     dialog.replaceChildren(el("h2", { id: "dialog-title" }, title), ...body.filter((one) => one !== null));
     if (!dialog.open)
         dialog.showModal();
 }
-const words = (error) => error instanceof Error ? error.message : String(error);
-const busy = (text) => el("p", { class: "busy", role: "status" }, text);
-const told = (text, kind) => el("p", { class: `told ${kind}`, role: "alert" }, text);
+export const words = (error) => error instanceof Error ? error.message : String(error);
+export const busy = (text) => el("p", { class: "busy", role: "status" }, text);
+export const told = (text, kind) => el("p", { class: `told ${kind}`, role: "alert" }, text);
 export async function ask(dialog, action, fields) {
     show(dialog, "What would this do?", busy("Asking the cluster."), buttons(dialog));
     try {

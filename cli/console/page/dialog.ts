@@ -2,30 +2,41 @@
 import type { Outcome, Preview } from "./contract.js";
 import { el } from "./view.js";
 
-/** Sends JSON. An Error with the console's own words when it is refused. */
-export async function post<T>(path: string, body: unknown): Promise<T> {
-  const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
-  const said: unknown = await answer.json();
-  if (!answer.ok) throw new Error((said as { error?: string }).error ?? `The console answers with ${answer.status}.`);
-  return said as T;
+/** What an action takes. */
+export type Fields = Partial<Omit<Preview["wish"], "action">>;
+
+/** What is at a path. An Error with the console's own words when there is nothing to be had. */
+export async function get<T>(path: string): Promise<T> {
+  return said<T>(await fetch(path));
 }
 
-function buttons(dialog: HTMLDialogElement, ...others: HTMLElement[]): HTMLElement {
+async function said<T>(answer: Response): Promise<T> {
+  const told: unknown = await answer.json();
+  if (!answer.ok) throw new Error((told as { error?: string }).error ?? `The console answers with ${answer.status}.`);
+  return told as T;
+}
+
+/** Sends JSON. An Error with the console's own words when it is refused. */
+export async function post<T>(path: string, body: unknown): Promise<T> {
+  return said<T>(await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
+}
+
+export function buttons(dialog: HTMLDialogElement, ...others: HTMLElement[]): HTMLElement {
   const close = el("button", { type: "button", class: "plain" }, others.length ? "Cancel" : "Close");
   close.addEventListener("click", () => dialog.close());
   return el("div", { class: "buttons" }, close, ...others);
 }
 
-function show(dialog: HTMLDialogElement, title: string, ...body: (HTMLElement | null)[]): void {
+export function show(dialog: HTMLDialogElement, title: string, ...body: (HTMLElement | null)[]): void {
   dialog.replaceChildren(el("h2", { id: "dialog-title" }, title), ...body.filter((one) => one !== null));
   if (!dialog.open) dialog.showModal();
 }
 
-const words = (error: unknown) => error instanceof Error ? error.message : String(error);
-const busy = (text: string) => el("p", { class: "busy", role: "status" }, text);
-const told = (text: string, kind: string) => el("p", { class: `told ${kind}`, role: "alert" }, text);
+export const words = (error: unknown) => error instanceof Error ? error.message : String(error);
+export const busy = (text: string) => el("p", { class: "busy", role: "status" }, text);
+export const told = (text: string, kind: string) => el("p", { class: `told ${kind}`, role: "alert" }, text);
 
-export async function ask(dialog: HTMLDialogElement, action: string, fields: { node?: string; resource?: string }): Promise<void> {
+export async function ask(dialog: HTMLDialogElement, action: string, fields: Fields): Promise<void> {
   show(dialog, "What would this do?", busy("Asking the cluster."), buttons(dialog));
   try {
     offer(dialog, await post<Preview>("/api/preview", { action, ...fields }));

@@ -119,11 +119,16 @@ function resources(report, fencing, act) {
 function fact(name, ...value) {
     return [el("dt", {}, name), el("dd", {}, ...value)];
 }
-function cluster(report) {
+function opener(text, open) {
+    const button = el("button", { type: "button", class: "open" }, text);
+    button.addEventListener("click", open);
+    return el("p", {}, button);
+}
+function cluster(report, open) {
     const one = report.cluster;
     if (!one)
         return card("Cluster", null, el("p", { class: "quiet" }, "No member has told of the cluster yet."));
-    return card("Cluster", since(one.seen_at), el("dl", {}, ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`), ...fact("Controller", one.dc ?? "none elected"), ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")), ...fact("Pacemaker", one.version)));
+    return card("Cluster", since(one.seen_at), el("dl", {}, ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`), ...fact("Controller", one.dc ?? "none elected"), ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")), ...fact("Pacemaker", one.version)), opener("Properties", () => open("properties")));
 }
 function site(report, overview) {
     const one = report.site;
@@ -167,11 +172,11 @@ export function verdict(overview) {
         return ["bad", `${wrong} ${wrong === 1 ? "thing is" : "things are"} wrong`];
     return hand ? ["odd", `${hand} set by hand`] : ["good", "All is well"];
 }
-export function draw(overview, role, act) {
+export function draw(overview, role, act, open) {
     const { report } = overview, may = role === "operate" ? act : null;
     if (!report)
         return el("p", { class: "empty" }, overview.trouble);
     const main = [faults(report), machines(report, overview, may), resources(report, false, may), resources(report, true, may)];
-    const side = [cluster(report), site(report, overview), fencing(report, overview), storage(report)];
+    const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
     return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }

@@ -3,6 +3,8 @@ import type { Line, MachineReport, Overview, Report, ResourceReport, Session } f
 
 type Child = Node | string | null;
 export type Do = (action: string, fields: { node?: string; resource?: string }) => void;
+/** Opens a dialog of its own. */
+export type Open = (what: "properties") => void;
 
 export function el(name: string, attributes: Record<string, string> = {}, ...children: Child[]): HTMLElement {
   const made = document.createElement(name);
@@ -134,14 +136,21 @@ function fact(name: string, ...value: Child[]): Child[] {
   return [el("dt", {}, name), el("dd", {}, ...value)];
 }
 
-function cluster(report: Report): HTMLElement {
+function opener(text: string, open: () => void): HTMLElement {
+  const button = el("button", { type: "button", class: "open" }, text);
+  button.addEventListener("click", open);
+  return el("p", {}, button);
+}
+
+function cluster(report: Report, open: Open): HTMLElement {
   const one = report.cluster;
   if (!one) return card("Cluster", null, el("p", { class: "quiet" }, "No member has told of the cluster yet."));
   return card("Cluster", since(one.seen_at), el("dl", {},
     ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`),
     ...fact("Controller", one.dc ?? "none elected"),
     ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")),
-    ...fact("Pacemaker", one.version)));
+    ...fact("Pacemaker", one.version)),
+    opener("Properties", () => open("properties")));
 }
 
 function site(report: Report, overview: Overview): HTMLElement | null {
@@ -203,10 +212,10 @@ export function verdict(overview: Overview): [string, string] {
   return hand ? ["odd", `${hand} set by hand`] : ["good", "All is well"];
 }
 
-export function draw(overview: Overview, role: Session["role"], act: Do): HTMLElement {
+export function draw(overview: Overview, role: Session["role"], act: Do, open: Open): HTMLElement {
   const { report } = overview, may = role === "operate" ? act : null;
   if (!report) return el("p", { class: "empty" }, overview.trouble);
   const main = [faults(report), machines(report, overview, may), resources(report, false, may), resources(report, true, may)];
-  const side = [cluster(report), site(report, overview), fencing(report, overview), storage(report)];
+  const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
   return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }

@@ -1,0 +1,64 @@
+"""What Pacemaker's daemons and agents tell of themselves: their options, with help, out of their metadata's XML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from halab.cli.console.contract import Parameter
+from halab.cli.console.refusing import Refused
+from halab.provisioners.engine.command import Command, script
+from halab.provisioners.engine.errors import UnexpectedOutput
+from halab.provisioners.pacemaker.values import FALSE, TRUE, milliseconds
+
+_LISTED = ("select", "enum")
+# Debian's folder of the daemons, and EL's.
+_DAEMON = """\
+# ask a daemon of Pacemaker for its options
+for folder in /usr/lib/pacemaker /usr/libexec/pacemaker; do
+  [ ! -x "$folder/pacemaker-$1" ] || exec "$folder/pacemaker-$1" metadata
+done
+echo "there is no pacemaker-$1" >&2
+exit 1
+"""
+DAEMONS = ("schedulerd", "controld", "based")
+"""Those that have cluster properties; pacemaker-fenced's options are those of devices."""
+
+
+def of_daemon(name: str) -> Command:
+    """The question for a daemon's metadata; all versions of Pacemaker answer it."""
+    return script(_DAEMON, name)
+
+
+def parameters(xml: str) -> Iterator[Parameter]:
+    """The options that metadata names. UnexpectedOutput."""
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        raise UnexpectedOutput("This is no metadata", f"{error}: {xml[:200]!r}") from error
+    for one in root.iterfind("parameters/parameter"):
+        content = one.find("content")
+        kind = "" if content is None else content.get("type", "")
+        choices = () if content is None else tuple(option.get("value", "") for option in content.iterfind("option"))
+        default = "" if content is None else content.get("default", "")
+        brief, text = _text(one, "shortdesc"), _text(one, "longdesc")
+        required = one.get("required", "0") in TRUE
+        yield Parameter(one.get("name", ""), kind, default, choices, required, brief, "" if text == brief else text)
+
+
+def refuse_misfit(known: Parameter, value: str) -> None:
+    """Refused: the value is none that the option takes, with what it takes."""
+    if known.kind in _LISTED and known.choices and value not in known.choices:
+        raise Refused(f"{known.name} takes {', '.join(known.choices)}.")
+    if known.kind == "boolean" and value.lower() not in (*TRUE, *FALSE):
+        raise Refused(f"{known.name} takes true or false.")
+    if known.kind == "integer" and not value.removeprefix("-").isdecimal():
+        raise Refused(f"{known.name} takes a whole number.")
+    if known.kind in ("time", "duration", "timeout") and milliseconds(value) is None:
+        raise Refused(f"{known.name} takes a time, for example 10s or 2min.")
+
+
+def _text(one: Element, tag: str) -> str:
+    """In one line of text; what is said in English, as all of Pacemaker's own metadata is."""
+    return " ".join((one.findtext(tag) or "").split())
