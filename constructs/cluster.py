@@ -56,6 +56,8 @@ class CorosyncCluster(Construct):
             # CPU that has just booted exceeds the default of 80% for minutes.
             "load-threshold": operations.chosen("80%", "800%"),
             "stonith-timeout": operations.stonith_timeout(),
+            # Of two nodes that have lost sight of each other the one that serves should win; the site has a priority.
+            **({"priority-fencing-delay": delay} if (delay := operations.priority_delay()) else {}),
             # A node that was reset twice may be up before the others know how the second one ended. Told that it was
             # fenced, it would end its Pacemaker for good.
             "fence-reaction": "panic",

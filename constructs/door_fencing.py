@@ -55,7 +55,7 @@ class DoorFencing(Construct):
                 "pcmk_host_map": ";".join(f"{name}:{plug}" for name, plug in plugs.items()),
                 "pcmk_host_check": "static-list",
             },
-            f"node1:{lab.settings.first_node_delay_s}s" if lab.settings.first_node_delay_s else None,
+            f"node1:{delay}" if (delay := lab.operations.first_node_delay()) else None,
         )
         lab.phases.add(phase, device)
         return dict.fromkeys(plugs, device)
@@ -159,9 +159,9 @@ class IpmiFencing(DoorFencing):
         """One for each node."""
         lab, made = self._lab, dict[str, bindings.Stonith]()
         for node in lab.nodes:
-            delay_s = lab.settings.first_node_delay_s if node.name == "node1" else 0
+            delay = lab.operations.first_node_delay() if node.name == "node1" else None
             params = {**self._params(), "ipport": self._plug(lab.machines.by_name[node.name])}
-            device = self._device(phase, f"ipmi-{node.name}", params, f"{delay_s}s" if delay_s else None, node.name)
+            device = self._device(phase, f"ipmi-{node.name}", params, delay, node.name)
             made[node.name] = device
             lab.phases.add(phase, device, node=node.name if phase is Phase.FENCING else None)
         return made

@@ -55,7 +55,8 @@ class Fencing:
     xvm_port: int = setting(1229, "port of fence_xvm's requests and their answers", limits.between(1024, 65535))
     delay_s: int = setting(
         0,
-        "seconds before node1 is fenced, so that it survives a tie; 0: 15 in a 2-node lab",
+        "seconds before node1 is fenced; of two nodes the one that serves is fenced twice as long later, so that it "
+        "survives a split; 0: 5 on KVM and 15 under emulation for two nodes, none for more",
         limits.between(0, 300, "s"),
     )
     power_wait_s: int = setting(0, "seconds between a power command and the next", limits.between(0, 60, "s"))

@@ -32,7 +32,8 @@ ADVISED = {
 _EMULATED_S = 180
 """Emulated nodes are slow to start anything. An agent that is not in the table gets this everywhere."""
 _FENCE_S, _EMULATED_FENCE_S, _EMULATED_LEVEL_S = 60, 120, 90  # the first is Pacemaker's own stonith-timeout
-
+_TIE_S = (5, 15)
+"""On KVM, and emulated: longer than it takes to lose sight of the other, elect a DC and have an agent cut the power."""
 
 Operation = bindings.ClonePrimitivesOperations
 """Groups and STONITH devices take the same."""
@@ -93,6 +94,22 @@ class Operations:
     def stonith_timeout(self) -> str:
         """What a fencing may take. A pause after each of its two power commands comes on top."""
         return self._fencing(_EMULATED_FENCE_S)
+
+    def first_node_delay(self) -> str | None:
+        """How much later node1 is fenced than others; None: not at all. Of two nodes it survives where none serves."""
+        if self._settings.fencing.delay_s:
+            return f"{self._settings.fencing.delay_s}s"
+        return self.seconds(*_TIE_S) if self._settings.is_tied_by_a_split else None
+
+    def priority_delay(self) -> str | None:
+        """How much later the node that serves is fenced; None where no split is tied. Pacemaker adds it to the other
+        delay, and wants it to be twice that one."""
+        if not self._settings.is_tied_by_a_split:
+            return None
+        if given := self._settings.fencing.delay_s:
+            return f"{2 * given}s"
+        kvm, emulated = _TIE_S
+        return self.seconds(2 * kvm, 2 * emulated)
 
     def level_timeout(self) -> str:
         """What one of several levels may take: the next one must not wait as long as a fencing may."""

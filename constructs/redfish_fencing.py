@@ -58,7 +58,6 @@ class RedfishFencing(Construct):
         # Those that can fence it. A node that is added gets its device while it still joins.
         others = [name for name in self._cluster.members if name != node.name] or [node.name]
         ready = [part for name in others for part in (self._cluster.members[name], *self._access[name])]
-        delay_s = self._settings.first_node_delay_s if node.name == "node1" else 0
         params = {
             "ip": self._machines.network.gateway,
             "ipport": str(fencing.port),
@@ -76,7 +75,7 @@ class RedfishFencing(Construct):
             agent="fence_redfish",
             params=params,
             node=node.name,
-            delay=f"{delay_s}s" if delay_s else None,
+            delay=self._lab.operations.first_node_delay() if node.name == "node1" else None,
             # It stays where it runs: a node that has just joined may not have the password yet.
             meta={"resource-stickiness": "1"},
             machine=machine.id,

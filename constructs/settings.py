@@ -157,9 +157,9 @@ class Settings:
         )
 
     @property
-    def first_node_delay_s(self) -> int:
-        """A tie between two nodes is decided for node1 by fencing it later than the other."""
-        return self.fencing.delay_s or (15 if self.node_count == 2 and not self.has_quorum_device else 0)
+    def is_tied_by_a_split(self) -> bool:
+        """Whether both halves of a split go on, and fencing decides: so it is with two nodes."""
+        return self.node_count == 2 and not self.has_quorum_device and bool(self.fencing.methods)
 
     def stretched(self, seconds: int) -> str:
         """A timeout or interval of Pacemaker's: never less than usual, since nodes are fenced for what takes longer."""

@@ -1,4 +1,4 @@
-"""A lab of two nodes as the talk begins: open target, a page on each node. A split leaves one node alive."""
+"""A lab of two nodes as the talk begins: open target, a page on each node. The one that serves survives a split."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.lab import Lab, deployed
+from tests.e2e.planned import diff
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,9 @@ def test_two_node_mode_and_delay(duo: Lab) -> None:
     assert "quorum.two_node (u8) = 1" in cmap
     device = duo.ask("node1", "cibadmin", "--query", "--xpath", "//primitive[@id='fence-node1']")
     assert 'name="pcmk_delay_base" value="15s"' in device
+    properties = duo.ask("node1", "cibadmin", "--query", "--xpath", "//crm_config")
+    assert 'name="priority-fencing-delay" value="30s"' in properties
+    assert diff(duo).actions == {}
 
 
 def test_target_is_open_as_in_the_talk(duo: Lab) -> None:
@@ -52,14 +56,20 @@ def test_each_node_has_its_own_page(duo: Lab) -> None:
     assert duo.ask(node, "cat", "/var/www/html/index.html") == f"{node}\n"
 
 
-def test_when_the_link_is_cut_node1_survives_and_the_cluster_heals(duo: Lab) -> None:
+@pytest.mark.parametrize("serving", ["node2", "node1"])
+def test_when_the_link_is_cut_the_node_that_serves_survives_and_the_cluster_heals(duo: Lab, serving: str) -> None:
+    (other,) = (node for node in duo.nodes if node != serving)
+    duo.until("the site", duo.served_by)
+    group = f"{duo.settings.name}-site"
+    duo.ask(serving, "crm_resource", "--resource", group, "--move", "--node", serving)
+    duo.until(f"the site on {serving}", lambda: duo.served_by() == serving)
+    duo.ask(serving, "crm_resource", "--resource", group, "--clear")
     before = {node: duo.boot_id(node) for node in duo.nodes}
     cut = "nft add table inet cut; nft 'add chain inet cut in { type filter hook input priority -10; }'; "
-    duo.ask("node2", "sh", "-euc", cut + "nft add rule inet cut in udp dport 5405 drop")
-    duo.until("another boot of node2", lambda: duo.boot_id("node2") not in (None, before["node2"]), deadline_s=600)
+    duo.ask(other, "sh", "-euc", cut + "nft add rule inet cut in udp dport 5405 drop")
+    duo.until(f"another boot of {other}", lambda: duo.boot_id(other) not in (None, before[other]), deadline_s=600)
     duo.until("both online", lambda: duo.online() == set(duo.nodes), deadline_s=600)
-    duo.until("the site", duo.served_by)
-    assert duo.boot_id("node1") == before["node1"]
-    events = [e.attrib for e in duo.status().iterfind("fence_history/fence_event")]
-    assert ("node2", "success") in {(e["target"], e["status"]) for e in events}
-    assert "node1" not in {e["target"] for e in events if e["status"] == "success"}
+    assert duo.until("the site", duo.served_by) == serving
+    assert duo.boot_id(serving) == before[serving]
+    events = duo.status(serving).iterfind(f"fence_history/fence_event[@target='{other}']")
+    assert "success" in {event.get("status") for event in events}

@@ -83,14 +83,6 @@ def test_a_device_is_watched_by_another_node_unless_there_is_none(lab: Synthesiz
     assert not alone.get("locations")
 
 
-@pytest.mark.parametrize(
-    ("count", "delays"), [("3", [None, None, None]), ("2", ["15s", None])], ids=["three nodes", "two nodes"]
-)
-def test_only_a_tie_of_two_is_decided_by_a_delay(count: str, delays: list[str | None]) -> None:
-    lab = synthesized(HALAB_NODE_COUNT=count)
-    assert [lab.by_address[f"halab_stonith.fence_{node}"].get("delay") for node in _nodes(int(count))] == delays
-
-
 def test_properties_follow_the_storage(lab: Synthesized) -> None:
     def value(lab: Synthesized, name: str) -> str:
         return str(lab.by_address[f"halab_cluster_property.{name}"]["value"])

@@ -116,3 +116,31 @@ def test_the_file_systems_monitor_reads_the_device_and_waits_longer_than_the_ses
     (waits,) = (one.default for one in fields(Session) if one.name == "replacement_timeout_s")
     assert isinstance(waits, int)
     assert int(monitor["timeout"].rstrip("s")) > waits
+
+
+def delays(**variables: str) -> dict[str, list[str]]:
+    """What is fenced later, by how much, on each hypervisor."""
+    lab = synthesized(**variables)
+    devices = {name: one.get("delay") for name, one in lab.json["resource"]["halab_stonith"].items()}
+    serving = lab.by_address.get("halab_cluster_property.priority_fencing_delay", {}).get("value")
+    found = {**devices, "who serves": serving}
+    return {name: [on(each, value) for each in HYPERVISORS] for name, value in found.items() if value is not None}
+
+
+def test_of_two_nodes_the_one_that_serves_is_fenced_last() -> None:
+    """Where none serves it is node1. Pacemaker wants the one delay to be twice the other."""
+    assert delays(HALAB_NODE_COUNT="2") == {"fence_node1": ["5s", "15s"], "who serves": ["10s", "30s"]}
+    slow = delays(HALAB_NODE_COUNT="2", HALAB_TIME_SCALE="2")
+    assert slow == {"fence_node1": ["10s", "30s"], "who serves": ["20s", "60s"]}
+    given = delays(HALAB_NODE_COUNT="2", HALAB_FENCING_DELAY_S="7")
+    assert given == {"fence_node1": ["7s", "7s"], "who serves": ["14s", "14s"]}
+
+
+def test_who_is_fenced_last_counts_for_something() -> None:
+    site = synthesized(HALAB_NODE_COUNT="2").by_address["halab_group.site"]
+    assert int(site["meta"]["priority"]) > 0, "Pacemaker compares what runs on the two"
+
+
+@pytest.mark.parametrize("variables", [{}, {"HALAB_NODE_COUNT": "4"}, {"HALAB_QUORUM_DEVICE": "yes"}])
+def test_where_votes_decide_nobody_is_fenced_later(variables: dict[str, str]) -> None:
+    assert delays(**{"HALAB_NODE_COUNT": "2" if "HALAB_QUORUM_DEVICE" in variables else "3", **variables}) == {}

@@ -30,10 +30,14 @@ def test_environment_overrides_context() -> None:
     assert settings.iscsi.demo_mode is True
 
 
-def test_two_nodes_get_a_fencing_delay_so_that_one_survives() -> None:
-    assert load({"node_count": 2}, {}).first_node_delay_s == 15
-    assert load({"node_count": 2, "fencing": {"delay_s": 5}}, {}).first_node_delay_s == 5
-    assert load({}, {}).first_node_delay_s == 0
+def test_a_split_of_two_nodes_is_tied() -> None:
+    assert load({"node_count": 2}, {}).is_tied_by_a_split
+    assert not load({"node_count": 2, "quorum_device": "yes"}, {}).is_tied_by_a_split
+    assert not load(
+        {"node_count": 2, "fencing": {"method": "none"}, "site": {"storage": "local"}}, {}
+    ).is_tied_by_a_split
+    assert not load({"node_count": 4}, {}).is_tied_by_a_split
+    assert not load({}, {}).is_tied_by_a_split
 
 
 EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
