@@ -32,6 +32,9 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _HOST_KEY = re.compile(r"[a-z][a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}")
 _NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
+# RFC 1918. What Python calls private has networks in it that no host can be in: 0.0.0.0/8, 240.0.0.0/4.
+_PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+
 Rule = Callable[[object], str | None]
 
 
@@ -92,12 +95,22 @@ def ipv4(value: object) -> str | None:
     return None
 
 
+def host_ipv4(value: object) -> str | None:
+    """An address that one host can have."""
+    if problem := ipv4(value):
+        return problem
+    address = ipaddress.IPv4Address(str(value))
+    if address.is_unspecified or address.is_multicast or address.is_reserved:
+        return f"{value} is no host's address: give that of the node, for example 192.168.77.11."
+    return None
+
+
 def ipv4_network(value: object) -> str | None:
     try:
         network = ipaddress.IPv4Network(str(value))
     except ValueError as error:
         return f"{value!r} is no IPv4 network ({error}): write it as 192.168.77.0/24."
-    if not network.is_private or network.is_loopback or network.is_link_local:
+    if not any(network.subnet_of(private) for private in _PRIVATE):
         return f"{value} is not a private network: take one from 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16."
     return None
 
@@ -113,6 +126,11 @@ def host_name(value: object) -> str | None:
     if isinstance(value, str) and _HOST_NAME.fullmatch(value):
         return None
     return f"{value!r} is no host name: use letters, digits, - and _, with dots between the parts."
+
+
+def node_name(value: object) -> str | None:
+    """A node's name in Corosync and Pacemaker: what `uname -n` says, with a domain or without."""
+    return host_name(value)
 
 
 def host_key(value: object) -> str | None:

@@ -17,9 +17,10 @@ from halab.provisioners.pacemaker.values import (
     check_agent,
     check_duration,
     check_id,
+    check_interval,
     check_options,
     duplicates,
-    milliseconds,
+    interval_ms,
     one_of,
     same_duration,
 )
@@ -37,7 +38,7 @@ class Operation:
 
     name: str = attr("Action of the agent: monitor, start, stop, promote, …", check=check_id)
     interval: str = attr(
-        "How often it is repeated, for example 10s; 0s = not repeated.", default="0s", check=check_duration
+        "How often it is repeated, for example 10s; 0s = not repeated.", default="0s", check=check_interval
     )
     timeout: str | None = attr("How long it may take, for example 60s.", default=None, check=check_duration)
     on_fail: str | None = attr("What follows when it fails.", default=None, check=one_of(*ON_FAIL))
@@ -49,7 +50,7 @@ class Operation:
 
     @property
     def key(self) -> tuple[str, int | None]:
-        return self.name, milliseconds(self.interval)
+        return self.name, interval_ms(self.interval)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def primitive_problems(member: Member) -> Iterable[str]:
     for name, interval in duplicates(op.key for op in member.operations):
         yield f"{member.name} has the operation {name} twice with interval {interval} ms: give each its own."
     for op in member.operations:
-        if op.name == "monitor" and milliseconds(op.interval) == 0:
+        if op.name == "monitor" and interval_ms(op.interval) == 0:
             yield f"{member.name}: its monitor would never be repeated: give `interval`, for example 10s."
 
 
@@ -211,7 +212,7 @@ def _operations(element: Element) -> list[Element]:
 
 
 def _key(op: Element) -> tuple[str, int | None]:
-    return op.get("name", ""), milliseconds(op.get("interval", "0"))
+    return op.get("name", ""), interval_ms(op.get("interval", "0"))
 
 
 def _view_operations(element: Element, wanted: tuple[Operation, ...] | None) -> tuple[Operation, ...]:

@@ -24,21 +24,16 @@ from halab.provisioners.pacemaker.primitives import (
 from halab.provisioners.pacemaker.resource import ResourceItem, ResourceSpec
 from halab.provisioners.pacemaker.values import (
     NOTHING,
-    check_duration,
+    check_delay,
     check_fence_agent,
     check_id,
     check_options,
     check_text,
     duplicates,
-    same_duration,
+    same_delay,
 )
 
 _HOSTS, _DELAY = "pcmk_host_list", "pcmk_delay_base"
-
-
-def _delay(value: str) -> str | None:
-    problems = (check_duration(part.rpartition(":")[2]) for part in value.split(";"))
-    return next((problem for problem in problems if problem), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +51,7 @@ class Stonith(ResourceSpec):
     delay: str | None = attr(
         "How long it waits before it fences, so that of two nodes one survives: 15s, or by node (node1:15s;node2:0s).",
         default=None,
-        check=_delay,
+        check=check_delay,
     )
 
 
@@ -79,7 +74,7 @@ class StonithItem(ResourceItem[Stonith]):
         found = view_primitive(element, _member(wanted))
         params = dict(found.params)
         node, delay = params.pop(_HOSTS, ""), params.pop(_DELAY, None)
-        if delay is not None and wanted.delay is not None and same_duration(delay, wanted.delay):
+        if delay is not None and wanted.delay is not None and same_delay(delay, wanted.delay):
             delay = wanted.delay
         prefix = "stonith:" if wanted.agent.startswith("stonith:") else ""
         agent = prefix + found.agent.removeprefix("stonith:")

@@ -35,7 +35,12 @@ NOTHING = Nothing()
 _ID = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _AGENT = re.compile(r"ocf:[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+|(systemd|lsb|service):[A-Za-z0-9_.@\\-]+")
 _FENCE_AGENT = re.compile(r"(stonith:)?[A-Za-z0-9_.-]+")
+_N = "(?:([0-9]{{1,9}}){})?"  # so many of a unit
 _DURATION = re.compile(r" *([0-9]{1,9}) *([A-Za-z]*) *")
+_ISO_DURATION = re.compile("P(?=.)" + _N.format("W") + _N.format("D") + f"(?:T(?=.){''.join(map(_N.format, 'HMS'))})?")
+_WEEK, _DAY = 604_800_000, 86_400_000
+_NODE = re.compile(r"[A-Za-z0-9._-]+")
+_DELAY_PARTS = re.compile(r"[; \t]+")
 _OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ufffe\uffff]")
 _S, _MIN, _H = 1000, 60_000, 3_600_000
@@ -66,6 +71,34 @@ def milliseconds(text: str) -> int | None:
     if found is None or (unit := _UNIT_MS.get(found[2].lower())) is None:
         return None
     return int(found[1]) * unit
+
+
+def interval_ms(text: str) -> int | None:
+    """An interval or a delay in milliseconds, which may be an ISO 8601 duration, too (`PT10S`, in days, hours, minutes
+    and seconds). Pacemaker 2.1 reads timeouts otherwise: it takes none of those there."""
+    if (found := _ISO_DURATION.fullmatch(text)) is None:
+        return milliseconds(text)
+    return sum(
+        int(number or 0) * unit for number, unit in zip(found.groups(), (_WEEK, _DAY, _H, _MIN, _S), strict=True)
+    )
+
+
+def delays_ms(text: str) -> Mapping[str, int] | None:
+    """pcmk_delay_base: node in lower case -> milliseconds, "" for all; None when it is not one."""
+    if ":" not in text:
+        return None if (everywhere := interval_ms(text)) is None else {"": everywhere}
+    found: dict[str, int] = {}
+    for part in filter(None, _DELAY_PARTS.split(text)):
+        node, colon, duration = part.partition(":")
+        length = interval_ms(duration)
+        if not _NODE.fullmatch(node) or not colon or length is None or node.lower() in found:
+            return None
+        found[node.lower()] = length
+    return found
+
+
+def same_delay(one: str, other: str) -> bool:
+    return one == other or (delays_ms(one) is not None and delays_ms(one) == delays_ms(other))
 
 
 def same_score(one: str, other: str) -> bool:
@@ -108,6 +141,16 @@ def check_duration(value: str) -> str | None:
     if milliseconds(value) is not None:
         return None
     return f"{value!r} is not a duration: write a number and a unit, for example 10s, 500ms or 2min."
+
+
+def check_interval(value: str) -> str | None:
+    return None if interval_ms(value) is not None else check_duration(value)
+
+
+def check_delay(value: str) -> str | None:
+    if delays_ms(value) is not None:
+        return None
+    return f"{value!r} is no delay: write a duration, or one for each node, each once: node1:0s;node2:10s."
 
 
 def check_options(values: Mapping[str, str]) -> str | None:

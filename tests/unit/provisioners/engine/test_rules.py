@@ -29,12 +29,17 @@ RIGHT: list[tuple[Any, Any]] = [
     (limits.lv_size, "2147483648"),
     (limits.iqn, "iqn.2016-06.test.halab:lun1"),
     (limits.ipv4, "10.17.0.11"),
+    (limits.host_ipv4, "10.17.0.11"),
+    (limits.ipv4_network, "192.168.0.0/16"),
+    (limits.ipv4_network, "172.31.0.0/24"),
     (limits.ipv4_network, "10.17.0.0/24"),
     (limits.ncname, "p1"),
     (limits.device_path, "/dev/disk/by-id/wwn-0x6001405-part1"),
     (limits.device_path, r"/dev/disk/by-label/a\x20b1"),
     (limits.device_path, "/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-iqn.2016-06.test.halab:lun-lun-0"),
     (limits.host_name, "Node_1.a.test"),
+    (limits.node_name, "node1"),
+    (limits.node_name, "Node_1.a.test"),
     (limits.host_key, "ssh-ed25519 AAAAC3Nz1="),
     (limits.host_key, "ecdsa-sha2-nistp256 AAAA"),
     (values.check_id, "p1"),
@@ -45,6 +50,10 @@ RIGHT: list[tuple[Any, Any]] = [
     (values.check_score, "-100"),
     (values.check_duration, "10s"),
     (values.check_duration, "500 ms"),
+    (values.check_interval, "10s"),
+    (values.check_interval, "PT10S"),
+    (values.check_delay, "15s"),
+    (values.check_delay, "node1:0s;node2:10s"),
     (values.check_property, "a-1"),
     (partition.partition_label, "halab1"),
     (file._mode, "0644"),
@@ -79,6 +88,16 @@ def test_line_ends_and_other_digits_are_refused(rule: Any, wrong: Any) -> None:
 @pytest.mark.parametrize("wrong", ["/dev/vd b", "/dev/vdb;id", "/dev/$(id)", "/dev/vdb\n", "/dev/a'b", "/dev/ü", "-rf"])
 def test_devices(wrong: str) -> None:
     assert limits.device_path(wrong) is not None
+
+
+@pytest.mark.parametrize("wrong", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "240.0.0.1", "node1"])
+def test_addresses_of_hosts(wrong: str) -> None:
+    assert limits.host_ipv4(wrong) is not None
+
+
+@pytest.mark.parametrize("wrong", ["0.0.0.0/24", "240.0.0.0/24", "192.0.2.0/24", "172.32.0.0/24", "10.0.0.0/7"])
+def test_networks_that_are_nobodys_own(wrong: str) -> None:
+    assert limits.ipv4_network(wrong) is not None
 
 
 @pytest.mark.parametrize("wrong", ["a b", "a\n  ProxyCommand id", "*", "!a", "a,b", "-o", "", "a" * 254, "|1|x"])

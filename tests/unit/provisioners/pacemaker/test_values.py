@@ -70,3 +70,55 @@ def test_nothing_equals_an_empty_dict_and_cannot_change() -> None:
     assert values.NOTHING == {}
     assert dict(values.NOTHING) == {}
     assert values.duplicates(["a", "b", "a", "a"]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10s", 10_000),
+        ("PT10S", 10_000),
+        ("PT1M30S", 90_000),
+        ("P1DT2H", 93_600_000),
+        ("P2W", 1_209_600_000),
+        ("P", None),
+        ("PT", None),
+        ("P1DT", None),
+        ("P1M", None),  # how long is a month?
+        ("PT10S\n", None),
+        ("PT\u0661S", None),
+        ("never", None),
+    ],
+)
+def test_intervals(text: str, expected: int | None) -> None:
+    """ISO 8601, too; a timeout so written Pacemaker 2.1 reads as none at all."""
+    assert values.interval_ms(text) == expected
+    assert (values.check_interval(text) is None) == (expected is not None)
+    assert values.check_duration("PT10S") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("15s", {"": 15_000}),
+        ("15", {"": 15_000}),
+        ("PT15S", {"": 15_000}),
+        ("node1:0s;node2:10s", {"node1": 0, "node2": 10_000}),
+        ("Node1:0 node2.a.test:PT10S;", {"node1": 0, "node2.a.test": 10_000}),
+        ("node1:1s;NODE1:2s", None),
+        ("node1:", None),
+        (":5s", None),
+        ("node1:5s;10s", None),
+        ("node1:a:5s", None),
+        ("", None),
+    ],
+)
+def test_delays(text: str, expected: dict[str, int] | None) -> None:
+    assert values.delays_ms(text) == expected
+    assert (values.check_delay(text) is None) == (expected is not None)
+
+
+def test_delays_that_say_the_same() -> None:
+    assert values.same_delay("node1:0s;node2:10s", "Node2:10 node1:0ms")
+    assert not values.same_delay("node1:0s;node2:10s", "node1:0s;node2:11s")
+    assert not values.same_delay("node1:10s", "10s")
+    assert not values.same_delay("x", "y")
