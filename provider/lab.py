@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, Failure, Provider, State
 from halab.provider.registry import resources
-from halab.provider.run.caller import is_destroy, is_destroy_of_all, parents_command_line
+from halab.provider.run.caller import is_destroy, is_destroy_of_all, parallelism, parents_command_line
 from halab.provider.run.changes import Changes
 from halab.provider.run.files import read_or_none, remove_private, write_private
 from halab.provider.run.folder import LabFolder
@@ -141,6 +141,11 @@ class HalabProvider(Provider):
     def destroying_all(self) -> bool:
         """Whether the whole lab goes: every machine with its disks, and so whatever is inside."""
         return is_destroy_of_all(parents_command_line(), os.environ)
+
+    @property
+    def parallelism(self) -> int:
+        """How many resources Terraform makes at a time."""
+        return parallelism(parents_command_line(), os.environ)
 
     @cached_property
     def _connection(self) -> Connection:

@@ -37,7 +37,7 @@ from halab.provisioners.corosync.founded import Definition, definition, founded
 from halab.provisioners.corosync.quorum import shrinking_problem
 from halab.provisioners.engine import limits
 from halab.provisioners.engine.command import cmd
-from halab.provisioners.engine.errors import ConnectError, NotSupported
+from halab.provisioners.engine.errors import ConfigError, ConnectError, NotSupported
 from halab.provisioners.engine.host import Host
 
 # An emulated node under load answers late: with Corosync's own 3 s it is fenced for being slow.
@@ -87,8 +87,15 @@ class ClusterResource(StateOnly):
                 nesting="list",
                 doc="The nodes that make up the cluster.",
                 nested={
-                    "name": Attr(STR, required=True, doc="Node name: the short host name."),
-                    "address": Attr(STR, required=True, doc="IPv4 address of its link 0."),
+                    "name": Attr(
+                        STR,
+                        required=True,
+                        validators=(limits.node_name,),
+                        doc="Node name, as Corosync and Pacemaker have it.",
+                    ),
+                    "address": Attr(
+                        STR, required=True, validators=(limits.host_ipv4,), doc="IPv4 address of its link 0."
+                    ),
                     "node_id": Attr(INT, required=True, doc="Corosync's node id, never reused for another node."),
                 },
             ),
@@ -129,6 +136,8 @@ class ClusterResource(StateOnly):
         if has_unknown({name: cfg[name] for name in _GIVEN}):
             return
         planned["corosync_conf"] = _conf(planned, prior)
+        if _forms(prior, planned) and not self.provider.destroying:
+            _refuse_one_by_one(len(planned["members"]), self.provider.parallelism)
         if prior is not None and prior["name"] == planned["name"]:
             before, after = ([member["name"] for member in state["members"]] for state in (prior, planned))
             if problem := shrinking_problem(before, after):
@@ -139,6 +148,8 @@ class ClusterResource(StateOnly):
         keys = {key: _random_key() for key in ("corosync_authkey", "pacemaker_authkey")}
         if found := self._founded(ctx, planned["name"]):
             keys = {key: _computed(found)[key] for key in keys}
+        else:
+            _refuse_one_by_one(len(planned["members"]), self.provider.parallelism)
         given = {
             "id": planned["name"],
             "incarnation": _incarnation(planned["machines"]),
@@ -181,8 +192,8 @@ class ClusterResource(StateOnly):
 
     def _machines(self, name: str, members: Sequence[Member]) -> list[str] | None:
         """Ids of the machines in the order of the members; None when they are not all known."""
-        ids = {view.hostname: view.uuid for view in self.provider.inventory.members(name)}
-        return [ids[member.name] for member in members] if {m.name for m in members} <= ids.keys() else None
+        ids = {view.address: view.uuid for view in self.provider.inventory.members(name)}
+        return [ids[m.address] for m in members] if {m.address for m in members} <= ids.keys() else None
 
     def _any_machine(self, ctx: Ctx, name: str) -> Host:
         """A machine of the cluster that answers, whether the cluster runs on it or not."""
@@ -218,6 +229,23 @@ def _founded_anew(prior: State, planned: State) -> bool:
     if after is UNKNOWN or not before or not after:
         return False
     return not set(before) & {machine for machine in after if machine is not UNKNOWN}
+
+
+def _forms(prior: State | None, planned: State) -> bool:
+    """Whether its members have yet to find each other."""
+    return prior is None or planned["name"] != prior["name"] or planned["incarnation"] is UNKNOWN
+
+
+def _refuse_one_by_one(members: int, parallelism: int) -> None:
+    """A member is made when it has quorum, which takes a majority of them at work together."""
+    majority = members // 2 + 1
+    if parallelism < majority:
+        raise ConfigError(
+            f"A cluster of {members} cannot form while Terraform makes only {parallelism} at a time",
+            f"A node is complete when it has quorum: {majority} have to start together. Leave out -parallelism, or set "
+            f"it to {majority} or more (TF_CLI_ARGS counts, too). Once the cluster runs, any number will do.",
+            "members",
+        )
 
 
 def _incarnation(machines: Sequence[str] | None) -> str:

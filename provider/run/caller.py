@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
+
+_PARALLELISM = 10  # Terraform's own
 
 
 def is_destroy(argv: Sequence[str]) -> bool:
@@ -29,6 +32,16 @@ def is_partial(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
 def is_destroy_of_all(argv: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether it takes away everything in the state: a destroy that names no targets."""
     return is_destroy(argv) and not is_partial(argv, environment)
+
+
+def parallelism(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """How many resources Terraform makes at a time; ten unless it was told otherwise. The command line counts last."""
+    command = next((word for word in argv[1:] if not word.startswith("-")), "")
+    added = " ".join(environment.get(name, "") for name in ("TF_CLI_ARGS", f"TF_CLI_ARGS_{command}"))
+    words = [word.strip("'\"").replace("--", "-", 1) for word in (*added.split(), *argv)]
+    given = [after for word, after in pairwise([*words, ""]) if word == "-parallelism"]
+    given += [word.partition("=")[2] for word in words if word.startswith("-parallelism=")]
+    return int(given[-1]) if given and given[-1].isdecimal() else _PARALLELISM
 
 
 def parents_command_line() -> list[str]:

@@ -9,15 +9,15 @@ from types import MappingProxyType
 
 from halab.provisioners.engine.errors import ConfigError, UnexpectedOutput
 from halab.provisioners.engine.item import attr
-from halab.provisioners.engine.limits import MAX_NODES, MIN_TOKEN_MS, cluster_name, dns_label, ipv4
+from halab.provisioners.engine.limits import MAX_NODES, MIN_TOKEN_MS, cluster_name, host_ipv4, node_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One node of a cluster."""
 
-    name: str = attr("Node name: the short host name.", check=dns_label)
-    address: str = attr("IPv4 address of the node's only link.", check=ipv4)
+    name: str = attr("Node name, as Corosync and Pacemaker have it.", check=node_name)
+    address: str = attr("IPv4 address of the node's only link.", check=host_ipv4)
     node_id: int = attr("Corosync node ID, 1 and up; it stays with the node for its life.")
 
 
@@ -30,6 +30,7 @@ _FIXED = re.compile(
 )
 # Entries that have an attribute of their own.
 _OWN = frozenset({("totem", "cluster_name"), ("totem", "token")})
+_SECRET = frozenset({"totem.key"})
 _OPTION = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -63,6 +64,8 @@ def check_options(options: object) -> str | None:
             return f"{name!r} is no option: write section.entry, for example totem.consensus or logging.debug."
         if tuple(name.split(".")) in _OWN:
             return f"{name} has an attribute of its own: leave it out."
+        if name in _SECRET:
+            return f"{name} would stand in the state and in a file that all may read: halab makes a key, leave it out."
         if not isinstance(value, str) or not value.isprintable() or set(value) & set("{}"):
             return f"{name}: a value is one line without braces."
     return None

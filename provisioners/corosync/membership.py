@@ -16,7 +16,7 @@ from halab.provisioners.engine.command import Command, Result, Secret, cmd, scri
 from halab.provisioners.engine.errors import HalabError, UnexpectedOutput
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
-from halab.provisioners.engine.limits import cluster_name, dns_label
+from halab.provisioners.engine.limits import cluster_name, node_name
 from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Await, Run, Step
 from halab.provisioners.engine.survey import Says, Text, survey
@@ -90,7 +90,7 @@ class ClusterMember:
 
     machine: str = attr("UUID of the machine.", replace=True)
     cluster: str = attr("Name of the cluster.", replace=True, check=cluster_name)
-    name: str = attr("Node name: the short host name.", replace=True, check=dns_label)
+    name: str = attr("Node name, as Corosync and Pacemaker have it.", replace=True, check=node_name)
     corosync_conf: str = attr("Text of corosync.conf, the same for all members.")
     # A node with another key can talk to nobody: it leaves and comes back.
     corosync_authkey: Secret = attr("Corosync's key: the file's text, `base64:…` if it is binary.", replace=True)

@@ -10,7 +10,7 @@ from halab.provisioners.corosync.leaving import Stop
 from halab.provisioners.engine.command import Command, Result, cmd, script
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
-from halab.provisioners.engine.limits import cluster_name, dns_label
+from halab.provisioners.engine.limits import cluster_name, node_name
 from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Await, Run, Step
 from halab.provisioners.pacemaker import drain
@@ -49,7 +49,7 @@ class ClusterNode:
 
     machine: str = attr("UUID of the machine.", replace=True)
     cluster: str = attr("Name of the cluster.", replace=True, check=cluster_name)
-    name: str = attr("Node name: the short host name.", replace=True, check=dns_label)
+    name: str = attr("Node name, as Corosync and Pacemaker have it.", replace=True, check=node_name)
     standby: bool = attr("Whether the node leaves all resources to others.", default=False)
     maintenance: bool = attr("Whether the cluster leaves alone what runs on the node.", default=False)
 

@@ -14,7 +14,7 @@ from halab.provisioners.engine.command import Secret, script
 from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import attr
-from halab.provisioners.engine.limits import dns_label, ipv4
+from halab.provisioners.engine.limits import ipv4, node_name
 from halab.provisioners.engine.survey import Text, survey
 
 PORT = 2224
@@ -42,7 +42,7 @@ issuer=CN=$(uname -n)" ] || rm -f pcsd.crt pcsd.key
 class PcsdNode:
     """A node that is reached through its pcsd."""
 
-    name: str = attr("Node name.", check=dns_label)
+    name: str = attr("Node name.", check=node_name)
     address: str = attr("IPv4 address.", check=ipv4)
 
 

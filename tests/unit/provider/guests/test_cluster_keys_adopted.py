@@ -36,6 +36,7 @@ def create(
     provider = SimpleNamespace(
         inventory=SimpleNamespace(members=lambda name: views),
         hosts=SimpleNamespace(machine=lambda uuid, stop: uuid),
+        parallelism=10,
     )
     resource = ClusterResource(provider)
     member = {"name": "node1", "address": "10.0.0.1", "node_id": 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halab.provider.run.caller import is_destroy, is_destroy_of_all, is_partial
+from halab.provider.run.caller import is_destroy, is_destroy_of_all, is_partial, parallelism
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,21 @@ def test_the_parent_is_seen() -> None:
     middle = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}]); pass"
     result = subprocess.run([sys.executable, "-c", middle, "destroy"], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == str(["-c", middle])
+
+
+@pytest.mark.parametrize(
+    ("line", "environment", "expected"),
+    [
+        ("terraform apply", {}, 10),
+        ("", {}, 10),
+        ("terraform apply -parallelism=1", {}, 1),
+        ("terraform -chdir=x apply --parallelism 2 -auto-approve", {}, 2),
+        ("terraform apply", {"TF_CLI_ARGS": "-no-color -parallelism=1"}, 1),
+        ("terraform apply", {"TF_CLI_ARGS": "-parallelism=1", "TF_CLI_ARGS_apply": "-parallelism=3"}, 3),
+        ("terraform plan", {"TF_CLI_ARGS_apply": "-parallelism=1"}, 10),
+        ("terraform apply -parallelism=4", {"TF_CLI_ARGS_apply": "'-parallelism=1'"}, 4),
+        ("terraform apply -parallelism=", {}, 10),
+    ],
+)
+def test_how_many_are_made_at_a_time(line: str, environment: dict[str, str], expected: int) -> None:
+    assert parallelism(line.split(), environment) == expected

@@ -139,6 +139,8 @@ def test_options_in_sections_of_sections() -> None:
         ({"nodelist.node": "x"}, False),
         ({"totem.x": "a\nb"}, False),
         ({"totem.x": "}"}, False),
+        ({"totem.keyfile": "/etc/corosync/authkey"}, True),
+        ({"totem.key": "secret"}, False),  # it would stand in the state
     ],
 )
 def test_options(options: dict[str, str], good: bool) -> None:
