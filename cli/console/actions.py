@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from halab.cli.console import edits, properties
 from halab.cli.console.contract import Wish
 from halab.provisioners.engine.command import Command, cmd
+from halab.provisioners.pacemaker import constraints
 from halab.provisioners.pacemaker.cib import Cib
+from halab.provisioners.pacemaker.constraints import Link
 
 _CLUSTER_S = 600.0
 _THEN = " && "
@@ -55,7 +57,7 @@ def _filled(word: str, wish: Wish) -> str:
 
 
 def _fields(wish: Wish) -> dict[str, str]:
-    return {"node": wish.node, "resource": wish.resource, "name": wish.name, "value": wish.value}
+    return {name: getattr(wish, name) for name in ("node", "resource", "name", "value", "other")}
 
 
 def _node(name: str, value: str | None) -> Callable[[Cib, Wish], None]:
@@ -64,6 +66,10 @@ def _node(name: str, value: str | None) -> Callable[[Cib, Wish], None]:
 
 def _role(value: str | None) -> Callable[[Cib, Wish], None]:
     return lambda cib, wish: edits.set_target_role(cib, wish.resource, value)
+
+
+def _link(make: Callable[[Wish], Link]) -> Callable[[Cib, Wish], None]:
+    return lambda cib, wish: constraints.put(cib, make(wish))
 
 
 _NODE, _RESOURCE, _BOTH = ("node",), ("resource",), ("resource", "node")
@@ -98,6 +104,26 @@ ACTIONS = {
         lambda cib, wish: edits.clear(cib, wish.resource),
     ),
     "cleanup": Action("Clean up failures of {resource}", _RESOURCE, "pcs resource cleanup {resource}"),
+    "delete": Action("Delete {resource} and its constraints", _RESOURCE, "pcs resource delete {resource}"),
+    "create": Action("Create {name}", ("name", "value"), ""),  # creating.py says how
+    "location": Action(
+        "Have {resource} prefer {node} by {value}",
+        ("resource", "node", "value"),
+        "pcs constraint location {resource} prefers {node}={value}",
+        _link(lambda wish: constraints.location(wish.resource, wish.node, wish.value)),
+    ),
+    "colocation": Action(
+        "Have {resource} run where {other} runs, by {value}",
+        ("resource", "other", "value"),
+        "pcs constraint colocation add {resource} with {other} score={value}",
+        _link(lambda wish: constraints.colocation(wish.resource, wish.other, wish.value)),
+    ),
+    "order": Action(
+        "Have {other} start after {resource} ({value})",
+        ("resource", "other", "value"),
+        "pcs constraint order {resource} then {other} kind={value}",
+        _link(lambda wish: constraints.order(wish.resource, wish.other, wish.value)),
+    ),
     "property": Action(
         "Set {name} to {value}",
         ("name", "value"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 from halab.cli.look.report import Report
@@ -61,6 +61,9 @@ class Wish:
     node: str = ""
     name: str = ""
     value: str = ""
+    other: str = ""
+    within: str = ""
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,35 @@ class Properties:
     properties: tuple[Property, ...]
 
 
-CONTRACT = (Overview, Session, Preview, Outcome, Properties)
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """How an agent wants an operation to be run; times as it writes them, empty when it says nothing."""
+
+    name: str
+    timeout: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agents:
+    """The names of all agents of the member `by`, for example ocf:heartbeat:IPaddr2."""
+
+    by: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What an agent tells of itself."""
+
+    name: str
+    brief: str
+    help: str
+    parameters: tuple[Parameter, ...]
+    operations: tuple[Advised, ...]
+
+
+CONTRACT = (Overview, Session, Preview, Outcome, Properties, Agents, Agent)
 
 
 def typescript() -> str:
@@ -144,7 +175,7 @@ def _inside(kind: Any) -> Iterator[Any]:
 
 def _interface(one: type) -> str:
     hints = typing.get_type_hints(one)
-    lines = [f"  readonly {field.name}: {_name(hints[field.name])};" for field in fields(one)]
+    lines = [f"  readonly {each.name}: {_name(hints[each.name])};" for each in fields(one)]
     return "\n".join((f"export interface {one.__name__} {{", *lines, "}"))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
 
-from halab.cli.console import audit, daemons, edits
-from halab.cli.console.actions import ACTIONS, Action
-from halab.cli.console.contract import Outcome, Preview, Properties, Wish
+from halab.cli.console import audit, creating, daemons, edits
+from halab.cli.console.actions import Action
+from halab.cli.console.checking import checked, names
+from halab.cli.console.contract import Agent, Agents, Outcome, Preview, Properties, Wish
 from halab.cli.console.foretelling import foretold, simulation
 from halab.cli.console.properties import properties, refuse_unknown
 from halab.cli.console.refusing import Refused
@@ -27,6 +28,7 @@ from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.cib import QUERY, Cib, parse, query, render
 from halab.provisioners.pacemaker.edit import EditCib
 
+T = TypeVar("T")
 _CONF = cmd("cat", CONF)
 
 
@@ -91,17 +93,28 @@ class Doing:
 
     def properties(self) -> Properties:
         """All of the cluster's, with help. Refused, HalabError, StateUnusable."""
+        return self._of_speaker(lambda host: properties(host, self.place))
+
+    def agents(self) -> Agents:
+        """Refused, HalabError, StateUnusable."""
+        return self._of_speaker(creating.agents)
+
+    def agent(self, name: str) -> Agent:
+        """Refused, HalabError, StateUnusable."""
+        return self._of_speaker(lambda host: creating.agent(host, name))
+
+    def _of_speaker(self, ask: Callable[[Host], T]) -> T:
         on = _speaker(self._report())
         guests = Guests(self.place, deployed(self.place.state))
         try:
-            return properties(guests.host(on), self.place)
+            return ask(guests.host(on))
         finally:
             guests.forget()
 
     def act(self, wish: Wish, version: str, role: str) -> Outcome:
         """Does it, and writes that down before and after. Refused, HalabError, OSError."""
         with self._asked(wish) as asked:
-            said = {"role": role, "on": asked.on, "command": asked.action.command(wish), "wish": asdict(wish)}
+            said = {"role": role, "on": asked.on, "command": asked.action.command(wish), "action": wish.action}
             audit.note(self.place.console_audit, "begin", **said)
             try:
                 _carry_out(asked, version)
@@ -122,7 +135,10 @@ class Doing:
         try:
             if not action.of_daemons:
                 asked = Asked(wish, action, report, guests, _speaker(report), False)
-                if "name" in action.takes:
+                if wish.action == "create":
+                    made = creating.fitted(action, wish, creating.agent(asked.host, wish.value), names(report))
+                    asked = replace(asked, action=made)
+                elif "name" in action.takes:
                     refuse_unknown(asked.host, wish.name, wish.value or None)
                 yield asked
                 return
@@ -137,30 +153,6 @@ class Doing:
         if report is None:
             raise Refused("The lab was not seen yet.")
         return report
-
-
-def wish_of(data: Any) -> Wish:
-    """From what the browser sent. Refused: it is no wish."""
-    known = {one.name for one in fields(Wish)}
-    if not isinstance(data, dict) or not all(isinstance(data.get(name, ""), str) for name in known):
-        raise Refused("That is not an action.")
-    return Wish(**{name: data.get(name, "") for name in known})
-
-
-def checked(wish: Wish, report: Report) -> Action:
-    """The action of a wish that names only what the lab has. Refused."""
-    action = ACTIONS.get(wish.action)
-    if action is None:
-        raise Refused("There is no such action.")
-    members = {machine.name for machine in report.machines if machine.role == "member"}
-    resources = {name for one in report.resources for name in (one.id, *one.within)}
-    for field in ("node", "resource", "name", "value"):
-        if (field in action.takes) != bool(getattr(wish, field)):
-            raise Refused(f"{wish.action} takes {' and '.join(action.takes)}.")
-    for field, known in (("node", members), ("resource", resources)):
-        if field in action.takes and getattr(wish, field) not in known:
-            raise Refused(f"The lab has no {field} of that name.")
-    return action
 
 
 def _speaker(report: Report) -> str:

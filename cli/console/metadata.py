@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from halab.cli.console.contract import Parameter
+from halab.cli.console.contract import Advised, Parameter
 from halab.cli.console.refusing import Refused
 from halab.provisioners.engine.command import Command, script
 from halab.provisioners.engine.errors import UnexpectedOutput
@@ -33,11 +33,7 @@ def of_daemon(name: str) -> Command:
 
 def parameters(xml: str) -> Iterator[Parameter]:
     """The options that metadata names. UnexpectedOutput."""
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError as error:
-        raise UnexpectedOutput("This is no metadata", f"{error}: {xml[:200]!r}") from error
-    for one in root.iterfind("parameters/parameter"):
+    for one in _root(xml).iterfind("parameters/parameter"):
         content = one.find("content")
         kind = "" if content is None else content.get("type", "")
         choices = () if content is None else tuple(option.get("value", "") for option in content.iterfind("option"))
@@ -45,6 +41,18 @@ def parameters(xml: str) -> Iterator[Parameter]:
         brief, text = _text(one, "shortdesc"), _text(one, "longdesc")
         required = one.get("required", "0") in TRUE
         yield Parameter(one.get("name", ""), kind, default, choices, required, brief, "" if text == brief else text)
+
+
+def texts(xml: str) -> tuple[str, str]:
+    """What it is, in a line, and in more words. UnexpectedOutput."""
+    root = _root(xml)
+    return _text(root, "shortdesc"), _text(root, "longdesc")
+
+
+def operations(xml: str) -> tuple[Advised, ...]:
+    """How an agent wants its operations to be run. UnexpectedOutput."""
+    found = _root(xml).iterfind("actions/action")
+    return tuple(Advised(*(one.get(key, "") for key in ("name", "timeout", "interval"))) for one in found)
 
 
 def refuse_misfit(known: Parameter, value: str) -> None:
@@ -57,6 +65,13 @@ def refuse_misfit(known: Parameter, value: str) -> None:
         raise Refused(f"{known.name} takes a whole number.")
     if known.kind in ("time", "duration", "timeout") and milliseconds(value) is None:
         raise Refused(f"{known.name} takes a time, for example 10s or 2min.")
+
+
+def _root(xml: str) -> Element:
+    try:
+        return ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        raise UnexpectedOutput("This is no metadata", f"{error}: {xml[:200]!r}") from error
 
 
 def _text(one: Element, tag: str) -> str:

@@ -17,8 +17,9 @@ from starlette.types import ASGIApp
 
 from halab.cli.console import audit
 from halab.cli.console.access import LONGEST_S, Access, TooMany
-from halab.cli.console.contract import Role, Session
-from halab.cli.console.doing import Doing, as_json, readable, wish_of
+from halab.cli.console.checking import wish_of
+from halab.cli.console.contract import Agent, Role, Session
+from halab.cli.console.doing import Doing, as_json, readable
 from halab.cli.console.guard import LARGEST_BYTES, Guard
 from halab.cli.console.refusing import Refused
 from halab.cli.lab.state import StateUnusable
@@ -31,6 +32,7 @@ _FILES = {
     "/app.js": ("app.js", "text/javascript"),
     "/view.js": ("view.js", "text/javascript"),
     "/dialog.js": ("dialog.js", "text/javascript"),
+    "/creating.js": ("creating.js", "text/javascript"),
     "/properties.js": ("properties.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -60,7 +62,11 @@ class Console:
         routes += [
             Route("/api/session", self._session),
             Route("/api/events", self._events),
-            Route("/api/properties", self._properties),
+            Route("/api/properties", partial(self._told, lambda _: self._doing.properties())),
+            Route("/api/agents", partial(self._told, lambda _: self._doing.agents())),
+            Route(
+                "/api/agent", partial(self._told, lambda asked: self._doing.agent(asked.query_params.get("name", "")))
+            ),
             Route("/api/login", self._log_in, methods=["POST"]),
             Route("/api/logout", self._log_out, methods=["POST"]),
             Route("/api/preview", partial(self._operate, self._preview), methods=["POST"]),
@@ -132,10 +138,14 @@ class Console:
         finally:
             self._streams.discard(news)
 
-    async def _properties(self, request: Request) -> Response:
+    async def _told(self, ask: Callable[[Request], object], request: Request) -> Response:
+        """For all who may look."""
         if self._role(request) is None:
             return _error(401, "You are not logged in.")
-        return await _answered(run_in_threadpool(self._doing.properties))
+        return await _answered(run_in_threadpool(ask, request))
+
+    def _agent(self, request: Request) -> Agent:
+        return self._doing.agent(request.query_params.get("name", ""))
 
     async def _operate(self, do: Callable[[Request, object], Awaitable[Response]], request: Request) -> Response:
         """For who may change the lab."""

@@ -158,3 +158,38 @@ def test_a_property_is_set_with_its_help_and_taken_back(lab: Lab) -> None:
         _say_yes(dialog, "good", "Done")
         opened()
         expect(row.locator("summary strong")).to_have_count(0)
+
+
+@pytest.mark.long
+def test_a_resource_is_created_constrained_and_deleted(lab: Lab) -> None:
+    name, node = "console-dummy", lab.nodes[-1]
+    with _page(lab) as page:
+        dialog = page.locator("#dialog")
+        page.get_by_role("button", name="New resource").click()
+        dialog.get_by_label("Name").fill(name, timeout=_SEEN_MS)
+        dialog.get_by_label("Agent").fill("ocf:heartbeat:IPaddr2")
+        dialog.get_by_label("Agent").press("Tab")
+        expect(dialog.get_by_label("ip (required)")).to_be_visible(timeout=_SEEN_MS)
+        _picture(page, "agent")
+        dialog.get_by_label("Agent").fill("ocf:pacemaker:Dummy")
+        dialog.get_by_label("Agent").press("Tab")
+        dialog.get_by_text("optional parameters").click(timeout=_SEEN_MS)
+        dialog.get_by_label("fake", exact=True).fill("two words")
+        dialog.get_by_role("button", name="What would it do?").click()
+        words = f"pcs resource create {name} ocf:pacemaker:Dummy 'fake=two words' op monitor interval=10s timeout=20s"
+        expect(dialog.locator("pre")).to_contain_text(words, timeout=_SEEN_MS)
+        _picture(page, "create-asked")
+        _say_yes(dialog, "good", "Done")
+        row = page.locator(f'[data-card=Resources] tr[data-key="{name}"]')
+        expect(row).to_contain_text("started", timeout=_SEEN_MS)
+        page.get_by_role("button", name="New constraint").click()
+        dialog.get_by_label("Resource").select_option(name)
+        dialog.get_by_label("Node").select_option(node)
+        _picture(page, "constraint")
+        dialog.get_by_role("button", name="What would it do?").click()
+        expect(dialog.locator("pre")).to_contain_text(f"{name} prefers {node}=INFINITY", timeout=_SEEN_MS)
+        _say_yes(dialog, "good", "Done")
+        expect(row).to_contain_text(node, timeout=_SEEN_MS)
+        _say_yes(_choose(page, name, "Delete", f"pcs resource delete {name}"), "good", "Done", _LONG_MS)
+        expect(row).to_have_count(0, timeout=_SEEN_MS)
+        _well(page)

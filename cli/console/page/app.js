@@ -1,4 +1,5 @@
 import { ask, post } from "./dialog.js";
+import { constraint, resource } from "./creating.js";
 import { properties } from "./properties.js";
 import { draw, el, tick, verdict } from "./view.js";
 function by(id, kind) {
@@ -9,6 +10,7 @@ function by(id, kind) {
 }
 const main = by("main", HTMLElement), dialog = by("dialog", HTMLDialogElement);
 const link = by("link", HTMLElement), said = by("verdict", HTMLElement), lab = by("lab", HTMLElement);
+let latest = null;
 let skew = 0; // of this clock to the host's, in seconds
 async function session() {
     const token = location.hash.slice(1);
@@ -76,7 +78,8 @@ function place(old, child, n) {
 function show(overview, who) {
     if (overview.at)
         skew = overview.at - Date.now() / 1000;
-    const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields), () => void properties(dialog, who.role === "operate"));
+    latest = overview.report;
+    const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields), (what) => opened(what, who));
     const [kind, text] = verdict(overview);
     said.className = `verdict ${kind}`;
     if (said.textContent !== text)
@@ -88,6 +91,15 @@ function show(overview, who) {
         renew(old, made);
     else
         main.replaceChildren(made);
+}
+/** With what is known now: a button may be older than that. */
+function opened(what, who) {
+    if (what === "properties")
+        void properties(dialog, who.role === "operate");
+    else if (latest && what === "resource")
+        void resource(dialog, latest);
+    else if (latest)
+        constraint(dialog, latest);
 }
 function follow(who) {
     const events = new EventSource("/api/events");

@@ -1,8 +1,9 @@
 // The console: logs in by the link's token, follows the stream of news, and draws each.
-import type { Overview, Session } from "./contract.js";
+import type { Overview, Report, Session } from "./contract.js";
 import { ask, post } from "./dialog.js";
+import { constraint, resource } from "./creating.js";
 import { properties } from "./properties.js";
-import { draw, el, tick, verdict } from "./view.js";
+import { type Open, draw, el, tick, verdict } from "./view.js";
 
 function by<T extends HTMLElement>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
@@ -12,6 +13,7 @@ function by<T extends HTMLElement>(id: string, kind: new () => T): T {
 
 const main = by("main", HTMLElement), dialog = by("dialog", HTMLDialogElement);
 const link = by("link", HTMLElement), said = by("verdict", HTMLElement), lab = by("lab", HTMLElement);
+let latest: Report | null = null;
 let skew = 0; // of this clock to the host's, in seconds
 
 async function session(): Promise<Session> {
@@ -71,8 +73,9 @@ function place(old: Element, child: Node, n: number): ChildNode | null {
 
 function show(overview: Overview, who: Session): void {
   if (overview.at) skew = overview.at - Date.now() / 1000;
+  latest = overview.report;
   const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields),
-    () => void properties(dialog, who.role === "operate"));
+    (what) => opened(what, who));
   const [kind, text] = verdict(overview);
   said.className = `verdict ${kind}`;
   if (said.textContent !== text) said.textContent = text;
@@ -81,6 +84,13 @@ function show(overview: Overview, who: Session): void {
   const old = main.firstElementChild;
   if (old) renew(old, made);
   else main.replaceChildren(made);
+}
+
+/** With what is known now: a button may be older than that. */
+function opened(what: Parameters<Open>[0], who: Session): void {
+  if (what === "properties") void properties(dialog, who.role === "operate");
+  else if (latest && what === "resource") void resource(dialog, latest);
+  else if (latest) constraint(dialog, latest);
 }
 
 function follow(who: Session): void {

@@ -126,6 +126,9 @@ export interface Wish {
   readonly node: string;
   readonly name: string;
   readonly value: string;
+  readonly other: string;
+  readonly within: string;
+  readonly options: Readonly<Record<string, string>>;
 }
 
 export interface Preview {
@@ -161,4 +164,23 @@ export interface Property {
 export interface Properties {
   readonly by: string;
   readonly properties: readonly Property[];
+}
+
+export interface Agents {
+  readonly by: string;
+  readonly names: readonly string[];
+}
+
+export interface Advised {
+  readonly name: string;
+  readonly timeout: string;
+  readonly interval: string;
+}
+
+export interface Agent {
+  readonly name: string;
+  readonly brief: string;
+  readonly help: string;
+  readonly parameters: readonly Parameter[];
+  readonly operations: readonly Advised[];
 }

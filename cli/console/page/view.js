@@ -97,9 +97,11 @@ function resourceMenu(one, report, act) {
         items.push([`Ban from ${node}`, () => act("ban", { resource, node })]);
     items.push(["Clear moves and bans", () => act("clear", { resource })]);
     items.push(["Clean up failures", () => act("cleanup", { resource: one.id })]);
+    if (!one.agent.startsWith("stonith:"))
+        items.push(["Delete", () => act("delete", { resource: one.id })]);
     return menu(resource === one.id ? one.id : `${one.id} (${resource})`, items);
 }
-function resources(report, fencing, act) {
+function resources(report, fencing, act, open) {
     const shown = report.resources.filter((one) => one.agent.startsWith("stonith:") === fencing);
     if (!shown.length)
         return null;
@@ -114,7 +116,7 @@ function resources(report, fencing, act) {
         ];
     });
     const seen = report.cluster ? since(report.cluster.seen_at, `seen by ${report.cluster.seen_by} `) : null;
-    return card(fencing ? "Fencing devices" : "Resources", seen, table("Resources", ["Name", "State", "Runs on", "Agent", ""], rows));
+    return card(fencing ? "Fencing devices" : "Resources", seen, table("Resources", ["Name", "State", "Runs on", "Agent", ""], rows), act && !fencing ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null);
 }
 function fact(name, ...value) {
     return [el("dt", {}, name), el("dd", {}, ...value)];
@@ -122,13 +124,14 @@ function fact(name, ...value) {
 function opener(text, open) {
     const button = el("button", { type: "button", class: "open" }, text);
     button.addEventListener("click", open);
-    return el("p", {}, button);
+    return button;
 }
+const openers = (...buttons) => el("p", { class: "openers" }, ...buttons);
 function cluster(report, open) {
     const one = report.cluster;
     if (!one)
         return card("Cluster", null, el("p", { class: "quiet" }, "No member has told of the cluster yet."));
-    return card("Cluster", since(one.seen_at), el("dl", {}, ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`), ...fact("Controller", one.dc ?? "none elected"), ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")), ...fact("Pacemaker", one.version)), opener("Properties", () => open("properties")));
+    return card("Cluster", since(one.seen_at), el("dl", {}, ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`), ...fact("Controller", one.dc ?? "none elected"), ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")), ...fact("Pacemaker", one.version)), openers(opener("Properties", () => open("properties"))));
 }
 function site(report, overview) {
     const one = report.site;
@@ -176,7 +179,7 @@ export function draw(overview, role, act, open) {
     const { report } = overview, may = role === "operate" ? act : null;
     if (!report)
         return el("p", { class: "empty" }, overview.trouble);
-    const main = [faults(report), machines(report, overview, may), resources(report, false, may), resources(report, true, may)];
+    const main = [faults(report), machines(report, overview, may), resources(report, false, may, open), resources(report, true, may, open)];
     const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
     return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }

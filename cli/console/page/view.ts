@@ -4,7 +4,7 @@ import type { Line, MachineReport, Overview, Report, ResourceReport, Session } f
 type Child = Node | string | null;
 export type Do = (action: string, fields: { node?: string; resource?: string }) => void;
 /** Opens a dialog of its own. */
-export type Open = (what: "properties") => void;
+export type Open = (what: "properties" | "resource" | "constraint") => void;
 
 export function el(name: string, attributes: Record<string, string> = {}, ...children: Child[]): HTMLElement {
   const made = document.createElement(name);
@@ -112,10 +112,11 @@ function resourceMenu(one: ResourceReport, report: Report, act: Do): HTMLElement
   for (const node of one.nodes) items.push([`Ban from ${node}`, () => act("ban", { resource, node })]);
   items.push(["Clear moves and bans", () => act("clear", { resource })]);
   items.push(["Clean up failures", () => act("cleanup", { resource: one.id })]);
+  if (!one.agent.startsWith("stonith:")) items.push(["Delete", () => act("delete", { resource: one.id })]);
   return menu(resource === one.id ? one.id : `${one.id} (${resource})`, items);
 }
 
-function resources(report: Report, fencing: boolean, act: Do | null): HTMLElement | null {
+function resources(report: Report, fencing: boolean, act: Do | null, open: Open): HTMLElement | null {
   const shown = report.resources.filter((one) => one.agent.startsWith("stonith:") === fencing);
   if (!shown.length) return null;
   const rows = shown.map((one) => {
@@ -129,7 +130,8 @@ function resources(report: Report, fencing: boolean, act: Do | null): HTMLElemen
     ];
   });
   const seen = report.cluster ? since(report.cluster.seen_at, `seen by ${report.cluster.seen_by} `) : null;
-  return card(fencing ? "Fencing devices" : "Resources", seen, table("Resources", ["Name", "State", "Runs on", "Agent", ""], rows));
+  return card(fencing ? "Fencing devices" : "Resources", seen, table("Resources", ["Name", "State", "Runs on", "Agent", ""], rows),
+    act && !fencing ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null);
 }
 
 function fact(name: string, ...value: Child[]): Child[] {
@@ -139,8 +141,10 @@ function fact(name: string, ...value: Child[]): Child[] {
 function opener(text: string, open: () => void): HTMLElement {
   const button = el("button", { type: "button", class: "open" }, text);
   button.addEventListener("click", open);
-  return el("p", {}, button);
+  return button;
 }
+
+const openers = (...buttons: HTMLElement[]) => el("p", { class: "openers" }, ...buttons);
 
 function cluster(report: Report, open: Open): HTMLElement {
   const one = report.cluster;
@@ -150,7 +154,7 @@ function cluster(report: Report, open: Open): HTMLElement {
     ...fact("Controller", one.dc ?? "none elected"),
     ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")),
     ...fact("Pacemaker", one.version)),
-    opener("Properties", () => open("properties")));
+    openers(opener("Properties", () => open("properties"))));
 }
 
 function site(report: Report, overview: Overview): HTMLElement | null {
@@ -215,7 +219,7 @@ export function verdict(overview: Overview): [string, string] {
 export function draw(overview: Overview, role: Session["role"], act: Do, open: Open): HTMLElement {
   const { report } = overview, may = role === "operate" ? act : null;
   if (!report) return el("p", { class: "empty" }, overview.trouble);
-  const main = [faults(report), machines(report, overview, may), resources(report, false, may), resources(report, true, may)];
+  const main = [faults(report), machines(report, overview, may), resources(report, false, may, open), resources(report, true, may, open)];
   const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
   return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }

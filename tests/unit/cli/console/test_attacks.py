@@ -95,7 +95,7 @@ def test_other_sites_and_names_are_refused_with_a_good_cookie(
     assert why in text
 
 
-@pytest.mark.parametrize("path", ["/api/session", "/api/events", "/api/properties"])
+@pytest.mark.parametrize("path", ["/api/session", "/api/events", "/api/properties", "/api/agents", "/api/agent?name=x"])
 @pytest.mark.parametrize("changes", [{"host": "evil.test"}, {"sec-fetch-site": "cross-site"}, {"origin": "http://x"}])
 def test_nothing_is_told_to_other_sites(stage: Stage, path: str, changes: dict[str, str]) -> None:
     status, text = _raw(stage, "GET", path, {**_own(stage, stage.logged_in()), **changes})
@@ -122,7 +122,7 @@ def test_other_methods_are_refused(stage: Stage, method: str) -> None:
 
 def test_without_a_session_there_is_nothing(stage: Stage) -> None:
     headers = {"origin": stage.url, "sec-fetch-site": "same-origin"}
-    for path in ("/api/session", "/api/events", "/api/properties"):
+    for path in ("/api/session", "/api/events", "/api/properties", "/api/agents", "/api/agent?name=x"):
         assert requests.get(stage.url + path, headers=headers, timeout=10).status_code == 401
     for path in ("/api/preview", "/api/act"):
         answer = requests.post(stage.url + path, json={**STANDBY, "version": "0.1"}, headers=headers, timeout=10)

@@ -83,10 +83,11 @@ def test_what_is_not_there_is_a_conflict(edit: Callable[[Cib], None]) -> None:
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_no_shell_reads_a_name(name: str) -> None:
-    wish = Wish(name, "a b; reboot", "$(c)", "`d`", "e f")
+    wish = Wish(name, "a b; reboot", "$(c)", "`d`", "e f", "g|h")
     argv = [word for command in ACTIONS[name].run(wish) for word in command.argv]
-    for given in ("a b; reboot", "$(c)", "`d`", "e f"):
-        assert not [word for word in argv if given in word and word not in (given, "`d`=e f")]
+    for given in ("a b; reboot", "$(c)", "`d`", "e f", "g|h"):
+        whole = (given, "`d`=e f", "$(c)=e f", "score=e f", "kind=e f")
+        assert not [word for word in argv if given in word and word not in whole]
     assert "$(c)" not in ACTIONS[name].command(wish).replace("'$(c)'", "")
 
 

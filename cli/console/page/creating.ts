@@ -1,0 +1,106 @@
+// A new resource, by its agent's own help; a new constraint. Both end in a preview.
+import type { Agent, Agents, Parameter, Report } from "./contract.js";
+import { ask, busy, buttons, get, show, told, words } from "./dialog.js";
+import { field } from "./properties.js";
+import { el } from "./view.js";
+
+type Field = HTMLInputElement | HTMLSelectElement;
+let count = 0;
+
+function labelled(text: string, input: Field, hint = "", required = false): HTMLElement {
+  input.id = `field-${++count}`;
+  input.removeAttribute("aria-label");
+  input.toggleAttribute("required", required);
+  return el("div", {}, el("label", { for: input.id }, text, required ? el("span", { class: "quiet" }, " (required)") : null), input,
+    hint ? el("p", { class: "hint" }, hint) : null);
+}
+
+const text = (value = "") => field("", [], value);
+const choice = (words: readonly string[], value = "") => field("", words, value);
+
+/** A form in the dialog; `send` gets what was filled in, after the browser's own checks. */
+function form(dialog: HTMLDialogElement, title: string, send: () => void, ...body: HTMLElement[]): void {
+  const next = el("button", { type: "submit", class: "primary" }, "What would it do?");
+  const made = el("form", { class: "form" }, el("div", { class: "scroll" }, ...body), buttons(dialog, next));
+  made.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+  });
+  show(dialog, title, made);
+}
+
+export async function resource(dialog: HTMLDialogElement, report: Report): Promise<void> {
+  const title = "New resource";
+  show(dialog, title, busy("Asking for the agents."), buttons(dialog));
+  try {
+    const all = await get<Agents>("/api/agents");
+    const name = text(), agent = text(), about = el("div", { "aria-live": "polite" });
+    const groups = [...new Set(report.resources.filter((one) => one.within.length === 1 && one.nodes.length < 2).map((one) => one.within[0] ?? ""))];
+    const within = choice(["on one node, by itself", "on all nodes (clone)", ...groups.map((group) => `in the group ${group}`)]);
+    const list = el("datalist", { id: "agents" }, ...all.names.map((value) => el("option", { value })));
+    agent.setAttribute("list", "agents");
+    let fields: [string, Field][] = [];
+    const wanted = (name: string) => agent.value === name; // answers may come late
+    agent.addEventListener("change", () => {
+      fields = [];
+      void describe(agent.value, about, wanted).then((made) => { if (made) fields = made; });
+    });
+    form(dialog, title, () => {
+      const options = Object.fromEntries(fields.filter(([, one]) => one.value !== "").map(([key, one]) => [key, one.value]));
+      const where = within.value.startsWith("in the group ") ? within.value.slice(13) : within.value.includes("clone") ? "clone" : "";
+      void ask(dialog, "create", { name: name.value, value: agent.value, within: where, options });
+    }, labelled("Name", name, "", true), labelled("Agent", agent, `${all.names.length} on ${all.by}: type a part of the name, for example IPaddr2.`, true),
+      list, labelled("Runs", within), about);
+    name.focus();
+  } catch (error) {
+    show(dialog, title, told(words(error), "bad"), buttons(dialog));
+  }
+}
+
+/** The agent's help and a field for each of its parameters, the required ones first. */
+async function describe(name: string, about: HTMLElement, wanted: (name: string) => boolean): Promise<[string, Field][] | null> {
+  about.replaceChildren(busy("Asking the agent."));
+  try {
+    const agent = await get<Agent>(`/api/agent?name=${encodeURIComponent(name)}`);
+    if (!wanted(name)) return null;
+    const needed = agent.parameters.filter((one) => one.required), others = agent.parameters.filter((one) => !one.required);
+    const made: [string, Field][] = [...needed, ...others].map((one) => [one.name, input(one)]);
+    const drawn = (all: Parameter[]) => all.map((one) => labelled(one.name, made.find(([key]) => key === one.name)?.[1] ?? text(), hint(one), one.required && !one.default));
+    about.replaceChildren(el("p", {}, agent.brief), el("details", {}, el("summary", {}, "What it does"), el("p", { class: "quiet" }, agent.help)), ...drawn(needed),
+      others.length ? el("details", {}, el("summary", {}, `${others.length} optional parameters`), ...drawn(others)) : el("p"));
+    return made;
+  } catch (error) {
+    if (wanted(name)) about.replaceChildren(told(words(error), "bad"));
+    return null;
+  }
+}
+
+function input(one: Parameter): Field {
+  const choices = one.kind === "boolean" ? ["true", "false"] : one.choices;
+  return choices.length ? choice(["", ...choices]) : text();
+}
+
+const hint = (one: Parameter) => [one.help || one.brief, one.default ? `Default: ${one.default}.` : ""].filter(Boolean).join(" ");
+
+export function constraint(dialog: HTMLDialogElement, report: Report): void {
+  const names = [...new Set(report.resources.filter((one) => !one.agent.startsWith("stonith:")).map((one) => one.within[0] ?? one.id))];
+  const nodes = report.machines.filter((one) => one.role === "member").map((one) => one.name);
+  const kinds = { "runs on a node": "location", "runs where another runs": "colocation", "starts before another": "order" };
+  const kind = choice(Object.keys(kinds)), one = choice(names), other = el("div"), weight = el("div");
+  let to = choice(nodes), by = text("INFINITY");
+  const fill = () => {
+    const action = kinds[kind.value as keyof typeof kinds];
+    to = choice(action === "location" ? nodes : names.filter((name) => name !== one.value));
+    by = action === "order" ? choice(["Mandatory", "Optional", "Serialize"]) : text("INFINITY");
+    other.replaceChildren(labelled(action === "location" ? "Node" : "The other", to));
+    weight.replaceChildren(labelled(action === "order" ? "Kind" : "Score", by,
+      action === "order" ? "" : "INFINITY: always; -INFINITY: never; a number weighs it against others.", true));
+  };
+  kind.addEventListener("change", fill);
+  one.addEventListener("change", fill);
+  fill();
+  form(dialog, "New constraint", () => {
+    const action = kinds[kind.value as keyof typeof kinds];
+    void ask(dialog, action, { resource: one.value, value: by.value, ...(action === "location" ? { node: to.value } : { other: to.value }) });
+  }, labelled("Resource", one), labelled("It", kind), other, weight);
+}
