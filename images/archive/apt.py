@@ -60,7 +60,7 @@ class Apt:
             raise HalabError(f"{keyring} is not there", "Install the package debian-archive-keyring.")
         if re.search(r"\s", mirror) or ("://" not in mirror and not mirror.startswith("file:/")):
             raise ConfigError(f"{mirror!r} is no archive's address", "Give it as after `deb` in a sources file.")
-        self._directory = directory
+        self._directory, self._dists = directory, f"{mirror.rstrip('/')}/dists/{suite}"
         for name in ("state/lists/partial", "cache/archives/partial"):
             (directory / name).mkdir(parents=True, exist_ok=True)
         (directory / "status").touch()
@@ -105,6 +105,18 @@ class Apt:
         file.replace(original)
         file.with_name(file.name.removesuffix(suffix)).write_text(done.stdout)
         return SignedList(key + suffix, original, done.stdout)
+
+    def fetch(self, path: str, sha256: str, target: Path) -> None:
+        """Put a small file below dists/SUITE to `target`, checked by its sum. Raises HalabError."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        helper = ["/usr/lib/apt/apt-helper", "--option", "APT::Sandbox::User=", "download-file"]
+        done = _run([*helper, f"{self._dists}/{path}", str(target), f"SHA256:{sha256}"])
+        if done.returncode:
+            raise HalabError(f"the archive does not give dists/…/{path}", complaints(done.stderr))
+        if target.is_symlink():  # to a file of an archive on this host
+            original = target.resolve()
+            target.unlink()
+            shutil.copyfile(original, target)
 
     def resolve(self, names: Sequence[str]) -> set[tuple[str, str]]:
         """Name and version of everything that an empty system gets with packages of the component main."""

@@ -26,6 +26,7 @@ INSTALLERS_OWN = (
 )
 _WORK, _BATCH, _NAMED = ".unfinished", 40, 12
 _IMAGES = "usr/lib/debian-installer/images/{release}/amd64/text/debian-installer/amd64"
+_ARCHITECTURE = "main/binary-amd64/Release"
 _BOOT_FILES = ("linux", "initrd.gz")
 
 
@@ -60,14 +61,20 @@ class TreeMaker:
         self._report("fetching the archive's signed lists")
         apt.update()
         release, signature = split(apt.in_release().read_text())
-        lists = self._lists(apt, sums(release))
+        vouched = sums(release)
+        lists = self._lists(apt, vouched)
         main, parts = (_packages(lists, component) for component in COMPONENTS)
         kernel, initrd = self._boot_files(apt, main)
         brought = read_initrd(initrd)
         self._report("finding what an installation needs")
         chosen = [*self._system(apt, main), *installer_parts(parts, brought.parts, brought.kernel)]
+        self._write(apt, signature, lists, (kernel, initrd))
+        self._describe_architecture(apt, vouched)
         self._fetch(apt, chosen)
-        self._write(apt, release, signature, lists, (kernel, initrd))
+        # Last: what has none is no tree.
+        part = self._work / "Release"
+        part.write_text(release)
+        part.replace(self._dists / "Release")
         shutil.rmtree(self._work)
         return sum(package.size_bytes for package in chosen)
 
@@ -161,10 +168,8 @@ class TreeMaker:
         if missing:
             raise _incomplete(missing, complaint)
 
-    def _write(
-        self, apt: Apt, release: str, signature: str, lists: list[SignedList], boot_files: tuple[Path, Path]
-    ) -> None:
-        """What makes the pool a tree; Release last."""
+    def _write(self, apt: Apt, signature: str, lists: list[SignedList], boot_files: tuple[Path, Path]) -> None:
+        """What makes the pool a tree, but for Release."""
         netboot = self._directory / NETBOOT.format(suite=self._wanted.suite)
         netboot.mkdir(parents=True, exist_ok=True)
         for file in boot_files:
@@ -180,9 +185,12 @@ class TreeMaker:
             shutil.copyfile(one.file, target)
         shutil.copyfile(apt.in_release(), self._dists / "InRelease")
         (self._dists / "Release.gpg").write_text(signature)
-        part = self._dists / ".Release.part"
-        part.write_text(release)
-        part.replace(self._dists / "Release")
+
+    def _describe_architecture(self, apt: Apt, vouched: dict[str, str]) -> None:
+        """The file by which the installer finds out whether an archive has its architecture."""
+        if _ARCHITECTURE not in vouched:
+            raise UnexpectedOutput(f"the archive's Release has no {_ARCHITECTURE}", "Is it a Debian archive?")
+        apt.fetch(_ARCHITECTURE, vouched[_ARCHITECTURE], self._dists / _ARCHITECTURE)
 
 
 def _packages(lists: list[SignedList], component: str) -> list[Package]:

@@ -25,9 +25,10 @@ _ARGUMENTS = (
     "net.ifnames=0",
 )
 STAGES = stages(
-    ("the installer starts", r"Loading additional components|Starting system log daemon"),
-    ("it sets up the network", r"Configuring the network|Detecting network hardware"),
-    ("it looks for the archive", r"Choose a mirror of the Debian archive|Checking the Debian archive mirror"),
+    ("the installer starts", r"Starting system log daemon"),
+    ("it sets up the network", r"Detecting network hardware"),
+    ("it looks for the archive", r"Checking the Debian archive mirror"),
+    ("it loads its further parts", r"Loading additional components"),
     ("it partitions the disk", r"Partition(ing)? disks|Starting up the partitioner|Partitions formatting"),
     ("it installs the base system", r"Install(ing)? the base system"),
     ("it configures apt", r"Configur(e|ing) (the package manager|apt)"),
@@ -38,12 +39,10 @@ STAGES = stages(
     ("it exports kernel and initramfs", r"HALAB-STAGE export"),
     ("it has finished and powers off", r"HALAB-STAGE done"),
 )
+# How its text frontend shows errors, and questions to which nobody has given an answer: it waits for a person.
 FAILURES = failures(
-    r"An installation step failed[^\r\n]*",
-    r"Installation step failed[^\r\n]*",
-    r"Bad archive mirror[^\r\n]*",
-    r"Failed to (?:process the preconfiguration|retrieve the preconfiguration|partition)[^\r\n]*",
-    r"No kernel modules were found[^\r\n]*",
+    r"!! ERROR: [^\r\n]*",
+    r"[^\r\n]+\r?\n-{3,}\r?\n(?:(?!\n-{3,}\r?\n)[\s\S])*?(?:Prompt: '\?' for help|\[Press enter to continue\])",
 )
 
 

@@ -15,6 +15,9 @@ LATE_SCRIPT = "halab-late"
 ROOT_DEVICE = "/dev/vda1"  # of the installed system, in the layout below
 
 
+_ANY_COUNTRY = "US"  # nothing follows from it: time zone, keyboard and archive are answered
+
+
 def render(recipe: DebianRecipe, tree: Tree, size_mib: int) -> str:
     """A whole preseed file."""
     return "\n".join(["# Made by halab from its host profile.", *_answers(recipe, tree, size_mib)]) + "\n"
@@ -34,11 +37,16 @@ def late_script() -> bytes:
 
 def _answers(recipe: DebianRecipe, tree: Tree, size_mib: int) -> Iterator[str]:
     region, disk = recipe.profile.region, recipe.profile.disk
-    yield from _section("", ("debian-installer/locale", "string", region.language))
+    yield from _section("", *_locale(region.language))
     yield from _section("", ("keyboard-configuration/xkb-keymap", "select", region.keyboard))
     yield from _section(
         "network and where packages come from",
         ("netcfg/choose_interface", "select", "auto"),
+        # An emulated machine on a busy host is late for the installer's own 3 s and 25 s.
+        ("netcfg/link_wait_timeout", "string", "30"),
+        ("netcfg/dhcp_timeout", "string", "120"),
+        # An isolated network has none, and the installer would ask whether that is right.
+        ("netcfg/no_default_route", "boolean", "true"),
         ("netcfg/get_hostname", "string", "installed"),
         ("netcfg/get_domain", "string", ""),
         ("netcfg/hostname", "string", "installed"),
@@ -95,6 +103,14 @@ def _section(heading: str, *answers: tuple[str, str, str]) -> Iterator[str]:
     for name, kind, value in answers:
         owner = "popularity-contest" if name.startswith("popularity-contest/") else "d-i"
         yield f"{owner} {name} {kind} {value}".rstrip()
+
+
+def _locale(name: str) -> Iterator[tuple[str, str, str]]:
+    """The installer insists on a country: it asks for one, at the highest priority, where the locale names none."""
+    language, _, country = name.partition(".")[0].partition("_")
+    yield "debian-installer/language", "string", language
+    yield "debian-installer/country", "string", country or _ANY_COUNTRY
+    yield "debian-installer/locale", "string", name
 
 
 def _mirror(tree: Tree, suite: str) -> Iterator[tuple[str, str, str]]:

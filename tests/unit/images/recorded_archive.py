@@ -65,6 +65,9 @@ class RecordedArchive:
             for name, content in (("Packages", text), ("Packages.xz", packed)):
                 digest = hashlib.sha256(content).hexdigest()
                 sums.append(f" {digest} {len(content)} {component}/binary-amd64/{name}")
+        description = f"Archive: {suite}\nComponent: main\nArchitecture: amd64\n".encode()
+        (dists / "main/binary-amd64/Release").write_bytes(description)
+        sums.append(f" {hashlib.sha256(description).hexdigest()} {len(description)} main/binary-amd64/Release")
         lines = ["Origin: Debian", f"Suite: {suite}", f"Codename: {suite}", "Version: 12.1"]
         lines += ["Date: Sat, 11 Jul 2026 10:00:00 UTC", "Architectures: amd64", "Components: main", "SHA256:", *sums]
         text_file = self._work / "Release"

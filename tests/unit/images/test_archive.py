@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from halab.images.archive.apt import Apt, host_mirror
+from halab.images.archive.apt import COMPONENTS, Apt, host_mirror
 from halab.images.archive.initrd import read_initrd
 from halab.images.archive.make import TreeMaker, Wanted
 from halab.images.archive.packages import Package, installer_parts, read_packages
@@ -76,7 +77,18 @@ def test_the_archives_signature_holds_for_what_the_installer_asks_for(
         check=True,
     )
     assert "Good signature" in said.stderr
-    assert "main/debian-installer/binary-amd64/Packages.xz" in sums((dists / "Release").read_text())
+    vouched = sums((dists / "Release").read_text())
+    there = ("main/binary-amd64/Release", *(f"{part}/binary-amd64/Packages.xz" for part in COMPONENTS))
+    for path in there:
+        assert hashlib.sha256((dists / path).read_bytes()).hexdigest() == vouched[path]
+
+
+def test_an_archive_on_this_host_is_copied(recorded: RecordedArchive, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    address = f"file:{recorded.directory}"
+    TreeMaker(tree, WANTED, lambda line: None).make(lambda work: Apt(work, address, "bookworm", recorded.keyring))
+    assert names(tree) == {*DEBS, *PARTS, f"linux-image-{KERNEL}"}
+    assert not [path for path in tree.rglob("*") if path.is_symlink()]
 
 
 def test_apt_takes_the_tree_as_an_archive(mirror: Mirror, recorded: RecordedArchive, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def answers(installation: Installation) -> dict[str, str]:
 def test_answers_follow_the_profile(bookworm: tuple[Installation, str]) -> None:
     installation, _ = bookworm
     said = answers(installation)
+    assert (said["debian-installer/language"], said["debian-installer/country"]) == ("C", "US")
     assert (said["debian-installer/locale"], said["time/zone"]) == (HOST.region.language, HOST.region.timezone)
     assert said["keyboard-configuration/xkb-keymap"] == HOST.region.keyboard
     assert (said["passwd/root-password-crypted"], said["passwd/make-user"]) == ("*", "false")
@@ -90,3 +92,31 @@ def test_settings_of_el_are_refused(tmp_path: Path, setting: str) -> None:
     with pytest.raises(ConfigError) as caught:
         prepare(Request(suite="bookworm", tree=str(debian(tmp_path / "debian")), **{setting: value}))  # type: ignore[arg-type]
     assert caught.value.attribute == f"image.{setting}"
+
+
+# As the real installer printed them on a serial console.
+QUESTION = (
+    "Starting system log daemon: syslogd, klogd.\r\n"
+    "Select your location\r\n--------------------\r\n\r\n"
+    "The selected location will be used to set your time zone and also for example \r\n"
+    "to help select the system locale. Normally this should be the country where you\r\nlive.\r\n\r\n"
+    "Select the continent or region to which your location belongs.\r\nContinent or region:\r\n"
+    "  1: Africa,              5: Caribbean,            9: North America,    \r\n"
+    "  4: Atlantic Ocean,      8: Indian Ocean,       \r\n"
+)
+
+
+def test_a_question_that_nobody_answers_is_a_failure(bookworm: tuple[Installation, str]) -> None:
+    installation, _ = bookworm
+    assert installation.failure(QUESTION) is None, "it is not at its prompt yet"
+    said = installation.failure(QUESTION + "Prompt: '?' for help> ")
+    assert said is not None
+    assert said.startswith("Select your location")
+    assert "Continent or region:" in said
+
+
+def test_a_language_with_a_country_keeps_it(tmp_path: Path) -> None:
+    region = replace(HOST.region, language="de_AT.UTF-8")
+    tree = str(debian(tmp_path / "debian"))
+    said = answers(prepare(Request(suite="bookworm", tree=tree, profile=replace(HOST, region=region))))
+    assert (said["debian-installer/language"], said["debian-installer/country"]) == ("de", "AT")
