@@ -32,7 +32,8 @@ case $told in
 reset | off | crashdump) exec sleep "$(sbd -d "$SBD_DEVICE" dump | sed -n 's/^Timeout (msgwait) *: *//p')" ;;
 esac
 """
-UNIT = f"[Service]\nExecStartPre={_WAIT}\nTimeoutStartSec=infinity\n"
+# Corosync too: a node that is a member again while it is fenced is lost a second time.
+UNIT = f"[Unit]\nBefore=corosync.service\n\n[Service]\nExecStartPre={_WAIT}\nTimeoutStartSec=infinity\n"
 
 # Pacemaker need not wait for sbd, nor sbd for Pacemaker: sbd may come and go while the cluster runs.
 _CONFIG = """\
