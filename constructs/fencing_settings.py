@@ -11,7 +11,8 @@ from halab.provisioners.engine import limits
 # Each has a line in fencing_methods.METHODS.
 METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "sbd")
 NONE = "none"
-_DEFAULT = "redfish"
+# The second needs neither the endpoint nor the hypervisor's help: its death is survived.
+_DEFAULT = (("redfish",), ("sbd",))
 _MAX_LEVELS = 9  # Pacemaker's schema
 _TOGETHER = "+"
 
@@ -38,9 +39,10 @@ def _split(value: object) -> tuple[tuple[str, ...], ...]:
 @dataclass(frozen=True, slots=True)
 class Fencing:
     method: str = setting(
-        _DEFAULT,
-        "one way to fence: redfish, wti, ipmi, virsh, xvm, sbd; or none (only with site.storage local)",
-        limits.one_of(*METHODS, NONE),
+        "",
+        "one way to fence, alone: redfish, wti, ipmi, virsh, xvm, sbd; or none (only with site.storage local); "
+        "empty: redfish, and sbd when that has failed",
+        limits.one_of(*METHODS, NONE, ""),
     )
     levels: tuple[str, ...] = setting(
         (),
@@ -66,6 +68,8 @@ class Fencing:
         """The methods of each level, in the order in which they are tried; empty without fencing."""
         if self.levels:
             return _split(self.levels)
+        if not self.method:
+            return _DEFAULT
         return () if self.method == NONE else ((self.method,),)
 
     @property
@@ -95,7 +99,7 @@ class Fencing:
 
 def check(fencing: Fencing, storage: str) -> Iterator[str]:
     """What single settings cannot tell. `storage`: the setting site.storage."""
-    if fencing.levels and fencing.method != _DEFAULT:
+    if fencing.levels and fencing.method:
         yield f"fencing.levels: fencing.method is {fencing.method}, too; take one of the two out"
     if not fencing.methods and storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"

@@ -165,6 +165,6 @@ def node_count(value: object) -> str | None:
 
 def one_of(*choices: str) -> Rule:
     def rule(value: object) -> str | None:
-        return None if value in choices else f"{value!r} is not known: use {' or '.join(choices)}."
+        return None if value in choices else f"{value!r} is not known: use {' or '.join(filter(None, choices))}."
 
     return rule

@@ -107,7 +107,9 @@ def _events(lab: Lab, by: str) -> set[tuple[str, str]]:
 def test_a_deploy_starts_the_dead_endpoint_and_the_crashed_node_is_fenced(
     lab: Lab, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing fences until somebody deploys: neither the endpoint's daemon nor its supervisor is there."""
+    """With one way to fence: neither the endpoint's daemon nor its supervisor is there, and nothing fences."""
+    one_way = Lab({**lab.environment, "HALAB_FENCING_METHOD": "redfish"})
+    one_way.deploy()
     active = lab.until("the site", lab.served_by)
     witness = next(node for node in lab.nodes if node != active)
     boot = lab.boot_id(active)
@@ -122,12 +124,14 @@ def test_a_deploy_starts_the_dead_endpoint_and_the_crashed_node_is_fenced(
     lab.until("a fencing that failed", lambda: (active, "failed") in _events(lab, witness), deadline_s=600)
     assert lab.served_by() is None
     began = time.monotonic()
-    lab.deploy()
+    one_way.deploy()
     lab.until("the site", lab.served_by)
     with capfd.disabled():
         print(f"\nendpoint dead, {active} crashed: the site is back {time.monotonic() - began:.0f} s after", flush=True)
     assert (active, "success") in _events(lab, witness)
     assert lab.boot_id(active) not in (None, boot)
+    lab.reconnect()
+    lab.deploy()
     _healthy(lab)
 
 

@@ -32,19 +32,17 @@ _SECRET = "/etc/halab/fencing-password"
 
 @pytest.fixture(scope="module")
 def levels(lab: Lab) -> Iterator[Lab]:
-    """The lab with two levels; they come and go under the running cluster."""
+    """The second level goes and comes under the running cluster, and nobody is restarted."""
     lab.until("the site", lab.served_by)
     boots = {node: lab.boot_id(node) for node in lab.nodes}
-    two = Lab({**lab.environment, "HALAB_FENCING_LEVELS": "redfish,sbd"})
-    two.deploy()
-    assert {node: two.boot_id(node) for node in lab.nodes} == boots, "nobody was restarted"
-    yield two
-    _healthy(two)
-    boots = {node: two.boot_id(node) for node in lab.nodes}
-    two.reconnect()
+    one = Lab({**lab.environment, "HALAB_FENCING_METHOD": "redfish"})
+    one.deploy()
+    for node in lab.nodes:
+        assert lab.ask(node, "pgrep", "--count", "sbd", ok=(1,)).strip() == "0"
     lab.deploy()
-    _healthy(lab)
     assert {node: lab.boot_id(node) for node in lab.nodes} == boots
+    yield lab
+    _healthy(lab)
 
 
 def _healthy(lab: Lab) -> None:

@@ -28,17 +28,19 @@ def _nodes(count: int) -> list[str]:
 def test_each_node_has_its_share(count: int) -> None:
     lab, nodes = synthesized(HALAB_NODE_COUNT=str(count)), _nodes(count)
     assert lab.names("halab_machine") == {*nodes, "target"}
-    assert lab.names("halab_stonith") == {f"fence_{node}" for node in nodes}
+    assert lab.names("halab_stonith") == {*(f"fence_{node}" for node in nodes), "fence_sbd"}
     per_node = {
-        "halab_cluster_member": "member",
-        "halab_iscsi_acl": "acl",
-        "halab_iscsi_session": "session",
-        "halab_lvm_host": "lvm",
-        "halab_pcsd": "pcsd",
-        "halab_site": "site",
+        "halab_cluster_member": ["member"],
+        "halab_fencing_level": ["level1", "level2"],
+        "halab_iscsi_acl": ["acl", "sbd_acl"],
+        "halab_iscsi_session": ["session", "sbd_session"],
+        "halab_lvm_host": ["lvm"],
+        "halab_pcsd": ["pcsd"],
+        "halab_sbd": ["sbd"],
+        "halab_site": ["site"],
     }
-    for type_name, suffix in per_node.items():
-        assert lab.names(type_name) == {f"{node}_{suffix}" for node in nodes}, type_name
+    for type_name, suffixes in per_node.items():
+        assert lab.names(type_name) == {f"{node}_{suffix}" for node in nodes for suffix in suffixes}, type_name
     members = lab.by_address["halab_cluster.cluster"]["members"]
     assert [(m["name"], m["node_id"]) for m in members] == [(node, i) for i, node in enumerate(nodes, 1)]
     assert lab.names("halab_cluster_node") == {*nodes}
@@ -49,7 +51,10 @@ def test_each_node_has_its_share(count: int) -> None:
     assert endpoint["machines"] == [f"${{halab_machine.{node}.id}}" for node in nodes], "nodes only, not the target"
 
 
-_MADE_LAST = {"halab_pcsd.node3_pcsd", "halab_ssh_trust.node3_ssh_trust"}  # they wait for the site
+_MADE_LAST = {  # they wait for the site
+    *("halab_pcsd.node3_pcsd", "halab_ssh_trust.node3_ssh_trust"),
+    *("halab_fencing_level.node3_level1", "halab_fencing_level.node3_level2"),
+}
 
 
 def test_a_node_leaves_before_what_it_needs_for_that_goes(lab: Synthesized) -> None:
@@ -131,7 +136,8 @@ def test_initiators_and_passwords_are_each_nodes_own(lab: Synthesized) -> None:
 def test_no_password_stands_in_the_cib_or_in_the_synthesized_json(lab: Synthesized) -> None:
     for device in lab.json["resource"]["halab_stonith"].values():
         assert not {"password", "passwd", "ssl_insecure"} & set(device["params"])
-        assert device["params"]["systems_uri"].endswith(".id}"), "one system: without it the agent shoots the last one"
+        if device["agent"] == "fence_redfish":
+            assert device["params"]["systems_uri"].endswith(".id}"), "one system: without it the agent shoots the last one"
     for address, resource in lab.by_address.items():
         for name, value in resource.items():
             if "password" in name or name == "sensitive_content":

@@ -53,6 +53,7 @@ def test_on_kvm_agents_have_the_times_that_they_advise() -> None:
         "IPaddr2": {"monitor": ("10s", "20s"), "start": ("0s", "20s"), "stop": ("0s", "20s")},
         "apache": {"monitor": ("10s", "20s"), "start": ("0s", "40s"), "stop": ("0s", "60s")},
         "fence_redfish": {"monitor": ("60s", "60s"), "start": ("0s", "60s")},
+        "fence_sbd": {"monitor": ("60s", "60s"), "start": ("0s", "60s")},
     }
 
 
@@ -66,6 +67,7 @@ def test_emulated_nodes_have_more() -> None:
         "IPaddr2": {"monitor": ("10s", "60s"), **start_and_stop},
         "apache": {"monitor": ("10s", "60s"), **start_and_stop},
         "fence_redfish": {"monitor": ("300s", "120s"), "start": ("0s", "120s")},
+        "fence_sbd": {"monitor": ("300s", "120s"), "start": ("0s", "120s")},
     }
 
 

@@ -133,7 +133,7 @@ def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str]
 @pytest.mark.parametrize(
     ("context", "levels"),
     [
-        ({}, (("redfish",),)),
+        ({}, (("redfish",), ("sbd",))),
         ({"fencing": {"method": "redfish"}}, (("redfish",),)),
         ({"fencing": {"levels": ["redfish"]}}, (("redfish",),)),
         ({"fencing": {"method": "none"}, "site": {"storage": "local"}}, ()),
