@@ -165,18 +165,6 @@ def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
             "ping_with": {"cluster": lab, "resource": "${halab_primitive.ping.name}", "with_resource": f"{lab}-site"}
         },
         "halab_order": {"ping_then": {"cluster": lab, "first": "${halab_primitive.ping.name}", "then": f"{lab}-site"}},
-        "halab_sbd_disk": {
-            "spare": {"machine": machine, "device": "/dev/vdb", "watchdog_s": 15, "msgwait_s": 30},
-        },
-        "halab_sbd": {"spare": {"machine": machine, "device": "${halab_sbd_disk.spare.device}"}},
-        "halab_fencing_level": {
-            "first": {
-                "cluster": lab,
-                "node": "node1",
-                "level": 1,
-                "devices": ["${halab_stonith.fence_node1.name}"],
-            }
-        },
     }
 
 

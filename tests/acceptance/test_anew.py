@@ -85,6 +85,7 @@ OF_THE_LUN = {
     "halab_iscsi_acl.node1_acl",
     "halab_iscsi_acl.node2_acl",
 }
+OF_SBD = {"halab_iscsi_target.sbd_target", "halab_iscsi_acl.node1_sbd_acl", "halab_iscsi_acl.node2_sbd_acl"}
 KNOW_ITS_HOST_KEY = {
     "halab_ssh_config.ssh_config",
     "halab_ssh_trust.node1_ssh_trust",
@@ -111,7 +112,7 @@ def test_the_targets_machine_but_not_its_lun(terraform: Terraform, provider: Dou
         provider.guests.answer = dead_lun
     options = () if gone else ("-replace=halab_machine.target",)
     anew = ["create"] if gone else ["delete", "create"]
-    changed = {address: ["update"] for address in OF_THE_LUN | KNOW_ITS_HOST_KEY}
+    changed = {address: ["update"] for address in OF_THE_LUN | OF_SBD | KNOW_ITS_HOST_KEY}
     assert terraform.plan(*options).actions == changed | dict.fromkeys(ON_THE_TARGET, anew)
     removed = len([verb for verb, _, _ in provider.guests.done if verb == "del"])
     terraform.apply(*options)

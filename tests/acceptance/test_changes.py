@@ -223,9 +223,13 @@ def test_a_secret_is_changed_from_the_target_to_the_initiator(lab: Lab) -> None:
         "halab_secret.node1_chap": ["delete", "create"],
         "halab_iscsi_acl.node1_acl": ["update"],
         "halab_iscsi_session.node1_session": ["update"],
+        "halab_iscsi_acl.node1_sbd_acl": ["update"],
+        "halab_iscsi_session.node1_sbd_session": ["update"],
     }
     terraform.apply(replaced)
-    assert [kind for verb, kind, _ in done[before:] if verb == "set"] == ["halab_iscsi_acl", "halab_iscsi_session"]
+    order = [kind for verb, kind, _ in done[before:] if verb == "set"]
+    assert sorted(order) == ["halab_iscsi_acl"] * 2 + ["halab_iscsi_session"] * 2
+    assert (order[0], order[-1]) == ("halab_iscsi_acl", "halab_iscsi_session")
 
 
 def test_the_password_of_hacluster_is_changed_on_all_nodes(lab: Lab) -> None:

@@ -68,7 +68,8 @@ def members(verb: str) -> dict[str, list[str]]:
         "file.node4_fencing_password "
         "host.node4_host iscsi_acl.node4_acl iscsi_session.node4_session lvm_device.node4_vg lvm_host.node4_lvm "
         "machine.node4 pcsd.node4_pcsd secret.node4_chap site.node4_site ssh_trust.node4_ssh_trust stonith.fence_node4 "
-        "volume.node4_disk"
+        "volume.node4_disk fencing_level.node4_level1 fencing_level.node4_level2 "
+        "iscsi_acl.node4_sbd_acl iscsi_session.node4_sbd_session sbd.node4_sbd"
     )
     return {f"halab_{address}": [verb] for address in own.split()}
 
@@ -94,6 +95,7 @@ EVERYWHERE = (
     "halab_host.target_host",
     "halab_network.network",
     "halab_ssh_config.ssh_config",
+    "halab_stonith.fence_sbd",
     "halab_ssh_trust.target_ssh_trust",
 )
 
@@ -127,13 +129,15 @@ def _lose_a_node(terraform: Terraform, provider: DoubledProvider) -> None:
         "ca_certificate.node2_fencing_ca cluster_member.node2_member cluster_node.node2 file.node2_dlm "
         "file.node2_fencing_password "
         "host.node2_host iscsi_session.node2_session lvm_device.node2_vg lvm_host.node2_lvm machine.node2 "
-        "pcsd.node2_pcsd site.node2_site ssh_trust.node2_ssh_trust"
+        "pcsd.node2_pcsd site.node2_site ssh_trust.node2_ssh_trust iscsi_session.node2_sbd_session sbd.node2_sbd"
     )
     assert {address for address, done in actions.items() if done == ["create"]} == {
         f"halab_{address}" for address in own.split()
     }
     assert {address for address, done in actions.items() if done == ["delete", "create"]} == {
         "halab_iscsi_acl.node2_acl",
+        "halab_iscsi_acl.node2_sbd_acl",
+        "halab_fencing_level.node2_level1",
         "halab_stonith.fence_node2",
     }
     terraform.apply()

@@ -129,7 +129,7 @@ def _removed_although_mute(terraform: Terraform, provider: DoubledProvider) -> N
     provider.guests.answer, provider.guests.mute = answer, {"node3"}
     write(terraform, 2)
     outcome = terraform.apply()
-    devices = "summit:fence-node1 summit:fence-node2 summit:fence-node3"
+    devices = "summit:fence-node1 summit:fence-node2 summit:fence-node3 summit:fence-sbd"
     assert asked == [f"node2: stonith_admin --fence node3 --timeout 300, with {devices}"]
     warned = {report.summary for report in outcome.reported if report.severity == "warning"}
     assert not any("halab_cluster_node" in summary for summary in warned)
