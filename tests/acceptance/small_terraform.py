@@ -22,6 +22,8 @@ Action = Literal["create", "update", "replace", "delete"]
 _REFERENCE = re.compile(r"\$\{(halab_\w+\.\w+)\.(\w+)\}")
 # One kind of conditional: which of two texts follows from an attribute.
 _CHOICE = re.compile(r"\$\{(?P<address>\w+\.\w+)\.(?P<name>\w+) == \"(?P<word>\w+)\" \? (?P<yes>\w+) : (?P<no>\w+)\}")
+# One kind of sum.
+_SUM = re.compile(r"\$\{(?P<address>\w+\.\w+)\.(?P<name>\w+) \+ (?P<more>\d+)\}")
 _META = ("//", "depends_on")
 
 
@@ -233,7 +235,9 @@ def _declared(document: Mapping[str, Any]) -> dict[str, _Declared]:
 
 def _references(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield from (match[1] for match in (*_REFERENCE.finditer(value), *_CHOICE.finditer(value)))
+        yield from (
+            match[1] for match in (*_REFERENCE.finditer(value), *_CHOICE.finditer(value), *_SUM.finditer(value))
+        )
     elif isinstance(value, dict):
         for item in value.values():
             yield from _references(item)
@@ -249,11 +253,13 @@ def _resolved(value: Any, known: Mapping[str, Any]) -> Any:
         return [_resolved(item, known) for item in value]
     if not isinstance(value, str) or "${" not in value:
         return value
-    if any(known[match["address"]][match["name"]] is UNKNOWN for match in _CHOICE.finditer(value)):
+    asked = (*_CHOICE.finditer(value), *_SUM.finditer(value))
+    if any(known[match["address"]][match["name"]] is UNKNOWN for match in asked):
         return UNKNOWN
     value = _CHOICE.sub(
         lambda match: match["yes" if known[match["address"]][match["name"]] == match["word"] else "no"], value
     )
+    value = _SUM.sub(lambda match: str(int(known[match["address"]][match["name"]]) + int(match["more"])), value)
     if whole := _REFERENCE.fullmatch(value):
         return known[whole[1]][whole[2]]
     parts = {match[0]: known[match[1]][match[2]] for match in _REFERENCE.finditer(value)}

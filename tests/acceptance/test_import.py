@@ -75,7 +75,10 @@ def test_import_of_every_type(deployed: tuple[Terraform, DoubledProvider], monke
         address: {name for name, value in change["after"].items() if value != change["before"][name]}
         for address, change in plan.changes.items()
     }
-    assert differing == {a: SET_AGAIN[e["type"]] for a, e in entries.items() if e["type"] in SET_AGAIN}
+    one_for_all = {"halab_stonith.fence_sbd"}  # it belongs to no machine
+    assert differing == {
+        a: SET_AGAIN[e["type"]] for a, e in entries.items() if e["type"] in SET_AGAIN and a not in one_for_all
+    }
     assert {address for address, actions in plan.actions.items() if actions != ["update"]} == set()
     done = len(provider.guests.done)
     terraform.apply()
@@ -97,7 +100,7 @@ def test_import_of_every_type(deployed: tuple[Terraform, DoubledProvider], monke
         ("halab_secret.pcsd_token", "../id_ed25519", "is no name of a secret"),
         ("halab_cluster.cluster", "other", "No machine that runs bears the name of the cluster 'other'"),
         ("halab_ssh_config.ssh_config", "/etc/passwd", "The id is"),
-        ("halab_fencing_level.first", "summit:node1:x", "'x' is no level"),
+        ("halab_fencing_level.node1_level1", "summit:node1:x", "'x' is no level"),
     ],
 )
 def test_import_that_fails(deployed: tuple[Terraform, DoubledProvider], address: str, id: str, words: str) -> None:

@@ -90,8 +90,8 @@ def test_gone(deployed: Deployed) -> None:
     lost = {
         address
         for address, entry in state.items()
-        if entry["type"] in ITEMS and entry["values"].get("machine") in (None, domain_id(state))
-    } - {"halab_sbd_disk.spare"}  # it is on a LUN, and changed in place once another machine is there
+        if entry["type"] in ITEMS and entry["values"].get("machine") in (None, "", domain_id(state))
+    } - {"halab_sbd_disk.sbd_header"}  # it is on a LUN, and changed in place once another machine is there
     made = {address for address, actions in plan.actions.items() if actions == ["create"]}
     # The only node of the cluster: all that was in the cluster is gone with it.
     assert made == {"halab_machine.node1", *lost}

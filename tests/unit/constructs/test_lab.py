@@ -137,7 +137,7 @@ def test_no_password_stands_in_the_cib_or_in_the_synthesized_json(lab: Synthesiz
     for device in lab.json["resource"]["halab_stonith"].values():
         assert not {"password", "passwd", "ssl_insecure"} & set(device["params"])
         if device["agent"] == "fence_redfish":
-            assert device["params"]["systems_uri"].endswith(".id}"), "one system: without it the agent shoots the last one"
+            assert device["params"]["systems_uri"].endswith(".id}"), "one system: else the agent shoots the last"
     for address, resource in lab.by_address.items():
         for name, value in resource.items():
             if "password" in name or name == "sensitive_content":
