@@ -20,10 +20,13 @@ from halab.provider.protocol.servicer import Servicer
 
 Action = Literal["create", "update", "replace", "delete"]
 _REFERENCE = re.compile(r"\$\{(halab_\w+\.\w+)\.(\w+)\}")
-# One kind of conditional: which of two texts follows from an attribute.
-_CHOICE = re.compile(r"\$\{(?P<address>\w+\.\w+)\.(?P<name>\w+) == \"(?P<word>\w+)\" \? (?P<yes>\w+) : (?P<no>\w+)\}")
-# One kind of sum.
-_SUM = re.compile(r"\$\{(?P<address>\w+\.\w+)\.(?P<name>\w+) \+ (?P<more>\d+)\}")
+# One kind of conditional: which of two words follows from an attribute; alone, or as what is added to a number.
+_CHOICE = re.compile(
+    r"(?P<address>\w+\.\w+)\.(?P<name>\w+) == \"(?P<word>\w+)\" \? \"?(?P<yes>[\w%]+)\"? : \"?(?P<no>[\w%]+)\"?"
+)
+_CHOSEN = re.compile(r"\$\{([\w%]+)\}")
+_SUM = re.compile(r"\$\{(?P<address>\w+\.\w+)\.(?P<name>\w+) \+ \((?P<more>\d+)\)\}")
+_ADDED_TO = re.compile(r"\$\{(\w+\.\w+)\.\w+ \+ ")
 _META = ("//", "depends_on")
 
 
@@ -235,9 +238,8 @@ def _declared(document: Mapping[str, Any]) -> dict[str, _Declared]:
 
 def _references(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield from (
-            match[1] for match in (*_REFERENCE.finditer(value), *_CHOICE.finditer(value), *_SUM.finditer(value))
-        )
+        for pattern in (_REFERENCE, _CHOICE, _ADDED_TO):
+            yield from (match[1] for match in pattern.finditer(value))
     elif isinstance(value, dict):
         for item in value.values():
             yield from _references(item)
@@ -253,12 +255,14 @@ def _resolved(value: Any, known: Mapping[str, Any]) -> Any:
         return [_resolved(item, known) for item in value]
     if not isinstance(value, str) or "${" not in value:
         return value
-    asked = (*_CHOICE.finditer(value), *_SUM.finditer(value))
-    if any(known[match["address"]][match["name"]] is UNKNOWN for match in asked):
+    if any(known[match["address"]][match["name"]] is UNKNOWN for match in _CHOICE.finditer(value)):
         return UNKNOWN
     value = _CHOICE.sub(
         lambda match: match["yes" if known[match["address"]][match["name"]] == match["word"] else "no"], value
     )
+    value = _CHOSEN.sub(lambda match: match[1], value)
+    if any(known[match["address"]][match["name"]] is UNKNOWN for match in _SUM.finditer(value)):
+        return UNKNOWN
     value = _SUM.sub(lambda match: str(int(known[match["address"]][match["name"]]) + int(match["more"])), value)
     if whole := _REFERENCE.fullmatch(value):
         return known[whole[1]][whole[2]]
