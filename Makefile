@@ -78,7 +78,7 @@ test: develop lint ## The checks and all tests, with real terraform and real mac
 
 .PHONY: test-long
 test-long: develop test-hosts ## What make test leaves out, on real machines too: it takes long
-	$(BIN)/pytest -m long tests/mutants tests/agents
+	$(BIN)/pytest -m long tests/mutants tests/agents tests/pacemaker
 	HALAB_IMAGE_EXTRA_PACKAGES=postgresql $(BIN)/python -m halab.cli.image # for examples/second_service
 	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/acceptance tests/e2e
 

@@ -14,6 +14,8 @@ from tests.agents.agents import unpacked
 
 _PACKAGES = ("resource-agents", "pacemaker-resource-agents", "pacemaker")
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="session")
 def ocf() -> Path:
