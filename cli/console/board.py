@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from halab.cli.console.contract import Ages, Line, Overview
 from halab.cli.look.deployed import Deployed, KnownMachine
@@ -19,8 +19,15 @@ _NOT_YET = "it was not asked yet"
 class Board:
     """Written by those who ask, read by those who show. `changed` is called after each news."""
 
-    def __init__(self, lab: str, known: Deployed, earlier: Snapshot | None, changed: Callable[[], None]) -> None:
-        self._lab, self._known, self._changed = lab, known, changed
+    def __init__(
+        self,
+        lab: str,
+        known: Deployed,
+        earlier: Snapshot | None,
+        changed: Callable[[], None],
+        declared: Iterable[str] = (),
+    ) -> None:
+        self._lab, self._known, self._changed, self._declared = lab, known, changed, tuple(sorted(declared))
         self._lock = threading.Lock()
         self._power: dict[str, Power] = {}
         self._answers = {m.uuid: m.answer for m in earlier.machines if m.answer} if earlier else {}
@@ -76,7 +83,7 @@ class Board:
             snapshot = Snapshot(self._lab, now, machines, self._endpoint, self._site)
             ages = Ages(*(self._at.get(key) for key in ("power", "endpoint", "site")))
             lines = tuple(sorted(self._lines, key=lambda line: line.at))
-        return Overview(now, judge(snapshot), ages, lines, "")
+        return Overview(now, judge(snapshot), ages, lines, "", self._declared)
 
     def _machine(self, known: KnownMachine) -> Machine:
         power = self._power.get(known.uuid, Power("unknown", "libvirt was not asked yet"))

@@ -35,13 +35,17 @@ class Ages:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The lab at `at` (Unix time, s). `report` is None while there is nothing to tell: `trouble` says why."""
+    """The lab at `at` (Unix time, s). `report` is None while there is nothing to tell: `trouble` says why.
+
+    `declared`: names of the resources that Terraform declares.
+    """
 
     at: float
     report: Report | None
     ages: Ages
     lines: tuple[Line, ...]
     trouble: str
+    declared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

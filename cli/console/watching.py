@@ -10,6 +10,7 @@ from functools import partial
 
 from halab.cli.console.board import Board
 from halab.cli.console.contract import Ages, Line, Overview
+from halab.cli.console.declared import declared
 from halab.cli.drill.guest_stream import GuestStream
 from halab.cli.lab.state import StateUnusable
 from halab.cli.look import hypervisor, services, taking
@@ -97,7 +98,7 @@ class Watch:
         """Until nobody watches, or the lab is another one."""
         state = self._place.state
         written = state.stat().st_mtime_ns
-        self._board = Board(self._place.lab, lab, recall(self._place.seen), self._tell)
+        self._board = Board(self._place.lab, lab, recall(self._place.seen), self._tell, declared(state))
         with Round(self._place, lab, self._board) as self._round:
             while self._watched() and state.exists() and state.stat().st_mtime_ns == written:
                 self._pause(_AGAIN_S)

@@ -182,6 +182,7 @@ def test_a_resource_is_created_constrained_and_deleted(lab: Lab) -> None:
         _say_yes(dialog, "good", "Done")
         row = page.locator(f'[data-card=Resources] tr[data-key="{name}"]')
         expect(row).to_contain_text("started", timeout=_SEEN_MS)
+        expect(page.locator("[data-card=Resources] .name .tag")).to_have_text(["added"])
         page.get_by_role("button", name="New constraint").click()
         dialog.get_by_label("Resource").select_option(name)
         dialog.get_by_label("Node").select_option(node)

@@ -113,6 +113,7 @@ export interface Overview {
   readonly ages: Ages;
   readonly lines: readonly Line[];
   readonly trouble: string;
+  readonly declared: readonly string[];
 }
 
 export interface Session {

@@ -101,14 +101,20 @@ function resourceMenu(one, report, act) {
         items.push(["Delete", () => act("delete", { resource: one.id })]);
     return menu(resource === one.id ? one.id : `${one.id} (${resource})`, items);
 }
-function resources(report, fencing, act, open) {
+/** What Terraform does not declare; nothing is said where nothing is known to be declared. */
+function added(id, declared) {
+    if (!declared.length || declared.includes(id))
+        return null;
+    return el("span", { class: "tag", title: "Terraform does not declare it: a person has added it" }, "added");
+}
+function resources(report, fencing, declared, act, open) {
     const shown = report.resources.filter((one) => one.agent.startsWith("stonith:") === fencing);
     if (!shown.length)
         return null;
     const rows = shown.map((one) => {
         const why = report.faults.filter((fault) => fault.what === one.id).map((fault) => fault.text);
         return [
-            el("span", { class: "name" }, one.id, one.within.length ? el("span", { class: "quiet" }, ` in ${one.within.join(" › ")}`) : null),
+            el("span", { class: "name" }, one.id, added(one.id, declared), one.within.length ? el("span", { class: "quiet" }, ` in ${one.within.join(" › ")}`) : null),
             el("span", {}, state(one.state), ...why.map((text) => el("span", { class: "why" }, text))),
             one.nodes.length ? el("span", { class: "nodes" }, ...one.nodes.map((node) => el("span", { class: "tag" }, node))) : el("span", { class: "quiet" }, "nowhere"),
             el("code", { class: "quiet" }, one.agent),
@@ -179,7 +185,7 @@ export function draw(overview, role, act, open) {
     const { report } = overview, may = role === "operate" ? act : null;
     if (!report)
         return el("p", { class: "empty" }, overview.trouble);
-    const main = [faults(report), machines(report, overview, may), resources(report, false, may, open), resources(report, true, may, open)];
+    const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
     const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
     return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }

@@ -116,13 +116,19 @@ function resourceMenu(one: ResourceReport, report: Report, act: Do): HTMLElement
   return menu(resource === one.id ? one.id : `${one.id} (${resource})`, items);
 }
 
-function resources(report: Report, fencing: boolean, act: Do | null, open: Open): HTMLElement | null {
+/** What Terraform does not declare; nothing is said where nothing is known to be declared. */
+function added(id: string, declared: readonly string[]): Child {
+  if (!declared.length || declared.includes(id)) return null;
+  return el("span", { class: "tag", title: "Terraform does not declare it: a person has added it" }, "added");
+}
+
+function resources(report: Report, fencing: boolean, declared: readonly string[], act: Do | null, open: Open): HTMLElement | null {
   const shown = report.resources.filter((one) => one.agent.startsWith("stonith:") === fencing);
   if (!shown.length) return null;
   const rows = shown.map((one) => {
     const why = report.faults.filter((fault) => fault.what === one.id).map((fault) => fault.text);
     return [
-      el("span", { class: "name" }, one.id, one.within.length ? el("span", { class: "quiet" }, ` in ${one.within.join(" › ")}`) : null),
+      el("span", { class: "name" }, one.id, added(one.id, declared), one.within.length ? el("span", { class: "quiet" }, ` in ${one.within.join(" › ")}`) : null),
       el("span", {}, state(one.state), ...why.map((text) => el("span", { class: "why" }, text))),
       one.nodes.length ? el("span", { class: "nodes" }, ...one.nodes.map((node) => el("span", { class: "tag" }, node))) : el("span", { class: "quiet" }, "nowhere"),
       el("code", { class: "quiet" }, one.agent),
@@ -219,7 +225,7 @@ export function verdict(overview: Overview): [string, string] {
 export function draw(overview: Overview, role: Session["role"], act: Do, open: Open): HTMLElement {
   const { report } = overview, may = role === "operate" ? act : null;
   if (!report) return el("p", { class: "empty" }, overview.trouble);
-  const main = [faults(report), machines(report, overview, may), resources(report, false, may, open), resources(report, true, may, open)];
+  const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
   const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
   return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }
