@@ -49,6 +49,7 @@ def next_steps(found: Mapping[str, Any]) -> list[str]:
     halab = "halab" if _in_path() else shlex.quote(os.path.relpath(CHECKOUT / ".venv/bin/halab"))
     steps = [
         (f"{halab} status", "what runs where, and what is wrong"),
+        (f"{halab} console", "the same live in a browser, and buttons"),
         (f"{halab} ssh {nodes[0]}", "a shell on a node"),
         (f"{halab} ssh {nodes[0]} pcs status", "the cluster as pcs tells it"),
         (f"{halab} ssh {nodes[0]} stonith_admin --reboot {nodes[-1]}", "fence a node"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +30,13 @@ NAMES = ("node1", "node2", "node3", "target")
 class Recorded(Watch):
     """Shows what it is given; asks no machine."""
 
-    def __init__(self, where: Place, shown: Snapshot) -> None:
+    def __init__(self, where: Place, shown: Snapshot, declared: Iterable[str] = ()) -> None:
         super().__init__(where)
         machines = [
             KnownMachine(m.uuid, m.name, m.address, "", "summit" if m.member else "", m.name, "", True)
             for m in shown.machines
         ]
-        self.board = self._board = Board("summit", Deployed(tuple(machines), None, ""), None, self._tell)
+        self.board = self._board = Board("summit", Deployed(tuple(machines), None, ""), None, self._tell, declared)
         now = time.time()
         self.board.powers({m.uuid: m.power for m in shown.machines})
         for m in shown.machines:
@@ -69,11 +69,11 @@ class Stage:
 
 
 @contextmanager
-def served(folder: Path, shown: Snapshot | None = None) -> Iterator[Stage]:
-    """The console over a lab as it was seen; a healthy one unless another is given."""
+def served(folder: Path, shown: Snapshot | None = None, declared: Iterable[str] = ()) -> Iterator[Stage]:
+    """The console over a lab as it was seen; a healthy one unless another is given. `declared`: resources."""
     files = [folder / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen", "audit.jsonl")]
     where, access = Place("summit", "test:///default", *files), Access()
-    watch = Recorded(where, shown or lab())
+    watch = Recorded(where, shown or lab(), declared)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     console = Console(where, Doing(where, watch), access, port)

@@ -140,12 +140,13 @@ def _named() -> Snapshot:
 
 
 def test_no_name_is_read_as_html(browser: Browser, tmp_path: Path) -> None:
-    with served(tmp_path, _named()) as stage:
+    with served(tmp_path, _named(), declared=["another"]) as stage:
         page = browser.new_page()
         page.goto(f"{stage.url}/#{stage.access.link('operate')}")
         for text in (f"web{HTML}", f"ocf:{HTML}", f"node3{HTML}"):
-            page.get_by_text(text, exact=True).first.wait_for()
+            page.get_by_text(text).first.wait_for()
         assert page.locator("main img, dialog img").count() == 0
+        assert page.locator("[data-card=Resources] .name .tag").all_inner_texts() == ["added"]
         assert "owned" not in page.title()
         page.close()
 

@@ -11,7 +11,8 @@ STATE = Path(__file__).parents[3] / "data/state/version-0.tfstate"
 
 def test_resources_with_all_that_is_inside_them() -> None:
     names = declared(STATE)
-    assert {"summit-ip", "summit-apache", "summit-site", "summit-gfs0", "summit-gfs0-clone", "fence-node1"} <= names
+    inside = {"summit-dlm", "summit-lvmlockd", "summit-locking", "summit-locking-clone", "summit-lv-web", "summit-gfs0"}
+    assert inside | {"summit-ip", "summit-apache", "summit-site", "summit-gfs0-clone", "fence-node1"} <= names
     assert "" not in names
     assert "summit-vg" not in names
 
