@@ -602,6 +602,7 @@ class File(HalabResource):
         sensitive_content: str | None = None,
         mode: str | None = None,
         owner: str | None = None,
+        overwrite: bool | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
     ) -> None:
@@ -615,6 +616,7 @@ class File(HalabResource):
                 "sensitive_content": sensitive_content,
                 "mode": mode,
                 "owner": owner,
+                "overwrite": overwrite,
             },
             depends_on,
             lifecycle,

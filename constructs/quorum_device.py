@@ -35,6 +35,7 @@ class QuorumDevices(Construct):
             machine=target,
             path=settings.image.platform.qnetd_options,
             content='COROSYNC_QNETD_OPTIONS="-s off"\n',
+            overwrite=True,  # the server's package has put one there
         )
         server = bindings.Service(
             self, "qnetd", machine=target, name="corosync-qnetd", depends_on=[options, baseline.hosts["target"]]

@@ -42,6 +42,7 @@ class WebServers(Construct):
                     machine=machine.id,
                     path=f"{MOUNT_POINT}/index.html",
                     content=f"{node}\n",  # as the talk first does it
+                    overwrite=True,  # the server's package has put one there
                     depends_on=[server],
                 )
                 phases.add(Phase.WEB, page)

@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from halab.provider.adoption import Adoption
 from halab.provider.protocol import NUM, STR, UNKNOWN, Attr, Block, Ctx, Failure, Provider, State
 from halab.provider.registry import resources
-from halab.provider.run.caller import is_destroy, is_destroy_of_all, parallelism, parents_command_line
+from halab.provider.run.caller import is_destroy, is_destroy_of_all, is_partial, parallelism, parents_command_line
 from halab.provider.run.changes import Changes
 from halab.provider.run.files import read_or_none, remove_private, write_private
 from halab.provider.run.folder import LabFolder
@@ -75,7 +76,6 @@ class HalabProvider(Provider):
         self.stop = threading.Event()
         self.lab, self.uri, self.hypervisor, self.time_scale = "", "", "auto", 1.0
         self.folder = LabFolder(Path())
-        self.first_change = False
         self._told: set[str] = set()
         self._settings: str | None = None
         self.servers_away: set[str] = set()
@@ -97,10 +97,14 @@ class HalabProvider(Provider):
                 from halab.provider.fencing.relocation import bring_over
 
                 bring_over(LabFolder(former).fencing, self.folder.fencing, ctx.warn, self.time_scale)
+        self._settings = cfg["settings"]
         state = self.folder.state  # Terraform makes an empty one to lock it
         has_state = state.exists() and state.stat().st_size > 0
-        self.first_change = not (self.folder.changes_lock.exists() or has_state)
-        self._settings = cfg["settings"]
+        self.ledger = Adoption(
+            self.folder.ledger,
+            partial=is_partial(parents_command_line(), os.environ),
+            changed=self.folder.changes_lock.exists() or has_state,
+        )
         self._told, self.servers_away, self.mute = set[str](), set[str](), set[str]()
         self.__dict__.pop("_mute_machines", None)
         self.__dict__.pop("_rolling", None)  # what failed in another of Terraform's runs may be mended
@@ -205,6 +209,8 @@ class HalabProvider(Provider):
             return self._mute_machines
 
     def close(self) -> None:
+        if isinstance(self.ledger, Adoption):
+            self.ledger.close()
         if "agendas" in self.__dict__:
             try:
                 self.agendas.save()
@@ -221,7 +227,7 @@ class HalabProvider(Provider):
     def inventory(self) -> Inventory:
         from halab.provider.hypervisor.inventory import Inventory
 
-        return Inventory(self.connection, self.lab)
+        return Inventory(self.connection, self.lab, lambda: self.ledger.machines())
 
     @cached_property
     def _rolling(self) -> Rolling:

@@ -90,7 +90,7 @@ FULL: dict[str, dict[str, Any]] = {
     "halab_packages": {**ON_MACHINE, "names": ["a"]},
     "halab_quorum_device": {**ON_MACHINE, "cluster": "summit", "connected": True},
     "halab_service": {**ON_MACHINE, "name": "cron", "enabled": True, "running": True},
-    "halab_file": {**ON_MACHINE, "path": "/a", "content": "x", "mode": "0644", "owner": "root:root"},
+    "halab_file": {**ON_MACHINE, "path": "/a", "content": "x", "mode": "0644", "owner": "root:root", "overwrite": True},
     "halab_cluster_file": {
         **IN_CIB, "mount_point": "/m", "path": "/m/a", "content": "x", "mode": "0644", "owner": "root:root",
     },

@@ -1,7 +1,8 @@
 resource "halab_file" "motd" {
-  machine = halab_machine.node1.id
-  path    = "/etc/motd"
-  content = "Break me.\n"
+  machine   = halab_machine.node1.id
+  path      = "/etc/motd"
+  content   = "Break me.\n"
+  overwrite = true # Debian has one
 }
 
 import {

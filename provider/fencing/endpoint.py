@@ -92,6 +92,9 @@ class FencingEndpoint(Resource):
         },
     )
 
+    def key(self, values: State) -> str | None:
+        return str(_known(values.get("name")) or self.provider.lab)
+
     def plan(self, ctx: Ctx, cfg: State, prior: State | None, planned: State | None) -> None:
         """All but the certificate is known before anything is made."""
         if planned is None:
@@ -130,6 +133,7 @@ class FencingEndpoint(Resource):
         name = planned["name"] = planned["id"] = _known(planned["name"]) or self.provider.lab
         service = self._service(name)
         files = service.files
+        self.provider.ledger.begin(self, planned, found=files.directory.exists())
         config = self._config(planned, None)
         service.stop(_leftover(files) or config)
         files.make_directory()

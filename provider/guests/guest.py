@@ -17,6 +17,7 @@ from halab.provisioners.engine.item import Item, converge, remove, with_fields
 
 _UNSEEN = "unseen"  # in a resource's private data: why it could not be seen, as [summary, detail]
 _MUTE = "mute"  # there beside it: whether that may end by itself
+_COMPLETE = "complete"  # condition of what is as it should be
 _LOST = "its machine is gone"  # condition of what outlives it
 _ID = ("id", Attr(STR, computed=True, stable=True, doc="What `terraform import` takes for it."))
 
@@ -33,6 +34,7 @@ class GuestResource(Resource):
         super().__init__(provider)
         self.type, self._item = type_name, item
         self.schema = specs.block(item.spec, _ID)
+        self.named_by = () if item.several else item.identity
 
     # --- plan ---
 
@@ -109,6 +111,9 @@ class GuestResource(Resource):
         wanted = specs.decode(self._item.spec, planned)
         with self._working(ctx, planned, patient=True) as host:
             before = self._item.observe(host, wanted)
+            self.provider.ledger.begin(
+                self, planned, found=before is not None, ordinary=self._item.takes_what_is_there(wanted)
+            )
             try:
                 host.do(self._item.steps(host.platform, before, wanted))
                 return self._present(planned, self._item.observe(host, wanted))
@@ -159,12 +164,16 @@ class GuestResource(Resource):
 
     def delete(self, ctx: Ctx, state: State) -> None:
         if self.provider.destroying_all:
-            return  # with the disks of its machines: docs/design/010-destroy.md
+            ctx.left = True  # with the disks of its machines: docs/design/010-destroy.md
+            return
+        ctx.left = state.get("condition") not in (None, _COMPLETE)  # of what is half there something may stay
         try:
             self._remove(ctx, state)
         except Gone:
+            ctx.left = True  # on the disk, which another machine may get
             return
         except (Off, ConnectError, ClusterNotRunning) as error:
+            ctx.left = True
             if not self._removed_elsewhere(ctx, state):
                 # It lives only inside machines that cannot be asked: it goes with their disks.
                 self._leave(ctx, state, error)

@@ -127,6 +127,8 @@ class Hosts:
         """
         members = [view for view in self._inventory.members(name) if view.uuid != besides]
         if not members:
+            if unmarked := self._inventory.unmarked():
+                raise Off(f"of cluster {name} no machine is known: {', '.join(unmarked)} has lost the lab's mark")
             raise Gone(f"cluster {name} has no machine any more")
         running = _spread([view for view in members if view.presence.name == "RUNNING"])
         if not running:

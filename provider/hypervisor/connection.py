@@ -5,13 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from halab.provider.hypervisor.mark import Mark
 from halab.provisioners.engine.errors import ConfigError, Conflict, HalabError, NotSupported
-
-if TYPE_CHECKING:
-    from halab.provider.hypervisor.context import HypervisorContext
 
 SYSTEM_URI = "qemu:///system"
 
@@ -204,18 +201,3 @@ def refuse_foreign(kind: str, name: str, mark: Mark | None, lab: str, remedy: st
         return
     whose = "was not made by halab" if mark is None else f"belongs to the lab {mark.lab!r}"
     raise Conflict(f"the {kind} {name!r} exists already and {whose}", f"It is left alone. {remedy}")
-
-
-def refuse_unmade(kind: str, name: str, provider: HypervisorContext) -> None:
-    """Raise Conflict when an object that bears the lab's mark cannot be what a killed run has left.
-
-    Another checkout may have a lab of the same name: the mark alone does not tell them apart.
-    """
-    if provider.first_change:
-        raise Conflict(
-            f"the {kind} {name!r} is that of a lab {provider.lab!r} which was not made from here",
-            f"It is left alone. Nothing was ever changed from {provider.folder.path}. Deploy where that lab was made, "
-            "or give this one another name and another network. If the folder of that lab is lost, `halab sweep` "
-            "removes what it has left.",
-            "name",
-        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from halab.provider.hypervisor.connection import Connection
+    from halab.provider.protocol import Ledger
     from halab.provider.run.folder import LabFolder
 
 Event = Literal["start", "wait", "done", "failed"]
@@ -26,8 +27,8 @@ class HypervisorContext(Protocol):
     """auto, kvm or qemu: for machines that do not say."""
     time_scale: float
     """Factor on all deadlines, for slow hypervisors."""
-    first_change: bool
-    """Whether nothing was changed from the lab's folder before: a killed run of it has left nothing."""
+    ledger: Ledger
+    """What may be taken over is asked of it."""
     destroying_all: bool
     """Whether all machines go, and their disks with them."""
     stop: threading.Event

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from halab.provider.hypervisor.connection import Connection, doing, is_code
 from halab.provider.hypervisor.machine.paused import Pause, pause_of
 from halab.provider.hypervisor.mark import MARK_URI, Mark, parse_mark
-from halab.provisioners.engine.errors import Conflict
+from halab.provisioners.engine.errors import Conflict, Unmarked
 
 
 class Presence(enum.Enum):
@@ -39,11 +40,15 @@ class MachineView:
 class Inventory:
     """Looks at each call: libvirt answers in a millisecond. Safe for threads."""
 
-    def __init__(self, connection: Connection, lab: str) -> None:
-        self._connection, self._lab = connection, lab
+    def __init__(self, connection: Connection, lab: str, made: Callable[[], Iterable[str]] = tuple) -> None:
+        """`made`: UUIDs of machines that this lab has made, of some that are gone too."""
+        self._connection, self._lab, self._made = connection, lab, made
 
     def machine(self, uuid: str) -> MachineView:
-        """The machine with that UUID. Raises Conflict if it is another's, LibvirtFailed if libvirt does not answer."""
+        """The machine with that UUID.
+
+        Raises Conflict if it is another's, Unmarked if it is nobody's, LibvirtFailed if libvirt does not answer.
+        """
         gone = MachineView(uuid, "", "", "", "", "", "", Presence.GONE)
         with doing(f"look up the domain {uuid}"):
             domain = self._connection.domain_by_uuid(uuid)
@@ -51,12 +56,21 @@ class Inventory:
         if domain is None or (view is None and self._connection.domain_by_uuid(uuid) is None):
             return gone
         if view is None:
+            with doing(f"look up the mark of {domain.name()}"):
+                whose = read_mark(domain)
+            if whose is None or whose.lab == self._lab:
+                raise _unmarked(domain.name(), self._lab)
             raise Conflict(
                 f"the domain {domain.name()!r} bears no mark of the lab {self._lab!r}",
-                "Its metadata was removed, or the state file is another lab's. Import it into its own lab, or "
-                "put the mark back by replacing the machine.",
+                f"It is one of the lab {whose.lab!r}: the state file is another lab's. Import it into its own lab.",
             )
         return view
+
+    def unmarked(self) -> list[str]:
+        """Names of the lab's machines that have lost its mark: each may be a member of any cluster."""
+        with doing("look for machines without a mark"):
+            there = filter(None, map(self._connection.domain_by_uuid, self._made()))
+            return sorted(domain.name() for domain in there if read_mark(domain) is None)
 
     def members(self, cluster: str) -> list[MachineView]:
         """The lab's machines that are to be members of a cluster, by name."""
@@ -93,6 +107,14 @@ class Inventory:
             presence=Presence.RUNNING if running else Presence.OFF,
             pause=pause,
         )
+
+
+def _unmarked(name: str, lab: str) -> Unmarked:
+    return Unmarked(
+        f"the domain {name!r} has lost the mark of the lab {lab!r}",
+        "Somebody removed its metadata, so it is not known where it answers. Nothing in it was changed. Make the "
+        "machine anew around its disk: terraform apply -replace=ADDRESS.",
+    )
 
 
 def read_mark(domain: Any) -> Mark | None:

@@ -108,11 +108,10 @@ def _storage(connection: Connection, lab: str, known: Known, users: list[_User])
         in_state = pool.UUIDString() in known.uuids
         needed = _needed(connection, pool, known, users)
         inside = sorted(Path(file).name for file in needed if file.startswith(f"{path}/"))
-        if in_state or inside:
-            yield from _volumes(connection, pool, needed)
+        yield from _volumes(connection, pool, needed)  # each by its name: nothing goes that was not shown
         if not in_state:
             kept = f"{', '.join(inside)} in it is in use" if inside else ""
-            yield Leftover("pool", pool.name(), path, partial(remove_pool, pool, lab), kept)
+            yield Leftover("pool", pool.name(), path, partial(remove_pool, pool, lab, lambda _file: False), kept)
 
 
 def _needed(connection: Connection, pool: Any, known: Known, users: list[_User]) -> frozenset[str]:

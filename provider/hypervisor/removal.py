@@ -13,6 +13,7 @@ from halab.provider.hypervisor.connection import Connection, errno_of, is_code
 from halab.provider.hypervisor.machine.domain_xml import DomainSpec, parse_domain
 from halab.provider.hypervisor.mark import pool_uuids
 from halab.provider.hypervisor.storage.storage_xml import pool_path
+from halab.provisioners.engine.errors import Conflict
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def remove_domain(connection: Connection, domain: Any) -> None:
     if persistent and active:
         domain.undefineFlags(_with_all_that_belongs_to_it())
     if spec is not None and spec.console_log:
-        remove_volume(connection, spec.console_log)
+        _remove_logs(connection, spec.console_log)
     if persistent and not active:
         _unless_gone(lambda: domain.undefineFlags(_with_all_that_belongs_to_it()), "VIR_ERR_NO_DOMAIN")
     # An inactive domain is gone with its definition.
@@ -85,6 +86,24 @@ def remove_volume(connection: Connection, path: str) -> None:
                 _unless_gone(volume.delete, "VIR_ERR_NO_STORAGE_VOL")
 
 
+def _remove_logs(connection: Connection, path: str) -> None:
+    """Delete a console log, and what virtlogd has put aside of it (PATH.0, PATH.1 ...)."""
+    volume = connection.volume(path)
+    if volume is not None:
+        pool = volume.storagePoolLookupByVolume()
+        with connection.pool_lock(pool.name()):
+            pool.refresh()  # it has not seen what was put aside
+            aside = [name for name in pool.listVolumes() if is_log_of(name, volume.name()) and name != volume.name()]
+        for name in aside:
+            remove_volume(connection, f"{Path(path).parent}/{name}")
+    remove_volume(connection, path)
+
+
+def is_log_of(name: str, log: str) -> bool:
+    """Whether a file is that console log, or what virtlogd has put aside of it."""
+    return name == log or (name.startswith(f"{log}.") and name.removeprefix(f"{log}.").isdecimal())
+
+
 @contextmanager
 def _pool_awake(connection: Connection, path: str) -> Iterator[None]:
     """While the block runs, the pool in whose directory `path` is knows its volumes."""
@@ -109,19 +128,33 @@ def _pool_asleep(connection: Connection, path: str) -> Any | None:
     return next((pool for pool in pools if pool_path(pool.XMLDesc()) == str(Path(path).parent)), None)
 
 
-def remove_pool(pool: Any, lab: str) -> None:
-    """Delete all that is in the lab's own pool, its directory if we made that, and the pool."""
+def remove_pool(pool: Any, lab: str, own: Callable[[str], bool]) -> None:
+    """Delete what is `own` (a file's name) in the lab's pool, its directory if we made that, and the pool.
+
+    Raises Conflict when there is anything else in it: nothing was deleted then.
+    """
     made, _found = pool_uuids(lab, pool.name())
     if not pool.isActive():
         _start_unless_directory_gone(pool)
     if pool.isActive():
         pool.refresh()
-        for volume in pool.listAllVolumes():
+        volumes = pool.listAllVolumes()
+        _refuse_others(pool, sorted(name for volume in volumes if not own(name := volume.name())))
+        for volume in volumes:
             _unless_gone(volume.delete, "VIR_ERR_NO_STORAGE_VOL")
         pool.destroy()
         if pool.UUIDString() == made:
             pool.delete()
     pool.undefine()
+
+
+def _refuse_others(pool: Any, names: list[str]) -> None:
+    if names:
+        raise Conflict(
+            f"the storage pool {pool.name()!r} holds files that are not known to be this lab's",
+            f"In {pool_path(pool.XMLDesc())}: {', '.join(names)}. The pool was left as it is. Move them elsewhere, or "
+            "delete them (`halab sweep` names each and asks), and run this again.",
+        )
 
 
 def _start_unless_directory_gone(pool: Any) -> bool:

@@ -47,19 +47,28 @@ class SshConfigResource(Resource):
         },
     )
 
+    def key(self, values: State) -> str | None:
+        del values
+        return _ID
+
     @property
     def _files(self) -> tuple[Path, Path]:
         return self.provider.folder.ssh_config, self.provider.folder.known_hosts
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         del ctx, cfg
+        there = any(file.exists() for file in self._files)
+        self.provider.ledger.begin(self, planned, found=there)
+        return self._written(planned)
+
+    def _written(self, planned: State) -> State:
         for file, text in zip(self._files, _texts(self._files[1], planned), strict=True):
             write_private(file, text)
         return {**planned, **self._place()}
 
     def update(self, ctx: Ctx, prior: State, planned: State, cfg: State) -> State:
-        del prior
-        return self.create(ctx, planned, cfg)
+        del ctx, prior, cfg
+        return self._written(planned)
 
     def read(self, ctx: Ctx, state: State) -> State | None:
         """The key that the file names counts: it may stand elsewhere than when the state was written."""

@@ -26,6 +26,7 @@ class SshKeyResource(Resource):
     """The key pair. Its place follows from its name: a folder that is moved takes it along."""
 
     type = "halab_ssh_key"
+    named_by = ("name",)
     schema = Block(
         doc="An ed25519 key pair. The private half is a file for its owner only; the state holds the public half.",
         attrs={
@@ -46,7 +47,9 @@ class SshKeyResource(Resource):
         """Takes over the key of an earlier, interrupted run: machines may already trust it."""
         del ctx, cfg
         path = self._path(planned["name"])
-        if read_or_none(path) is None:
+        there = read_or_none(path) is not None
+        self.provider.ledger.begin(self, planned, found=there)
+        if not there:
             write_private(path, _new_private_key())
         close_file(path)
         return self._state(path, planned)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from halab.provider.protocol.diagnostics import Failure as Failure
     from halab.provider.protocol.diagnostics import Stopped as Stopped
     from halab.provider.protocol.diagnostics import headline as headline
+    from halab.provider.protocol.ledger import Ledger as Ledger
     from halab.provider.protocol.resource import Ctx as Ctx
     from halab.provider.protocol.resource import Provider as Provider
     from halab.provider.protocol.resource import Resource as Resource
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "diagnostics": ("Diagnostic", "Failure", "Stopped", "headline"),
+    "ledger": ("Ledger",),
     "resource": ("Ctx", "Provider", "Resource", "State", "StateOnly", "imported"),
     "schema": ("Attr", "Block", "SchemaError"),
     "server": ("reattachable", "serve"),

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from halab.provider.protocol.diagnostics import Diagnostic, Failure, Stopped
+from halab.provider.protocol.ledger import Ledger
 from halab.provider.protocol.redaction import Redactor
 from halab.provider.protocol.schema import Block
-from halab.provider.protocol.types import Path
+from halab.provider.protocol.types import UNKNOWN, Path
 
 State = dict[str, Any]
 """Attribute name -> decoded value (see types). Missing names are null; unknown names are an error."""
@@ -31,6 +32,8 @@ class Ctx:
         self.replace: list[Path] = []
         """In `plan`: paths of changes that need a new object, beyond those that the schema marks."""
         self.saved: State | None = None
+        self.left = False
+        """In `delete`: set when the object leaves the state and stays where it is."""
 
     def error(self, summary: str, detail: str = "", path: Path = ()) -> None:
         """Report an error and go on. The operation counts as failed."""
@@ -74,11 +77,20 @@ class Resource:
 
     type: str
     schema: Block
+    named_by: tuple[str, ...] = ()
+    """Attributes that together name the object in the world: no two of this type have the same. Empty: it stands
+    nowhere but in the state, or several may stand for one."""
     upgraders: ClassVar[Mapping[int, Callable[[State], State]]] = {}
     """{version: state of that version -> state of the next}, in JSON values."""
 
     def __init__(self, provider: Any) -> None:
         self.provider = provider
+
+    def key(self, values: State) -> str | None:
+        """What names the object in the world; None as long as a part of it is not known, or if nothing does."""
+        parts = [values.get(name) for name in self.named_by]
+        known = bool(parts) and not any(part is None or part is UNKNOWN for part in parts)
+        return ":".join(map(str, parts)) if known else None
 
     def validate(self, ctx: Ctx, cfg: State) -> None:
         """Check what validators cannot: several attributes together. The schema's validators have run."""
@@ -145,6 +157,8 @@ class Provider:
     schema: Block = Block()
     resources: Mapping[str, Factory] = {}
     """Resource type -> factory, called once, when the type is first used or the schemas are asked for."""
+    ledger: Ledger = Ledger()
+    """Told of what the requests show to be in the state."""
 
     @cached_property
     def redactor(self) -> Redactor:

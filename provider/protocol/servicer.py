@@ -6,7 +6,8 @@ import json
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from halab.provider.protocol import planning
@@ -74,6 +75,9 @@ class Servicer:
             handler(request, response, call)
         except BaseException as error:  # also SystemExit of a library: nothing may end the process under Terraform
             self._report(error, call)
+        if method in ("ReadResource", "PlanResourceChange", "ApplyResourceChange"):
+            planned = method == "PlanResourceChange"
+            self.provider.ledger.answered(planned=planned, failed=call.failed or call.stopped)
         if call.diagnostics:
             response.diagnostics.extend(call.messages())
         return response
@@ -141,9 +145,12 @@ class Servicer:
         resource = self._resource(request.type_name)
         state = call.take(request.current_state, resource.schema)
         call.private = _private(request.private)
+        self.provider.ledger.held(resource, state)
         found = resource.read(call, state)
         if call.failed:
             return
+        if found is None:
+            self.provider.ledger.missing(resource, state)
         call.seen(found)
         response.new_state.CopyFrom(_pack_state(found, resource.schema))
         response.private = json.dumps(call.private).encode()
@@ -154,6 +161,8 @@ class Servicer:
         prior, config = call.take(request.prior_state, schema), call.take(request.config, schema)
         proposed = call.take(request.proposed_new_state, schema)
         call.private = _private(request.prior_private)
+        if prior is not None:
+            self.provider.ledger.held(resource, prior)
         if proposed is None:
             resource.plan(call, config, prior, None)
             planned = None
@@ -176,12 +185,29 @@ class Servicer:
         call.private = _private(request.planned_private)
         kept = prior
         try:
-            with self.provider.changing(call):
+            with self.provider.changing(call), self._accounted(resource, call, prior, planned):
                 kept = _apply(resource, call, prior, planned, config)
         except BaseException as error:
             self._report(error, call)
             kept = call.saved if call.saved is not None else prior
         self._keep(kept, resource.schema, response, call)
+
+    @contextmanager
+    def _accounted(self, resource: Resource, call: Call, prior: State | None, planned: State | None) -> Iterator[None]:
+        """Tell the ledger what comes, and what goes."""
+        ledger = self.provider.ledger
+        if prior is None:
+            ledger.creating(resource, planned or {})
+        try:
+            yield
+        except BaseException:
+            if prior is None and call.saved is None:
+                ledger.failed(resource, planned or {})
+            raise
+        if planned is None and not call.failed:
+            ledger.deleted(resource, prior or {}, left=call.left)
+        elif prior and planned and not call.failed and resource.key(prior) != resource.key(planned):
+            ledger.deleted(resource, prior, left=False)  # it has another name from now on
 
     def _keep(self, state: State | None, schema: Block, response: Any, call: Call) -> None:
         """Put the resulting state into the response. One that does not fit the schema is kept as far as it does."""

@@ -73,6 +73,11 @@ class LabFolder:
         return self.path / "questions.json"
 
     @property
+    def ledger(self) -> Path:
+        """What the lab has made, and what of it the state holds (provider/adoption.py)."""
+        return self.path / "ledger.jsonl"
+
+    @property
     def checkpoints(self) -> Path:
         """What is kept of checkpoints, a folder each."""
         return self.path / "checkpoints"
@@ -136,7 +141,7 @@ class LabFolder:
         return (
             *(self.progress, self.outputs, self.log, self.destroy_log, self.terraform_pid, self.changes_lock),
             self.command_lock,
-            *(self.kvm_verdict, self.questions, self.seen, self.console_audit),
+            *(self.kvm_verdict, self.questions, self.ledger, self.seen, self.console_audit),
         )
 
     @property

@@ -51,6 +51,7 @@ class QuorumDeviceItem(Item[QuorumDevice]):
     spec = QuorumDevice
     phase = "cluster"
     identity = ("machine", "cluster")
+    ordinary = True  # the unit is its package's
 
     def observe(self, host: Host, wanted: QuorumDevice) -> QuorumDevice | None:
         said, _, shown = host.look(script(_LOOK)).stdout.partition("\n")

@@ -34,6 +34,10 @@ class Paused(ConnectError):
     """The machine's hypervisor, or a person, has it stand still: it answers when it was resumed."""
 
 
+class Unmarked(ConnectError):
+    """The machine has lost the lab's mark: where it answers is not known. It is there, and so is what is in it."""
+
+
 class CommandFailed(HalabError):
     """A command ran and gave an exit status that its caller does not accept."""
 

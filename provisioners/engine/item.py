@@ -81,6 +81,11 @@ class Item(Generic[S]):
     # over, and it keeps its name. `machine` is no `replace` then, and there is a `condition`.
     outlives_machine: ClassVar[bool] = False
 
+    # Whether each system has it in any case, and a create brings it in order: what is found was made by nobody.
+    ordinary: ClassVar[bool] = False
+    # Whether several may stand for the same object, since the removal of one takes nothing from another.
+    several: ClassVar[bool] = False
+
     def observe(self, host: Host, wanted: S) -> S | None:
         """What is there now, in the same type as what is wanted; None = proven absent. Reads only.
 
@@ -106,6 +111,11 @@ class Item(Generic[S]):
         What an item looks at with other eyes when nobody declared anything is read here, secrets included.
         """
         return self.observe(host, named)
+
+    def takes_what_is_there(self, wanted: S) -> bool:
+        """Whether a create may take over what nobody has made from here."""
+        del wanted
+        return self.ordinary
 
     def steps(self, platform: Platform, now: S | None, wanted: S | None) -> Iterator[Step]:
         """Pure: the steps from `now` to `wanted` (None = remove)."""

@@ -39,6 +39,7 @@ class FileSpec:
     sensitive_content: Secret | None = attr("Text that must not be shown; give it instead of `content`.", default=None)
     mode: str = attr("Permissions in octal.", default="0644", default_with={"sensitive_content": "0600"}, check=_mode)
     owner: str = attr("`user:group`.", default="root:root", check=_owner)
+    overwrite: bool = attr("Whether a file that is there already, a package's say, may be replaced.", default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,9 @@ class FileItem(Item[FileSpec]):
     spec = FileSpec
     phase = "host"
     identity = ("machine", "path")
+
+    def takes_what_is_there(self, wanted: FileSpec) -> bool:
+        return wanted.overwrite
 
     def check(self, wanted: FileSpec) -> Iterable[tuple[str, str]]:
         if (wanted.content is None) == (wanted.sensitive_content is None):

@@ -35,6 +35,7 @@ class PackagesItem(Item[Packages]):
     spec = Packages
     phase = "host"
     identity = ("machine",)
+    several = ordinary = True
     timeout_s = 1800.0
 
     def observe(self, host: Host, wanted: Packages) -> Packages | None:

@@ -39,6 +39,7 @@ class ServiceItem(Item[Service]):
     spec = Service
     phase = "host"
     identity = ("machine", "name")
+    ordinary = True  # a unit is its package's
 
     def observe(self, host: Host, wanted: Service) -> Service | None:
         (state,) = units.parse_show(host.look(script("# look at a unit\n" + units.show('"$1"'), wanted.name)).stdout)

@@ -61,6 +61,7 @@ class ClusterNodeItem(Item[ClusterNode]):
     phase = "cluster"
     seen_from = "the cluster"
     identity = ("machine", "cluster", "name")
+    ordinary = True  # a member is a node
     timeout_s = 1800.0
 
     def observe(self, host: Host, wanted: ClusterNode) -> ClusterNode | None:

@@ -108,6 +108,7 @@ class PcsdItem(Item[Pcsd]):
     spec = Pcsd
     phase = "cluster"
     identity = ("machine", "cluster")
+    ordinary = True  # pcsd copies its files from node to node by itself
 
     def observe(self, host: Host, wanted: Pcsd) -> Pcsd | None:
         state, certificate, known, users, settings = survey(

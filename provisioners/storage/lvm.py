@@ -176,6 +176,7 @@ class LvmDeviceItem(Item[LvmDevice]):
     scope = "machine"
     phase = "storage"
     identity = ("machine", "vg", "device")
+    ordinary = True  # the node that makes a volume group uses its device from then on
 
     def observe(self, host: Host, wanted: LvmDevice) -> LvmDevice | None:
         args = (wanted.device, wanted.vg, devices_file(host.platform))

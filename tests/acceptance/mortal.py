@@ -30,7 +30,9 @@ _CLASSES = ("virConnect", "virDomain", "virNetwork", "virStoragePool", "virStora
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.link", "os.symlink"}
 # Neither the progress nor what guests will be asked means anything to the next run. The lock stands around everything.
 _FOLDER = LabFolder(Path())
-IGNORED = tuple(file.name for file in (_FOLDER.progress, _FOLDER.questions, _FOLDER.changes_lock, _FOLDER.mark))
+IGNORED = tuple(
+    file.name for file in (_FOLDER.progress, _FOLDER.questions, _FOLDER.ledger, _FOLDER.changes_lock, _FOLDER.mark)
+)
 
 
 class Killed(BaseException):
@@ -121,6 +123,9 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
     if event == "os.truncate" and path.endswith(_FOLDER.changes_lock.name):
         for _directory, mortality in _watched:
             mortality.fate.must_live("say that its changes are done")
+    if event == "open" and path.endswith(_FOLDER.ledger.name):
+        for _directory, mortality in _watched:
+            mortality.fate.must_live("write down what it is about to make")
     if any(name in path for name in IGNORED) or (event == "os.mkdir" and os.path.isdir(path)):
         return
     for directory, mortality in _watched:

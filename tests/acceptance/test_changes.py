@@ -88,6 +88,19 @@ def test_more_memory_is_a_rolling_restart(lab: Lab) -> None:
     terraform.apply()
 
 
+def test_a_lost_state_pulls_no_plug(lab: Lab) -> None:
+    """Machines that run without a state that knows of them restart as those that it knows of."""
+    terraform, cluster = lab
+    write(terraform, memory_mib=2048)
+    (terraform.folder / "terraform.tfstate").unlink()
+    terraform.apply()
+    assert terraform.plan().actions == {}
+    expected = [[f"standby {n}", f"off {n}", "on"] if n != "target" else ["off target", "on"] for n in MACHINES]
+    assert sorted(turns(cluster.events)) == sorted(expected)
+    write(terraform)
+    terraform.apply()
+
+
 def test_a_node_that_does_not_come_back_stops_the_rest(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     terraform, cluster = lab
     monkeypatch.setattr(drain, "BACK_S", 1.0)

@@ -54,8 +54,8 @@ def test_a_lab_that_another_folder_has_made_is_not_taken_over(terraform: Terrafo
     refused = terraform.fails("apply")
     told = {error.summary for error in refused.reported if error.severity == "error"}
     assert told == {
-        "the network 'summit' is that of a lab 'summit' which was not made from here",
-        "the storage pool 'summit' is that of a lab 'summit' which was not made from here",
+        "halab_network summit exists already and was not made from here",
+        "halab_pool summit exists already and was not made from here",
     }
     assert provider.hypervisor_holds() == held
     assert len(provider.guests.done) == done

@@ -48,7 +48,8 @@ def write(terraform: Terraform, files: int, attribute: str = "content") -> None:
     terraform.write(
         f'provider "halab" {{\n  lab = "small"\n  directory = "{terraform.folder}/.halab"\n}}\n'
         f'resource "halab_file" "f" {{\n  count = {files}\n  machine = "{UUID}"\n'
-        f'  path = "/file-${{count.index}}"\n  mode = "0644"\n  {attribute} = "text of /file-${{count.index}}"\n}}\n'
+        f'  path = "/file-${{count.index}}"\n  mode = "0644"\n  overwrite = true\n'
+        f'  {attribute} = "text of /file-${{count.index}}"\n}}\n'
     )
 
 

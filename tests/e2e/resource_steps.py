@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from halab.provider.hypervisor.connection import Connection
-from halab.provider.protocol import UNKNOWN, Ctx, Resource, State
+from halab.provider.protocol import UNKNOWN, Ctx, Ledger, Resource, State
 from halab.provider.protocol.planning import plan_values, replacements
 from halab.provider.run.folder import LabFolder
 
@@ -21,7 +21,7 @@ class Configured:
     def __init__(self, lab: str, directory: Path) -> None:
         self.lab, self.connection, self.folder = lab, Connection(), LabFolder(directory)
         self.hypervisor, self.time_scale, self.stop = "auto", 3.0, threading.Event()
-        self.first_change = self.destroying_all = False
+        self.destroying_all, self.ledger = False, Ledger()
 
     def out_of_service(
         self, _machine: str, _stop: threading.Event, _report: Callable[[str], None]

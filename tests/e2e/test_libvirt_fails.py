@@ -16,6 +16,7 @@ import pytest
 from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.hypervisor.machine.console import Console
 from halab.provider.hypervisor.network.network import NetworkResource
+from halab.provider.hypervisor.removal import remove_volume
 from halab.provider.hypervisor.steady import SteadyDomain
 from halab.provider.hypervisor.storage.image import ImageResource
 from halab.provider.hypervisor.storage.pool import PoolResource
@@ -79,6 +80,7 @@ def test_a_machine_is_watched_on_while_libvirtd_is_restarted(provider: Hyperviso
                 assert watched.isActive() == 0
             restart.result()
     connection.libvirt.lookupByName(f"{LAB}-watched").undefine()
+    remove_volume(connection, str(POOL / "one.console.log"))  # nobody has made it, so it would keep the pool
     pools.delete(pool)
 
 

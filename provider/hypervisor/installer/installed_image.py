@@ -37,6 +37,7 @@ class InstalledImageResource(LibvirtResource):
     """The image stays in the cache when the resource goes, unless it is one machine's own."""
 
     type = "halab_installed_image"
+    named_by = ("name",)
     phase, noun = "image", "installed image"
     schema = SCHEMA
 
@@ -65,6 +66,16 @@ class InstalledImageResource(LibvirtResource):
         planned["source"] = _directory(planned, recipe) if made or same else UNKNOWN
 
     def make(self, ctx: Ctx, planned: State) -> State:
+        self.provider.ledger.begin(self, planned, found=self._something_left(planned))
+        return self._ensure(ctx, planned)
+
+    def _something_left(self, planned: State) -> bool:
+        """Whether the installer's machine, or volumes of it, are there before it has begun."""
+        pool = self.connection.pool(planned["pool"])
+        volumes = pool is not None and pool.isActive() and InstallerVolumes(self.connection, pool, planned["name"])
+        return self.connection.domain(planned["name"]) is not None or bool(volumes and volumes.any())
+
+    def _ensure(self, ctx: Ctx, planned: State) -> State:
         recipe = _recipe(planned)
         if planned["recipe"] not in (UNKNOWN, None, recipe.hash):
             raise Conflict("the tree or the answer file has changed since it was planned", "Apply again.", "tree")
@@ -86,7 +97,7 @@ class InstalledImageResource(LibvirtResource):
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:
         del prior
-        return self.make(ctx, planned)
+        return self._ensure(ctx, planned)
 
     def remove(self, ctx: Ctx, state: State) -> None:
         del ctx

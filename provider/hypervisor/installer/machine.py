@@ -13,7 +13,7 @@ from halab.provider.hypervisor.inventory import read_mark
 from halab.provider.hypervisor.machine import domain_parts as parts
 from halab.provider.hypervisor.mark import Mark
 from halab.provider.hypervisor.removal import end_domain
-from halab.provisioners.engine.errors import ConfigError
+from halab.provisioners.engine.errors import ConfigError, Conflict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,8 @@ def remove_left_machine(connection: Connection, lab: str, name: str) -> None:
         return
     remedy = f"Choose another name, or remove it: virsh destroy {name}; virsh undefine {name}."
     refuse_foreign("domain", name, read_mark(domain), lab, remedy)
+    if domain.isPersistent():
+        raise Conflict(f"the domain {name!r} is no installer's, but a machine of the lab", remedy, "name")
     end_domain(domain)
 
 

@@ -55,6 +55,11 @@ class InstallerVolumes:
         """Copy a volume's content to a file on this side."""
         download_file(self._connection.libvirt, self._volume(suffix), target, stop)
 
+    def any(self) -> bool:
+        """Whether one of them is there."""
+        names = (f"{self._name}.{suffix}" for suffix in _SUFFIXES)
+        return any(self._connection.volume_in(self._pool, name) is not None for name in names)
+
     def remove(self) -> None:
         """Delete what is there of them."""
         with self._connection.pool_lock(self._pool.name()):

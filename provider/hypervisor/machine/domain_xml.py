@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from halab.provider.hypervisor.machine import domain_parts as parts
+from halab.provider.hypervisor.machine.added import added_devices, own_disks
 from halab.provider.hypervisor.mark import Mark, mark_in
 
 _CREDENTIAL = "io.systemd.credential.binary:tmpfiles.extra="
@@ -43,6 +44,8 @@ class DomainSpec:
     console_log: str
     authorized_key: str
     mark: Mark
+    added: tuple[str, ...] = field(default=(), compare=False)
+    """XML of devices that were added by hand. They are nobody's business, and stay."""
 
 
 def command_line(cmdline: str, hostname: str, emulated: str) -> str:
@@ -71,6 +74,7 @@ def domain_xml(spec: DomainSpec) -> str:
     parts.console(devices, spec.console_log)
     parts.random_numbers(devices)
     ET.SubElement(devices, "watchdog", model="i6300esb", action="reset")
+    devices.extend(map(ET.fromstring, spec.added))
     parts.nothing_needless(devices)
     return parts.written(root)
 
@@ -116,12 +120,13 @@ def parse_domain(xml: str) -> DomainSpec | None:
         kernel=root.findtext("os/kernel", ""),
         initrd=root.findtext("os/initrd", ""),
         cmdline=root.findtext("os/cmdline", ""),
-        disks=tuple(_parse_disk(disk) for disk in root.findall("devices/disk")),
+        disks=tuple(_parse_disk(disk) for disk in own_disks(root)),
         network=_attribute(root, "devices/interface/source", "network"),
         mac=_attribute(root, "devices/interface/mac", "address").lower(),
         console_log=_attribute(root, "devices/serial/log", "file"),
         authorized_key=_parse_key(root),
         mark=mark,
+        added=added_devices(root),
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from halab.provider.hypervisor.connection import refuse_foreign, refuse_unmade
+from halab.provider.hypervisor.connection import refuse_foreign
 from halab.provider.hypervisor.inventory import read_mark, write_mark
 from halab.provider.hypervisor.machine import boot
+from halab.provider.hypervisor.machine.added import below_snapshots, refuse_snapshots, remedy
 from halab.provider.hypervisor.machine.autostart import autostart_of, put_autostart
 from halab.provider.hypervisor.machine.console import Console, console_volume
 from halab.provider.hypervisor.machine.domain_xml import (
@@ -18,14 +19,14 @@ from halab.provider.hypervisor.machine.domain_xml import (
     command_line,
     domain_xml,
     parse_domain,
-    split_command_line,
 )
 from halab.provider.hypervisor.machine.hypervisor_choice import HypervisorChoice
+from halab.provider.hypervisor.machine.observed import observed, with_computed
 from halab.provider.hypervisor.machine.paused import pause_of
 from halab.provider.hypervisor.machine.schema import SCHEMA
 from halab.provider.hypervisor.mark import Mark
 from halab.provider.hypervisor.removal import remove_domain
-from halab.provider.hypervisor.resource import LibvirtResource, kept
+from halab.provider.hypervisor.resource import LibvirtResource
 from halab.provider.hypervisor.steady import SteadyDomain
 from halab.provider.hypervisor.storage.storage_xml import parse_volume
 from halab.provider.hypervisor.waiting import Wait
@@ -47,6 +48,7 @@ class MachineResource(LibvirtResource):
     """One domain. Its import id is its name."""
 
     type = "halab_machine"
+    named_by = ("name",)
     phase, noun = "machine", "domain"
     schema = SCHEMA
 
@@ -69,12 +71,16 @@ class MachineResource(LibvirtResource):
     def make(self, ctx: Ctx, planned: State) -> State:
         domain = self.connection.domain(planned["name"])
         left = None if domain is None else self._left_behind(domain, planned)
+        self.provider.ledger.begin(self, planned, found=domain is not None)
         spec = self._spec(ctx, planned, left.uuid if left else str(uuid.uuid4()), left.mark.host_key if left else "")
+        self.provider.ledger.called(spec.uuid, spec.name)
+        if left is not None and left.mark.host_key:
+            return self._take_over(ctx, domain, left, planned, spec)
         if domain is not None and left != spec and domain.isActive():
-            domain.destroy()  # half-made by a killed run, and not as it should be
+            domain.destroy()  # half-made by a killed run: it has never come up
         domain = self.connection.libvirt.defineXML(domain_xml(spec))
         put_autostart(domain, planned)
-        state = _with_computed(planned, spec)
+        state = with_computed(planned, spec)
         ctx.save(state)
         return self._bring_up(ctx, domain, state, spec.mark) if planned["running"] else state
 
@@ -97,23 +103,43 @@ class MachineResource(LibvirtResource):
         if domain.isActive():
             self.provider.expect(spec.uuid, ctx.stop)
         state = {**state, "autostart": autostart_of(domain, state["autostart"])}
-        return _observed(state, spec, bool(domain.isActive()))
+        spec, snapshots = below_snapshots(self.connection, domain, spec, state["disks"] or [])
+        if snapshots:
+            ctx.warn(
+                f"The machine {spec.name!r} runs from external snapshots",
+                f"They are {', '.join(snapshots)}. They are left alone, and it cannot be changed. {remedy(spec)}",
+            )
+        return observed(state, spec, bool(domain.isActive()))
 
     def change(self, ctx: Ctx, prior: State, planned: State) -> State:
         domain = self.connection.libvirt.lookupByUUIDString(prior["id"])
         mark = read_mark(domain)
         spec = self._spec(ctx, planned, prior["id"], (mark.host_key if mark else "") or prior["host_key"] or "")
-        state = _with_computed(planned, spec)
+        return self._changed(ctx, domain, prior, with_computed(planned, spec), spec)
+
+    def _take_over(self, ctx: Ctx, domain: Any, left: DomainSpec, planned: State, spec: DomainSpec) -> State:
+        """A machine that was in use, though no state knows of it any more: as careful as a change of one that does."""
+        before = dict(zip(_POWER_CYCLE, (left.memory_mib, left.vcpus, left.hypervisor), strict=True))
+        try:
+            return self._changed(ctx, domain, before, with_computed(planned, spec), spec)
+        except BaseException:
+            ctx.saved = None  # tainted it would be removed by the next apply, which takes it over instead
+            raise
+
+    def _changed(self, ctx: Ctx, domain: Any, prior: State, state: State, spec: DomainSpec) -> State:
         # If only the definition was edited, the machine still runs with what it should have.
-        if planned["running"] and domain.isActive() and not _stays(_runs_with(domain) or prior, state):
-            with self.provider.out_of_service(prior["id"], ctx.stop, partial(self.waiting, planned)):
+        if state["running"] and domain.isActive() and not _stays(_runs_with(domain) or prior, state):
+            with self.provider.out_of_service(state["id"], ctx.stop, partial(self.waiting, state)):
                 return self._redefine(ctx, domain, state, spec, off=True)
-        return self._redefine(ctx, domain, state, spec, off=not planned["running"])
+        return self._redefine(ctx, domain, state, spec, off=not state["running"])
 
     def _redefine(self, ctx: Ctx, domain: Any, state: State, spec: DomainSpec, off: bool) -> State:
         """Give a machine another definition, switched off before if it is to be; switch it on if it is to run."""
+        before = _inactive(domain)
+        refuse_snapshots(before, state["disks"])
         if off:
             self._shut_down(ctx, domain, state)
+        spec = replace(spec, added=before.added if before else ())
         domain = self.connection.libvirt.defineXML(domain_xml(spec))
         put_autostart(domain, state)
         write_mark(domain, spec.mark)
@@ -147,7 +173,7 @@ class MachineResource(LibvirtResource):
         if domain is None:
             return None
         spec = self._own(domain, "Only this lab's machines can be imported.")
-        return _observed({"id": spec.uuid, "autostart": autostart_of(domain, None)}, spec, bool(domain.isActive()))
+        return observed({"id": spec.uuid, "autostart": autostart_of(domain, None)}, spec, bool(domain.isActive()))
 
     def _own(self, domain: Any, remedy: str) -> DomainSpec:
         """The domain's definition. Raises Conflict if it is not this lab's."""
@@ -161,7 +187,6 @@ class MachineResource(LibvirtResource):
         name = domain.name()
         remedy = f"Choose another name, or remove it: virsh destroy {name}; virsh undefine {name}."
         spec = self._own(domain, remedy)
-        refuse_unmade("domain", name, self.provider)
         wanted = (planned["hostname"], planned["mac"].lower(), tuple(planned["disks"]))
         if (spec.mark.hostname, spec.mac, tuple(disk.path for disk in spec.disks)) != wanted:
             raise Conflict(
@@ -249,47 +274,3 @@ def _inactive(domain: Any) -> DomainSpec | None:
     import libvirt
 
     return parse_domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
-
-
-def _with_computed(planned: State, spec: DomainSpec) -> State:
-    return {
-        **planned,
-        "id": spec.uuid,
-        "host_key": spec.mark.host_key or None,
-        "console_log": spec.console_log,
-        "hypervisor_used": spec.hypervisor,
-    }
-
-
-def _observed(state: State, spec: DomainSpec, running: bool) -> State:
-    """`state` with what is observed, in the user's spelling where that means the same."""
-    mark = spec.mark
-    cmdline, emulated = split_command_line(spec.cmdline, mark.hostname)
-    before = state.get("cmdline_emulated")
-    return {
-        **state,
-        "name": spec.name,
-        "hostname": mark.hostname,
-        "domain": mark.domain or None,
-        "memory_mib": spec.memory_mib,
-        "vcpus": spec.vcpus,
-        "kernel": spec.kernel,
-        "initrd": spec.initrd,
-        "cmdline": kept(state.get("cmdline"), cmdline, _words),
-        # Under KVM these words are not in use: what they should be is not to be seen.
-        "cmdline_emulated": before if spec.hypervisor == "kvm" else kept(before, emulated or None, _words),
-        "disks": [disk.path for disk in spec.disks],
-        "network": spec.network,
-        "mac": kept(state.get("mac"), spec.mac, str.lower),
-        "address": mark.address,
-        "cluster": mark.cluster or None,
-        "authorized_key": kept(state.get("authorized_key"), spec.authorized_key, str.strip),
-        "running": running,
-        "host_key": mark.host_key or state.get("host_key"),
-        "console_log": spec.console_log,
-        "hypervisor_used": spec.hypervisor,
-    }
-
-
-def _words(text: str | None) -> list[str]:
-    return (text or "").split()

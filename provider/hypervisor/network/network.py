@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from halab.provider.hypervisor.checks import bridge_name, mac_address, network_cidr, object_name
-from halab.provider.hypervisor.connection import refuse_foreign, refuse_unmade
+from halab.provider.hypervisor.connection import refuse_foreign
 from halab.provider.hypervisor.mark import Mark
 from halab.provider.hypervisor.network.network_xml import (
     NetworkHost,
@@ -28,6 +28,7 @@ class NetworkResource(LibvirtResource):
     """One libvirt network. Its import id is its name."""
 
     type = "halab_network"
+    named_by = ("name",)
     phase, noun = "network", "network"
     schema = Block(
         doc="A libvirt network with one IPv4 subnet, DHCP reservations and DNS for the lab's machines.",
@@ -95,12 +96,12 @@ class NetworkResource(LibvirtResource):
     def make(self, ctx: Ctx, planned: State) -> State:
         wanted = _spec(planned)
         network = self.connection.network(wanted.name)
-        found = network is not None
+        if network is not None:
+            self._compatible(network, wanted)
+        self.provider.ledger.begin(self, planned, found=network is not None)
         if network is None:
             network = self.connection.libvirt.networkDefineXML(network_xml(wanted, Mark(lab=self.provider.lab)))
         now = self._compatible(network, wanted)
-        if found:
-            refuse_unmade("network", wanted.name, self.provider)
         planned["id"] = network.UUIDString()
         ctx.save(_state(planned, now, planned["active"]))
         network.setAutostart(True)

@@ -100,11 +100,18 @@ class ImageResource(LibvirtResource):
             planned["recipe"] = recipe
             ctx.replace.append(("recipe",))
 
+    def key(self, values: State) -> str | None:
+        pool, name, recipe = (values.get(part) for part in ("pool", "name", "recipe"))
+        known = all(isinstance(part, str) for part in (pool, name, recipe))
+        return f"{pool}/{_stem(str(name), str(recipe))}" if known else None
+
     def make(self, ctx: Ctx, planned: State) -> State:
         pool = require_own_pool(self.connection, self.provider.lab, planned["pool"])
         info = _local_info(planned["source"])
-        stem = f"{planned['name']}-{info.recipe[:_HASH_DIGITS]}"
+        stem = _stem(planned["name"], info.recipe)
         with self.connection.pool_lock(planned["pool"]):
+            found = any(self._there(pool, stem, suffix) for suffix, _ in _FILES)
+            self.provider.ledger.begin(self, {**planned, "recipe": info.recipe}, found=found)
             if not all(self._there(pool, stem, suffix) for suffix, _ in _FILES):
                 self._upload_missing(ctx, pool, stem, planned)
         paths = _paths(pool_path(pool.XMLDesc()), stem)
@@ -192,6 +199,11 @@ def _described(info: ImageInfo) -> State:
         "cmdline_emulated": info.cmdline_emulated,
         "virtual_size_bytes": info.virtual_size_bytes,
     }
+
+
+def _stem(name: str, recipe: str) -> str:
+    """What the names of its volumes begin with."""
+    return f"{name}-{recipe[:_HASH_DIGITS]}"
 
 
 def _paths(directory: str, stem: str) -> State:

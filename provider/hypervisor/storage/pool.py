@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from halab.provider.hypervisor.checks import absolute_path, object_name
-from halab.provider.hypervisor.connection import Connection, errno_of, refuse_unmade
+from halab.provider.hypervisor.connection import Connection, errno_of
 from halab.provider.hypervisor.mark import pool_uuids
-from halab.provider.hypervisor.removal import remove_domains, remove_pool
+from halab.provider.hypervisor.removal import is_log_of, remove_domains, remove_pool
 from halab.provider.hypervisor.resource import LibvirtResource
 from halab.provider.hypervisor.storage.storage_xml import pool_path, pool_xml
 from halab.provider.protocol import BOOL, STR, Attr, Block, Ctx, State
@@ -19,9 +21,10 @@ class PoolResource(LibvirtResource):
     """One directory pool. A pool has no metadata: the lab's mark is its UUID. Its import id is its name."""
 
     type = "halab_pool"
+    named_by = ("name",)
     phase, noun = "image", "storage pool"
     schema = Block(
-        doc="A libvirt storage pool in a directory of its own. Whatever is in it goes with it.",
+        doc="A libvirt storage pool in a directory of its own. It stays while files of others are in it.",
         attrs={
             "id": Attr(STR, computed=True, stable=True, doc="UUID."),
             "name": Attr(
@@ -41,10 +44,11 @@ class PoolResource(LibvirtResource):
     def make(self, ctx: Ctx, planned: State) -> State:
         name, path = planned["name"], planned["path"].rstrip("/")
         pool = self.connection.pool(name)
+        if pool is not None:
+            self._refuse_other(pool, name, path)
+        self.provider.ledger.begin(self, planned, found=pool is not None)
         if pool is None:
             pool = self._new(ctx, planned, name, path)
-        else:
-            self._refuse_other(pool, name, path)
         planned["id"] = pool.UUIDString()
         ctx.save(planned)
         pool.setAutostart(True)
@@ -72,7 +76,17 @@ class PoolResource(LibvirtResource):
         lab = self.provider.lab
         remove_domains(self.connection, lab, lambda spec: any(disk.path.startswith(inside) for disk in spec.disks))
         with self.connection.pool_lock(state["name"]):
-            remove_pool(pool, lab)
+            remove_pool(pool, lab, partial(self._is_own, state["name"]))
+
+    def _is_own(self, pool: str, file: str) -> bool:
+        """Whether a file is what this lab has made there, and has not removed: a killed run has left it."""
+        made = self.provider.ledger.made
+        return (
+            f"{pool}/{file}" in made("halab_volume")
+            or f"{pool}/{Path(file).stem}" in made("halab_image")
+            or any(is_log_of(file, f"{machine}.console.log") for machine in made("halab_machine"))
+            or any(file.startswith(f"{image}.") for image in made("halab_installed_image"))
+        )
 
     def adopt(self, name: str) -> State | None:
         pool = self.connection.pool(name)
@@ -106,7 +120,6 @@ class PoolResource(LibvirtResource):
 
     def _refuse_other(self, pool: Any, name: str, path: str) -> None:
         require_own_pool(self.connection, self.provider.lab, name)
-        refuse_unmade("storage pool", name, self.provider)
         if (now := pool_path(pool.XMLDesc())) != path:
             raise Conflict(
                 f"this lab left a storage pool {name!r} with another path",

@@ -26,6 +26,7 @@ class VolumeResource(LibvirtResource):
     """One qcow2 volume in the lab's pool. Its import id is POOL/NAME."""
 
     type = "halab_volume"
+    named_by = ("pool", "name")
     phase, noun = "image", "volume"
     schema = Block(
         doc="A qcow2 disk: blank, or an overlay that starts as a copy of `backing`.",
@@ -66,6 +67,7 @@ class VolumeResource(LibvirtResource):
         self._refuse_small(wanted)
         with self.connection.pool_lock(planned["pool"]):
             volume = self.connection.volume_in(pool, wanted.name)
+            self.provider.ledger.begin(self, planned, found=volume is not None)
             if volume is None:
                 volume = pool.createXML(volume_xml(wanted), 0)
             else:

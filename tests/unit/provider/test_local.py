@@ -13,7 +13,7 @@ import pytest
 
 from halab.provider.local.ssh_config import SshConfigResource
 from halab.provider.local.ssh_key import SshKeyResource
-from halab.provider.protocol import Ctx, Failure
+from halab.provider.protocol import Ctx, Failure, Ledger
 from halab.provider.run.folder import LabFolder
 
 HOSTS = [
@@ -23,11 +23,11 @@ HOSTS = [
 
 
 def key_in(folder: LabFolder) -> SshKeyResource:
-    return SshKeyResource(SimpleNamespace(lab="summit", folder=folder))
+    return SshKeyResource(SimpleNamespace(lab="summit", folder=folder, ledger=Ledger()))
 
 
 def config_in(folder: LabFolder) -> SshConfigResource:
-    return SshConfigResource(SimpleNamespace(lab="summit", folder=folder))
+    return SshConfigResource(SimpleNamespace(lab="summit", folder=folder, ledger=Ledger()))
 
 
 @pytest.fixture

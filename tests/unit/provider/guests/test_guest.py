@@ -11,7 +11,7 @@ import pytest
 
 from halab.provider.guests.guest import GuestResource
 from halab.provider.guests.hosts import Gone, Off
-from halab.provider.protocol import UNKNOWN, Ctx, Failure
+from halab.provider.protocol import UNKNOWN, Ctx, Failure, Ledger
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import ClusterNotRunning, CommandFailed, ConnectError
 from halab.provisioners.engine.host import Host
@@ -82,6 +82,7 @@ class Guest:
 class Provider:
     def __init__(self, guest: Guest) -> None:
         self.guest, self.absent, self.events = guest, None, []  # type: ignore[var-annotated]
+        self.ledger = Ledger()
         self.hosts, self.destroying, self.destroying_all = self, False, False
         self.mute_machines, self.mute, self.answers_after_a_while = self, set[str](), False
         self.servers_away, self.machines, self.told = set[str](), {"u1"}, set[str]()

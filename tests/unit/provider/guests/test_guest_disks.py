@@ -88,3 +88,30 @@ def test_only_the_machine_of_a_target_is_missed_on_the_lun(
     provider.absent = absent  # type: ignore[assignment]
     resource.read(Ctx(), state(hostname="target"))
     assert provider.servers_away == away
+
+
+@pytest.mark.parametrize(
+    ("absent", "condition", "stays"),
+    [
+        (None, "complete", False),
+        (None, "no file system on it", True),
+        (Gone("u1 is gone"), "complete", True),
+        (Off("u1 is powered off"), "complete", True),
+    ],
+)
+def test_what_may_be_on_the_disk_of_a_machine_still_is_not_forgotten(
+    provider: Provider, absent: Exception | None, condition: str, stays: bool
+) -> None:
+    """Another machine may get that disk, and finds there what was made from here."""
+    provider.absent = absent  # type: ignore[assignment]
+    ctx = Ctx()
+    GuestResource(provider, "halab_kept", KeptItem()).delete(ctx, state(condition=condition))
+    assert ctx.left is stays
+
+
+def test_what_goes_with_the_disks_is_known_as_long_as_they_are_there(provider: Provider) -> None:
+    """A destroy that fails halfway leaves machines, and all that is in them."""
+    provider.destroying_all = True
+    ctx = Ctx()
+    GuestResource(provider, "halab_word", WordItem()).delete(ctx, state())
+    assert ctx.left

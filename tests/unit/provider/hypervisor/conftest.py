@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from halab.provider.hypervisor.connection import Connection
+from halab.provider.protocol import Ledger
 from halab.provider.run.folder import LabFolder
 
 DATA = Path(__file__).parents[3] / "data" / "hypervisor"
@@ -21,7 +22,7 @@ class Configured:
     def __init__(self, connection: Connection, directory: Path) -> None:
         self.lab, self.connection, self.folder = "summit", connection, LabFolder(directory)
         self.hypervisor, self.time_scale, self.stop = "qemu", 1.0, threading.Event()
-        self.first_change = self.destroying_all = False
+        self.destroying_all, self.ledger = False, Ledger()
         self.events: list[tuple[str, str, str]] = []
 
     def expect(self, machine: str, stop: threading.Event) -> None:

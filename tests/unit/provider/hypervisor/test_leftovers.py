@@ -74,7 +74,12 @@ def test_all_of_a_lab_without_a_state_and_nothing_else(hypervisor: Hypervisor) -
     hypervisor.network()
     hypervisor.network("othernet", "other")
     hypervisor.pool("node1.qcow2")
-    assert hypervisor.left() == [("domain", "summit-node1", ""), ("network", "net", ""), ("pool", "summit", "")]
+    assert hypervisor.left() == [
+        ("domain", "summit-node1", ""),
+        ("network", "net", ""),
+        ("volume", "summit/node1.qcow2", ""),
+        ("pool", "summit", ""),
+    ]
     for item in hypervisor.found():
         item.remove()
     assert hypervisor.left() == []

@@ -12,14 +12,16 @@ from halab.provider.hypervisor.mark import Mark
 from halab.provider.hypervisor.network import network
 from halab.provider.hypervisor.network.network import NetworkResource, _spec, _update
 from halab.provider.hypervisor.storage.pool import PoolResource
+from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, volume_xml
 from halab.provider.hypervisor.storage.volume import VolumeResource
-from halab.provider.protocol import Ctx, Resource, State
+from halab.provider.protocol import Ctx, Ledger, Resource, State
 from halab.provider.protocol.planning import plan_values
-from halab.provisioners.engine.errors import ConfigError, Conflict, HalabError
+from halab.provisioners.engine.errors import ConfigError, Conflict, HalabError, Unmarked
 from tests.unit.provider.hypervisor.conftest import Configured
 
 HOSTS = [{"name": "node1", "mac": "52:54:00:AA:00:01", "address": "10.17.0.11"}]
 NETWORK: State = {"name": "summit", "cidr": "10.17.0.0/24", "domain": "summit.test", "hosts": HOSTS}
+NOBODY = "00000000-0000-4000-8000-000000000000"
 POOL: State = {"name": "summit", "path": "/pool"}
 
 
@@ -141,6 +143,39 @@ def test_pool(provider: Configured, pools: PoolResource) -> None:
     assert pools.read(Ctx(), state) is None
 
 
+def test_a_pool_goes_with_what_was_made_in_it_and_with_nothing_else(provider: Configured, pools: PoolResource) -> None:
+    """What a killed run has left of a volume, an image, a machine's log and an installer; and a file of a person."""
+    state = create(pools, POOL)
+    provider.ledger = ledger = Made(
+        halab_volume="summit/node1.qcow2",
+        halab_image="summit/base-0123456789ab",
+        halab_machine="summit-node1",
+        halab_installed_image="summit-installer",
+    )
+    pool = provider.connection.libvirt.storagePoolLookupByName("summit")
+    ours = ("node1.qcow2", "base-0123456789ab.kernel", "summit-node1.console.log.0", "summit-installer.export")
+    for name in (*ours, "holiday.jpg"):
+        pool.createXML(volume_xml(VolumeSpec(name=name, size_bytes=1 << 20)))
+    with pytest.raises(Conflict, match="files that are not known") as refused:
+        pools.delete(Ctx(), state)
+    assert "In /pool: holiday.jpg. " in refused.value.detail
+    assert sorted(pool.listVolumes()) == sorted((*ours, "holiday.jpg"))
+    ledger.keys["halab_volume"] = "summit/holiday.jpg"
+    pool.storageVolLookupByName("node1.qcow2").delete()
+    pools.delete(Ctx(), state)
+    assert provider.connection.pool("summit") is None
+
+
+class Made(Ledger):
+    """One object of each of these types was made."""
+
+    def __init__(self, **keys: str) -> None:
+        self.keys = keys
+
+    def made(self, kind: str) -> frozenset[str]:
+        return frozenset(key for type_name, key in self.keys.items() if type_name == kind)
+
+
 def test_somebody_elses_pool_is_left_alone(pools: PoolResource, volumes: VolumeResource) -> None:
     with pytest.raises(Conflict, match="'theirs' was not made by the lab 'summit'"):
         create(pools, {"name": "theirs", "path": "/theirs"})
@@ -240,8 +275,16 @@ def test_inventory(provider: Configured) -> None:
 
 def test_inventory_refuses_what_is_not_the_labs(provider: Configured) -> None:
     foreign = domain(provider, "three", Mark(lab="other", hostname="node1"))
+    with pytest.raises(Conflict, match="bears no mark of the lab 'summit'"):
+        Inventory(provider.connection, "summit").machine(foreign.UUIDString())
+
+
+def test_a_machine_that_has_lost_its_mark_is_not_gone(provider: Configured) -> None:
     bare = domain(provider, "bare", None)
     assert read_mark(bare) is None
-    for machine in (foreign, bare):
-        with pytest.raises(Conflict, match="bears no mark of the lab 'summit'"):
-            Inventory(provider.connection, "summit").machine(machine.UUIDString())
+    inventory = Inventory(provider.connection, "summit", lambda: (NOBODY, bare.UUIDString()))
+    with pytest.raises(Unmarked, match="'bare' has lost the mark of the lab 'summit'"):
+        inventory.machine(bare.UUIDString())
+    assert inventory.unmarked() == ["bare"]
+    bare.undefine()
+    assert inventory.unmarked() == []

@@ -55,6 +55,34 @@ def test_golden(name: str, spec: DomainSpec) -> None:
     assert domain_xml(spec) + "\n" == (DATA / f"{name}.xml").read_text()
 
 
+ADDED = (
+    '<disk type="file" device="cdrom"><source file="/iso/a.iso"/><target dev="sda" bus="sata"/><readonly/></disk>',
+    '<disk type="file" device="disk"><source file="/mine/b.qcow2"/><target dev="vdc" bus="virtio"/></disk>',
+    '<interface type="network"><mac address="52:54:00:00:00:99"/><source network="default"/></interface>',
+)
+
+
+def test_what_a_person_added_is_nobodys_business_and_stays() -> None:
+    """Wherever it stands, and with the addresses that libvirt has given it."""
+    root = ET.fromstring(domain_xml(QEMU))
+    devices = root.find("devices")
+    assert devices is not None
+    for index, text in zip((0, 1, len(devices)), ADDED, strict=True):
+        device = ET.fromstring(text)
+        ET.SubElement(device, "address", type="pci", slot="0x09")
+        devices.insert(index, device)
+    seen = parse_domain(ET.tostring(root, encoding="unicode"))
+    assert seen == QEMU
+    assert plain(seen.added) == plain(ADDED)
+    again = parse_domain(domain_xml(seen))
+    assert again == QEMU
+    assert plain(again.added) == plain(ADDED)
+
+
+def plain(devices: tuple[str, ...]) -> list[str]:
+    return [ET.canonicalize(text, strip_text=True) for text in devices]
+
+
 @pytest.mark.parametrize("spec", [QEMU, KVM])
 def test_round_trip(spec: DomainSpec) -> None:
     assert parse_domain(domain_xml(spec)) == spec
