@@ -47,6 +47,8 @@ def _answers(recipe: DebianRecipe, tree: Tree, size_mib: int) -> Iterator[str]:
         ("netcfg/dhcp_timeout", "string", "120"),
         # An isolated network has none, and the installer would ask whether that is right.
         ("netcfg/no_default_route", "boolean", "true"),
+        # Of the installed system's network takes care systemd-networkd, and not ifupdown beside it.
+        ("netcfg/target_network_config", "select", "loopback"),
         ("netcfg/get_hostname", "string", "installed"),
         ("netcfg/get_domain", "string", ""),
         ("netcfg/hostname", "string", "installed"),

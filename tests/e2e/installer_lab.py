@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.lab import hypervisor
-from tests.e2e.stand_in import StandInTree
 from tests.e2e.terraform_lab import TerraformLab, unwrapped
 
 LAB = "installer-e2e"
@@ -17,7 +19,24 @@ NODE = {"name": "node1", "mac": "52:54:00:aa:01:01", "address": "10.178.0.11"}
 HOSTS = [{"name": "installer", "mac": "52:54:00:aa:01:09", "address": "10.178.0.9"}, NODE]
 
 
-def wants(terraform: TerraformLab, tree: StandInTree, cache: Path, **more: Any) -> None:
+@contextmanager
+def isolated_lab(directory: Path) -> Iterator[TerraformLab]:
+    """A network without a way out, a pool and a key, under real terraform; nothing of them stays."""
+    terraform = TerraformLab(directory, LAB, time_scale=float(os.environ.get("HALAB_TIME_SCALE", "1")))
+    terraform.resources = {
+        "halab_network": {"lab": {"name": LAB, "cidr": "10.178.0.0/24", "mode": "isolated", "hosts": HOSTS}},
+        "halab_pool": {"lab": {"name": LAB, "path": str(POOL)}},
+        "halab_ssh_key": {"lab": {"name": "id_ed25519"}},
+    }
+    terraform.init()
+    yield terraform
+    terraform.destroy()
+    with hypervisor() as connection:
+        assert connection.listAllDomains() == []
+    assert not POOL.exists()
+
+
+def wants(terraform: TerraformLab, tree: Path, cache: Path, **more: Any) -> None:
     """Describe one installed image, and no machine."""
     for kind in ("halab_image", "halab_volume", "halab_machine", "halab_host"):
         terraform.resources.pop(kind, None)
@@ -29,7 +48,7 @@ def wants(terraform: TerraformLab, tree: StandInTree, cache: Path, **more: Any) 
             "mac": HOSTS[0]["mac"],
             "cache": str(cache),
             "suite": "el9",
-            "tree": str(tree.directory),
+            "tree": str(tree),
             "memory_mib": 512,
             "vcpus": 1,
             "deadline_minutes": 5,

@@ -19,13 +19,11 @@ from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.engine.ssh import Address, SshTransport
 from tests.e2e.installer_lab import (
-    HOSTS,
     INSTALLER,
-    LAB,
     NODE,
-    POOL,
     await_stage,
     failure,
+    isolated_lab,
     machine,
     nothing_left,
     provider_pid,
@@ -68,19 +66,8 @@ def tree(trees: Callable[[], StandInTree], tmp_path: Path) -> StandInTree:
 
 @pytest.fixture(scope="module")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerraformLab]:
-    directory = tmp_path_factory.mktemp("lab")
-    terraform = TerraformLab(directory, LAB, time_scale=float(os.environ.get("HALAB_TIME_SCALE", "1")))
-    terraform.resources = {
-        "halab_network": {"lab": {"name": LAB, "cidr": "10.178.0.0/24", "mode": "isolated", "hosts": HOSTS}},
-        "halab_pool": {"lab": {"name": LAB, "path": str(POOL)}},
-        "halab_ssh_key": {"lab": {"name": "id_ed25519"}},
-    }
-    terraform.init()
-    yield terraform
-    terraform.destroy()
-    with hypervisor() as connection:
-        assert connection.listAllDomains() == []
-    assert not POOL.exists()
+    with isolated_lab(tmp_path_factory.mktemp("lab")) as terraform:
+        yield terraform
 
 
 @pytest.fixture
@@ -93,7 +80,7 @@ def test_an_answer_that_the_installer_refuses(
 ) -> None:
     own = tmp_path / "own.ks"
     own.write_text("cmdline\nrootpw --lock\nignoredisk --only-use=vdz\nzerombr\nclearpart --all\nautopart\npoweroff\n")
-    wants(terraform, tree, cache, kickstart=str(own))
+    wants(terraform, tree.directory, cache, kickstart=str(own))
     said = failure(terraform, cache)
     assert f"the installation of {INSTALLER} failed at the stage: the installer starts" in said
     assert 'Disk "vdz" given in ignoredisk command does not exist.' in said
@@ -114,7 +101,7 @@ def test_an_installation_that_comes_to_nothing(
 ) -> None:
     tree.mode = mode
     silence = {"silence_minutes": 0.3} if mode == "hang" else {}  # the other two end by themselves
-    wants(terraform, tree, cache, **silence)
+    wants(terraform, tree.directory, cache, **silence)
     said = failure(terraform, cache)
     assert f"the installation of {INSTALLER} {told}" in said
     assert "Preparing transaction from installation source" in said
@@ -122,13 +109,13 @@ def test_an_installation_that_comes_to_nothing(
 
 def test_a_tree_that_vanishes_meanwhile(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     (tree.directory / "stand-in/package0").unlink()
-    wants(terraform, tree, cache)
+    wants(terraform, tree.directory, cache)
     assert "Installation failed: the tree vanished while it was read" in failure(terraform, cache)
 
 
 def test_a_disk_with_an_identity_is_no_image(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     tree.mode = "unsealed"
-    wants(terraform, tree, cache)
+    wants(terraform, tree.directory, cache)
     said = failure(terraform, cache)
     assert "the installed disk has SSH host keys" in said
     assert "ssh_host_ed25519_key in /etc/ssh" in said
@@ -143,7 +130,7 @@ def test_a_secret_is_in_the_initrd_alone(
     info = tree.directory / ".treeinfo"
     info.write_text(info.read_text().replace("AlmaLinux", "Red Hat Enterprise Linux"))
     tree.mode = "script"
-    wants(terraform, tree, cache, rhsm_organization="1234", rhsm_activation_key_file=str(key))
+    wants(terraform, tree.directory, cache, rhsm_organization="1234", rhsm_activation_key_file=str(key))
     done = terraform.apply()
     assert "the kickstart includes: " in done.stdout, "the stand-in has read it, and shows it"
     nothing_left(cache)
@@ -157,7 +144,7 @@ def test_a_secret_is_in_the_initrd_alone(
 
 def test_a_killed_provider_leaves_nothing_in_the_way(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     tree.mode = "hang"
-    wants(terraform, tree, cache)
+    wants(terraform, tree.directory, cache)
     apply = terraform.start_apply()
     await_stage(terraform, "it installs packages", apply)
     os.kill(provider_pid(apply.pid), signal.SIGKILL)
@@ -173,7 +160,7 @@ def test_a_killed_provider_leaves_nothing_in_the_way(terraform: TerraformLab, tr
 
 def test_an_interrupted_installation_leaves_nothing(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     tree.mode = "hang"
-    wants(terraform, tree, cache)
+    wants(terraform, tree.directory, cache)
     apply = terraform.start_apply()
     await_stage(terraform, "it installs packages", apply)
     apply.send_signal(signal.SIGINT)
@@ -188,7 +175,7 @@ def test_an_installed_image_carries_a_machine(
 ) -> None:
     tree = trees()
     tree.install(root_of(image, tmp_path))
-    wants(terraform, tree, cache)
+    wants(terraform, tree.directory, cache)
     terraform.resources |= machine()
     done = terraform.apply()
     assert done.returncode == 0

@@ -115,6 +115,13 @@ def test_a_question_that_nobody_answers_is_a_failure(bookworm: tuple[Installatio
     assert "Continent or region:" in said
 
 
+def test_the_installer_asks_nothing_of_an_isolated_network(bookworm: tuple[Installation, str]) -> None:
+    said = answers(bookworm[0])
+    assert said["netcfg/no_default_route"] == "true"
+    assert said["netcfg/target_network_config"] == "loopback", "networkd has the interface, ifupdown must not"
+    assert int(said["netcfg/link_wait_timeout"]) < int(said["netcfg/dhcp_timeout"])
+
+
 def test_a_language_with_a_country_keeps_it(tmp_path: Path) -> None:
     region = replace(HOST.region, language="de_AT.UTF-8")
     tree = str(debian(tmp_path / "debian"))
