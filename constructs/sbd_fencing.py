@@ -97,6 +97,8 @@ class SbdFencing(Construct):
                 "pcmk_reboot_timeout": lab.operations.after(msgwait, 60, 180),
             },
             node="",
+            # The target may be away for longer than the session to the disk waits.
+            meta={"failure-timeout": lab.settings.stretched(60)},
             operations=lab.operations.of_fencing(),
             **lab.phases.order(phase, also=[*self._watchers.values()]),
         )

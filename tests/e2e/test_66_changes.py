@@ -60,19 +60,27 @@ def test_the_token_is_reloaded(lab: Lab) -> None:
     assert diff(lab).actions == {}
 
 
+def halves(words: list[str]) -> tuple[list[str], list[str]]:
+    """What two sessions, to the LUN and to SBD's disk, say to two questions."""
+    assert len(words) == 4
+    return words[:2], words[2:]
+
+
 def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None:
     node = lab.nodes[0]
     session = "cat /sys/class/iscsi_session/session*/password; ls -d /sys/class/iscsi_session/session*"
-    password, name = lab.ask(node, "sh", "-euc", session).split()
+    (password, of_sbd), names = halves(lab.ask(node, "sh", "-euc", session).split())
+    assert of_sbd == password
     before = boots(lab)
     stack = f"-chdir=cdktf.out/stacks/{lab.settings.name}"
     with SiteLoad(lab.site) as site:
         done = lab.run(TERRAFORM, stack, "apply", "-auto-approve", f"-replace=halab_secret.{node}_chap", silent=True)
         assert done.returncode == 0, done.stderr
-    new, same = lab.ask(node, "sh", "-euc", session).split()
-    assert same == name, "the session was not made anew"
-    assert new != password
-    assert lab.ask(node, "sh", "-euc", "cat /sys/class/iscsi_session/session*/state").split() == ["LOGGED_IN"]
+    new, same = halves(lab.ask(node, "sh", "-euc", session).split())
+    assert same == names, "the sessions were not made anew"
+    assert new[0] != password
+    assert new[0] == new[1]
+    assert lab.ask(node, "sh", "-euc", "cat /sys/class/iscsi_session/session*/state").split() == ["LOGGED_IN"] * 2
     assert "iscsi_session" not in lab.ask(node, "cat", "/proc/mounts")
     assert lab.all_mounted()
     assert boots(lab) == before

@@ -37,6 +37,7 @@ def whole(lab: Lab) -> None:
     lab.until("all online", lambda: lab.online() == set(lab.nodes), deadline_s=900)
     lab.until("GFS2 everywhere", lab.all_mounted, deadline_s=900)
     lab.until("the site", lab.served_by)
+    lab.until("SBD's device, which Pacemaker tries again", lambda: lab.runs_on("fence-sbd"))
     for node in lab.nodes:
         assert lab.ask(node, "cat", _FILE) == "precious\n"
     assert diff(lab).actions == {}

@@ -36,6 +36,7 @@ def _healthy(lab: Lab) -> None:
     lab.until("all online for all", lambda: all(lab.online(node) == everyone for node in lab.nodes), deadline_s=600)
     lab.until("GFS2 everywhere", lab.all_mounted, deadline_s=600)
     lab.until("the site", lab.served_by)
+    lab.until("SBD's device, which Pacemaker tries again", lambda: lab.runs_on("fence-sbd"))
     for node in lab.nodes:
         assert lab.ask(node, "cat", _FILE) == "precious\n"
     assert diff(lab).actions == {}
