@@ -121,7 +121,7 @@ BAD: list[tuple[str, str, Any, str]] = [
     ("halab_iscsi_session", "chap_user", "somebody", "give both, or none"),
     ("halab_quorum_device", "connected", False, "leave the resource out"),
     ("halab_cluster_member", "name", "node9", "has no node 'node9'"),
-    ("halab_cluster_node", "name", "node_1", "letters"),
+    ("halab_cluster_node", "name", "node 1", "no host name"),
     ("halab_installed_image", "mac", "53:54:00:00:00:01", "multicast address"),
     ("halab_pcsd", "token", "short", "token"),
     ("halab_cluster_property", "name", "dc-version", "written by the cluster itself"),
