@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from halab.provisioners.engine.survey import Says, Text, survey
 COMPLETE = "complete"
 _DROP_IN = "/etc/systemd/system/sbd.service.d/halab.conf"
 _WAIT = "/etc/halab/sbd-wait"
+_RULE = "/etc/udev/rules.d/61-halab-sbd.rules"
 
 # A node without its disk waits for it: what it would serve lies on the same target. One that the disk told to go waits
 # until the others count it as dead: else it would hear of its own fencing after it has joined again. sbd's own
@@ -35,6 +37,12 @@ esac
 # Corosync too: a node that is a member again while it is fenced is lost a second time.
 UNIT = f"[Unit]\nBefore=corosync.service\n\n[Service]\nExecStartPre={_WAIT}\nTimeoutStartSec=infinity\n"
 
+# udev asks a disk for its name each time that somebody who might have written closes it, as sbd does at each look. A disk
+# whose target is away does not answer, and would lose its name for good. What the kernel remembers stays.
+_NAMED = """\
+ACTION!="remove", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", ATTRS{wwid}=="naa.%s", SYMLINK+="disk/by-id/wwn-0x%s"
+"""
+
 # Pacemaker need not wait for sbd, nor sbd for Pacemaker: sbd may come and go while the cluster runs.
 _CONFIG = """\
 SBD_DEVICE={device}
@@ -52,18 +60,20 @@ if systemctl is-active -q sbd; then
   timeout 60 sh -c 'while systemctl is-active -q sbd; do sleep 0.2; done'
 fi
 """
-# $1 watchdog. Corosync runs already, or will start later: in both cases it is what starts sbd.
+# $1 watchdog, $2 disk. Corosync runs already, or will start later: in both cases it is what starts sbd.
 _START = f"""# have sbd run beside the cluster
 [ -c "$1" ] || {{ echo "there is no watchdog $1: load its kernel module, i6300esb for a virtual machine" >&2; exit 4; }}
 {units.enable("sbd")}
 systemctl daemon-reload
+udevadm control --reload
+udevadm trigger --action=change --settle "$2"
 if systemctl is-active -q corosync; then
 {_END}  systemctl start corosync
 fi
 """
 _FORGET = f"""# end sbd
 {_END}{units.disable("sbd")}
-rm -f -- "$1" {_DROP_IN} {_WAIT}
+rm -f -- "$1" {_DROP_IN} {_WAIT} {_RULE}
 systemctl daemon-reload
 """
 # Prints "yes" when it is as the cluster has it.
@@ -95,9 +105,9 @@ class SbdItem(Item[Sbd]):
     identity = ("machine", "device")
 
     def observe(self, host: Host, wanted: Sbd) -> Sbd | None:
-        files = Text(host.platform.sbd_config), Text(_WAIT), Text(_DROP_IN)
-        config, wait, unit, state = survey(host, *files, Says(units.show("sbd", "corosync")))
-        return sbd_seen(config, wait, unit, state or "", wanted)
+        files = Text(host.platform.sbd_config), Text(_WAIT), Text(_DROP_IN), Text(_RULE)
+        config, wait, unit, rule, state = survey(host, *files, Says(units.show("sbd", "corosync")))
+        return sbd_seen(config, wait, unit, rule, state or "", wanted)
 
     def steps(self, platform: Platform, now: Sbd | None, wanted: Sbd | None) -> Iterator[Step]:
         if wanted is None:
@@ -109,7 +119,8 @@ class SbdItem(Item[Sbd]):
         yield PutFile(platform.sbd_config, _config(wanted))
         yield PutFile(_WAIT, WAIT, 0o755)
         yield PutFile(_DROP_IN, UNIT)
-        yield Run(script(_START, wanted.watchdog, timeout_s=300))
+        yield PutFile(_RULE, rule_of(wanted.device))
+        yield Run(script(_START, wanted.watchdog, wanted.device, timeout_s=300))
         yield Await("sbd beside the cluster", script(_BESIDE), ready=lambda seen: seen.rc == 0, deadline_s=120)
 
 
@@ -117,7 +128,15 @@ def _config(wanted: Sbd) -> str:
     return _CONFIG.format(device=shlex.quote(wanted.device), watchdog=shlex.quote(wanted.watchdog))
 
 
-def sbd_seen(config: str | None, wait: str | None, unit: str | None, state: str, wanted: Sbd) -> Sbd | None:
+def rule_of(device: str) -> str:
+    """A rule for udev: the disk keeps this name. Empty for a name that does not come from the disk itself."""
+    named = re.fullmatch(r"/dev/disk/by-id/wwn-0x([0-9a-f]+)", device)
+    return _NAMED % (named[1], named[1]) if named else ""
+
+
+def sbd_seen(
+    config: str | None, wait: str | None, unit: str | None, rule: str | None, state: str, wanted: Sbd
+) -> Sbd | None:
     """What the node's files and units show. The package's own configuration file names no disk: then it is absent."""
     words = dict(line.split("=", 1) for line in (config or "").splitlines() if line[:1].isalpha() and "=" in line)
     device = _unquoted(words.get("SBD_DEVICE", ""))
@@ -128,6 +147,7 @@ def sbd_seen(config: str | None, wait: str | None, unit: str | None, state: str,
         (sbd.file != "enabled", f"sbd is {sbd.file or 'not there'}: it would not start with the cluster"),
         (corosync.running and not sbd.running, "sbd does not run beside the cluster"),
         ((wait, unit) != (WAIT, UNIT), "it would not wait for its disk at a boot"),
+        (rule != rule_of(device), "its disk would lose its name while the target is away"),
         (config != _config(with_fields(wanted, device=device, watchdog=_unquoted(words.get("SBD_WATCHDOG_DEV", "")))),
          "its configuration has other settings"),
     )  # fmt: skip

@@ -42,7 +42,8 @@ def test_target_is_open_as_in_the_talk(duo: Lab) -> None:
     )
     assert duo.ask("target", "sh", "-euc", read, "sh", iqn).split() == ["0", "0", "1"]
     for node in duo.nodes:
-        assert duo.ask(node, "sh", "-euc", "cat /sys/class/iscsi_session/session*/targetname").strip() == iqn
+        targets = duo.ask(node, "sh", "-euc", "cat /sys/class/iscsi_session/session*/targetname").split()
+        assert sorted(targets) == [iqn, "iqn.2016-06.test.halab:duo-sbd"]
 
 
 def test_no_firewall_as_in_the_talk(duo: Lab) -> None:

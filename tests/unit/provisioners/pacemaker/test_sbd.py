@@ -12,7 +12,7 @@ import pytest
 from halab.provisioners.engine.errors import Conflict, UnexpectedOutput
 from halab.provisioners.engine.platform import DEBIAN_13, EL_9
 from halab.provisioners.engine.steps import PutFile, Run, Step
-from halab.provisioners.pacemaker.sbd import COMPLETE, UNIT, WAIT, Sbd, SbdItem, sbd_seen
+from halab.provisioners.pacemaker.sbd import COMPLETE, UNIT, WAIT, Sbd, SbdItem, rule_of, sbd_seen
 from halab.provisioners.pacemaker.sbd_disk import SbdDisk, SbdDiskItem, disk_seen
 
 DEVICE = "/dev/disk/by-id/wwn-0x60014051"
@@ -74,6 +74,7 @@ def test_a_node_that_was_told_to_go_must_not_count_as_dead_too_late() -> None:
 
 
 WANTED = Sbd(machine="m", device=DEVICE)
+RULE = rule_of(DEVICE)
 
 
 def _written(steps: list[Step]) -> dict[str, str]:
@@ -103,15 +104,24 @@ def _states(sbd: str, corosync: str, file: str = "enabled") -> str:
     ],
 )  # fmt: skip
 def test_what_is_amiss(config: str, wait: str | None, unit: str | None, state: str, condition: str) -> None:
-    seen = sbd_seen(config, wait, unit, state, WANTED)
+    seen = sbd_seen(config, wait, unit, RULE, state, WANTED)
     assert seen is not None
     assert seen.condition.startswith(condition)
     assert replace(seen, condition=COMPLETE) == WANTED
 
 
+@pytest.mark.parametrize("rule", [None, "", RULE.replace("60014051", "60014052")])
+def test_a_disk_that_would_lose_its_name_shows(rule: str | None) -> None:
+    assert 'ATTRS{wwid}=="naa.60014051", SYMLINK+="disk/by-id/wwn-0x60014051"' in RULE
+    seen = sbd_seen(CONFIG, WAIT, UNIT, rule, _states("active", "active"), WANTED)
+    assert seen is not None
+    assert seen.condition == "its disk would lose its name while the target is away"
+    assert rule_of("/dev/vdc") == "", "a name that is not the disk's own stays anyway"
+
+
 @pytest.mark.parametrize("config", [None, "", "SBD_PACEMAKER=yes\n", '#SBD_DEVICE=""\nSBD_OPTS=\n'])
 def test_the_package_s_own_configuration_is_none_of_ours(config: str | None) -> None:
-    assert sbd_seen(config, None, None, _states("inactive", "active", "disabled"), WANTED) is None
+    assert sbd_seen(config, None, None, None, _states("inactive", "active", "disabled"), WANTED) is None
 
 
 @pytest.mark.parametrize(
@@ -122,7 +132,7 @@ def test_the_package_s_own_configuration_is_none_of_ours(config: str | None) -> 
     ],
 )
 def test_another_disk_or_watchdog_shows(line: str, device: str, watchdog: str) -> None:
-    seen = sbd_seen(line, WAIT, UNIT, _states("active", "active"), WANTED)
+    seen = sbd_seen(line, WAIT, UNIT, rule_of(device), _states("active", "active"), WANTED)
     assert seen is not None
     assert (seen.device, seen.watchdog) == (device, watchdog)
 
@@ -135,6 +145,7 @@ def test_files_first_then_the_cluster_starts_it() -> None:
         "/etc/default/sbd",
         "/etc/halab/sbd-wait",
         "/etc/systemd/system/sbd.service.d/halab.conf",
+        "/etc/udev/rules.d/61-halab-sbd.rules",
     ]
     assert "/etc/sysconfig/sbd" in _written([*item.steps(EL_9, None, WANTED)])
     (started,) = [step for step in steps if isinstance(step, Run)]
