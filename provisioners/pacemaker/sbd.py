@@ -37,7 +37,7 @@ esac
 # Corosync too: a node that is a member again while it is fenced is lost a second time.
 UNIT = f"[Unit]\nBefore=corosync.service\n\n[Service]\nExecStartPre={_WAIT}\nTimeoutStartSec=infinity\n"
 
-# udev asks a disk for its name each time that somebody who might have written closes it, as sbd does at each look. A disk
+# udev asks a disk for its name each time that somebody who may have written closes it, as sbd does at each look. A disk
 # whose target is away does not answer, and would lose its name for good. What the kernel remembers stays.
 _NAMED = """\
 ACTION!="remove", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", ATTRS{wwid}=="naa.%s", SYMLINK+="disk/by-id/wwn-0x%s"
