@@ -6,7 +6,9 @@ import gzip
 import hashlib
 import lzma
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from halab.images.initramfs import Entry, newc
@@ -23,8 +25,8 @@ class RecordedArchive:
     def __init__(self, directory: Path, work: Path) -> None:
         self.directory, self._work = directory, work
         self.keyring = work / "archive.gpg"
-        self._home = work / "gnupg"
-        self._home.mkdir(mode=0o700, parents=True)
+        work.mkdir(parents=True, exist_ok=True)
+        self._home = Path(tempfile.mkdtemp(prefix="halab-gpg."))  # its agent's socket takes no long path
         self._gpg("--passphrase", "", "--quick-generate-key", "archive@example.test", "ed25519", "sign", "never")
         self._gpg("--output", str(self.keyring), "--export")
         self._stanzas: dict[str, list[str]] = {"main": [], "main/debian-installer": []}
@@ -80,8 +82,9 @@ class RecordedArchive:
         subprocess.run(["gpg", *options, *words], env=environment, check=True, capture_output=True)
 
     def close(self) -> None:
-        """End the agent that gpg has started."""
+        """End the agent that gpg has started, and forget its keys."""
         subprocess.run(["gpgconf", "--kill", "all"], env={**os.environ, "GNUPGHOME": str(self._home)}, check=True)
+        shutil.rmtree(self._home)
 
 
 def initrd(kernel: str = KERNEL, status: str = _STATUS) -> bytes:
