@@ -20,6 +20,7 @@ from halab.provisioners.storage.growth import grown, lun_bytes
 
 COMPLETE = "complete"
 _LOGGED_OUT = "not logged in"
+_AT_BOOT = "automatic"
 INITIATOR_FILE = "/etc/iscsi/initiatorname.iscsi"
 # Logins at boot are tried this often, 15 s each: the target may start later than its initiators.
 _LOGIN_TRIES = 20
@@ -209,8 +210,8 @@ def parse_look(text: str) -> Mapping[str, str]:
 
 
 def session_seen(seen: Mapping[str, str], wanted: Session) -> Session | None:
-    """None if there is neither a node record nor a session."""
-    if "startup" not in seen and "state" not in seen:
+    """None if there is neither a session nor a record of one. A discovery leaves a record of each target: of no login."""
+    if "state" not in seen and seen.get("startup") != _AT_BOOT:
         return None
     chap = seen.get("session.auth.authmethod") == "CHAP"
     user = (seen.get("session.auth.username") or None) if chap else None
@@ -239,7 +240,7 @@ def _faults(seen: Mapping[str, str], wanted: Session) -> Iterator[str]:
         yield "the session uses another CHAP password: it would not survive a lost connection"
     if (name := seen.get("initiator", "")) != wanted.initiator_iqn and wanted.initiator_iqn:
         yield f"{INITIATOR_FILE} says {name or 'nothing'}"
-    if (startup := seen.get("startup", "")) != "automatic":
+    if (startup := seen.get("startup", "")) != _AT_BOOT:
         yield f"node.startup is {startup}" if startup else "there is no node record"
     if seen.get("unit") not in ("enabled", "alias"):
         yield f"the unit that logs in at boot is {seen.get('unit') or 'missing'}"
