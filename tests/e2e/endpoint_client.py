@@ -15,7 +15,7 @@ from halab.provider.fencing import power_process
 from halab.provider.fencing.endpoint import FencingEndpoint
 from halab.provider.fencing.power_files import PowerConfig
 from halab.provider.fencing.power_supervisor import SERVER_MODULE
-from halab.provider.protocol import UNKNOWN, Ctx, State
+from halab.provider.protocol import UNKNOWN, Ctx, Ledger, State
 from halab.provider.run.folder import LabFolder
 
 ADDRESS = "192.168.217.1"
@@ -50,7 +50,7 @@ class Endpoint:
 
     def __init__(self, directory: Path, machines: list[str], doors: dict[str, int] | None = None) -> None:
         folder = LabFolder(directory)
-        context = SimpleNamespace(lab="e2e", folder=folder, time_scale=1.0, stop=threading.Event())
+        context = SimpleNamespace(lab="e2e", folder=folder, time_scale=1.0, stop=threading.Event(), ledger=Ledger())
         self.resource, self.ctx = FencingEndpoint(context), Ctx()
         self.files = self.resource._service("e2e").files
         wanted = {"name": "e2e", "address": ADDRESS, "port": 8000, "username": "fence", "password": PASSWORD}
