@@ -210,7 +210,7 @@ def parse_look(text: str) -> Mapping[str, str]:
 
 
 def session_seen(seen: Mapping[str, str], wanted: Session) -> Session | None:
-    """None if there is neither a session nor a record of one. A discovery leaves a record of each target: of no login."""
+    """None if there is neither a session nor a record of a login at boot: a discovery leaves one of each target."""
     if "state" not in seen and seen.get("startup") != _AT_BOOT:
         return None
     chap = seen.get("session.auth.authmethod") == "CHAP"
