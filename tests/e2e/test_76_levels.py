@@ -31,18 +31,9 @@ _SECRET = "/etc/halab/fencing-password"
 
 
 @pytest.fixture(scope="module")
-def levels(lab: Lab) -> Iterator[Lab]:
-    """The second level goes and comes under the running cluster, and nobody is restarted."""
+def levels(lab: Lab) -> Lab:
     lab.until("the site", lab.served_by)
-    boots = {node: lab.boot_id(node) for node in lab.nodes}
-    one = Lab({**lab.environment, "HALAB_FENCING_METHOD": "redfish"})
-    one.deploy()
-    for node in lab.nodes:
-        assert lab.ask(node, "pgrep", "--count", "sbd", ok=(1,)).strip() == "0"
-    lab.deploy()
-    assert {node: lab.boot_id(node) for node in lab.nodes} == boots
-    yield lab
-    _healthy(lab)
+    return lab
 
 
 def _healthy(lab: Lab) -> None:
@@ -89,6 +80,16 @@ def _fenced_by_the_second_level(used: Counter[tuple[str, str]], node: str) -> No
     assert used[f"fence-{node}", "returned 0"] == 0
     assert f"fence-{node}" in {device for device, _ in used}, "the first level was tried"
     assert used["fence-sbd", "returned 0"] >= 1  # DLM may ask for it, too
+
+
+def test_the_second_level_goes_and_comes_and_nobody_is_restarted(levels: Lab) -> None:
+    boots = {node: levels.boot_id(node) for node in levels.nodes}
+    one = Lab({**levels.environment, "HALAB_FENCING_METHOD": "redfish"})
+    one.deploy()
+    for node in levels.nodes:
+        assert levels.ask(node, "pgrep", "--count", "--exact", "sbd", ok=(1,)).strip() == "0"
+    levels.deploy()
+    assert {node: levels.boot_id(node) for node in levels.nodes} == boots
 
 
 def test_sbd_runs_beside_the_cluster_and_shows_when_it_does_not(levels: Lab) -> None:
