@@ -11,6 +11,8 @@ import pytest
 from tests.e2e.conftest import ARTIFACTS
 from tests.e2e.lab import HALAB, Lab
 
+pytestmark = pytest.mark.long
+
 
 def test_a_pause_below_the_token_is_survived(lab: Lab) -> None:
     lab.until("the site", lab.served_by)
@@ -28,7 +30,6 @@ def test_a_pause_below_the_token_is_survived(lab: Lab) -> None:
     assert lab.ask("node1", "find", "/var/www/html", "-name", ".halab-drill-*") == ""
 
 
-@pytest.mark.long
 def test_all_drills(lab: Lab) -> None:
     file = ARTIFACTS / "drills.xml"
     ARTIFACTS.mkdir(exist_ok=True)
