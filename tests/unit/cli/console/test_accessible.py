@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -11,24 +9,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from halab.cli.look.snapshot import Power
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 
-from .recorded import Stage, hostile, served
+from .recorded import Stage, hostile
 
 pytestmark = needs_chromium
 _RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with served(tmp_path) as where:
-        yield where
 
 
 def _violations(page: Page) -> list[str]:

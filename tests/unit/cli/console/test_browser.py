@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, Page
 
 from halab.cli.look.snapshot import Power
-from tests.browser import chromium, needs_chromium
+from tests.browser import needs_chromium
 
-from .recorded import Stage, hostile, served
+from .recorded import Stage, hostile
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with served(tmp_path) as where:
-        yield where
 
 
 def _opened(browser: Browser, stage: Stage, wide: int = 1440, role: str = "operate") -> tuple[Page, list[str]]:

@@ -30,12 +30,6 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with served(tmp_path) as where:
-        yield where
-
-
 @contextmanager
 def _strangers_page(text: str) -> Iterator[int]:
     """The port of another server on this host, which the browser takes for the same site."""
