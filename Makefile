@@ -56,7 +56,7 @@ sweep: own ## List what killed runs left behind, and remove it after a yes (ARGS
 	@$(BIN)/halab sweep $(ARGS)
 
 .PHONY: bench
-bench: prepare ## Deploy, time it, a diff and a failover, destroy (ARGS=--keep: leave the lab)
+bench: prepare ## Deploy, time it, a checkpoint, a diff and a failover, destroy (ARGS=--keep: leave the lab)
 	@$(BIN)/halab bench $(ARGS)
 
 .PHONY: lint

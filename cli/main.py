@@ -31,14 +31,19 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts
 
 
 @app.command()
-def deploy(yes: Yes = False) -> None:
+def deploy(
+    yes: Yes = False,
+    checkpoint: Annotated[
+        bool, typer.Option("--checkpoint", help="Save it as the checkpoint `deployed` once it is healthy.")
+    ] = False,
+) -> None:
     """Build the lab, or change the one that is there until it is as its settings say.
 
     Asks before anything is replaced or removed, and where settings differ from those that it was deployed with.
     """
     from halab.cli.change import deploy
 
-    raise typer.Exit(deploy.main(yes))
+    raise typer.Exit(deploy.main(yes, checkpoint))
 
 
 @app.command()
@@ -190,7 +195,7 @@ def tree(
 
 @app.command()
 def bench(keep: Annotated[bool, typer.Option("--keep", help="Leave the lab deployed.")] = False) -> None:
-    """Deploy, time it, a diff and a failover, and destroy."""
+    """Deploy, time it, a checkpoint, a diff and a failover, and destroy."""
     from halab.cli.bench import bench
 
     raise typer.Exit(bench.main(["--keep"] if keep else []))

@@ -1,1 +1,1 @@
-"""`halab bench`: times of a deploy, a diff and a failover."""
+"""`halab bench`: times of a deploy, a checkpoint, a diff and a failover."""

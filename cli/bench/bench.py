@@ -1,4 +1,4 @@
-"""`make bench`: deploys, times a diff without changes and a failover, destroys; prints times and ratios.
+"""`make bench`: deploys, times a checkpoint, a diff without changes and a failover, destroys; prints times and ratios.
 
     tests/e2e/sandbox make bench     on a machine without a libvirt of its own
 
@@ -19,7 +19,15 @@ from typing import NoReturn
 
 from halab.cli import libvirt_daemons
 from halab.cli.bench.failover import Cluster, crash_active
-from halab.cli.bench.report import Measured, NoOpTimes, as_json, deploy_times, hypervisors_used, report
+from halab.cli.bench.report import (
+    CheckpointTimes,
+    Measured,
+    NoOpTimes,
+    as_json,
+    deploy_times,
+    hypervisors_used,
+    report,
+)
 from halab.cli.change import destroy
 from halab.cli.change.progress import Follower, Timeline
 from halab.cli.lab.this_lab import CHECKOUT, lab_folder, lab_settings
@@ -31,6 +39,7 @@ from halab.provisioners.engine.errors import HalabError
 RESULT = CHECKOUT / "artifacts/bench.json"
 SITE_DEADLINE_S = 60.0
 CDKTF_TIMEOUT_S = 600.0
+CHECKPOINT, CHECKPOINT_TIMEOUT_S = "bench", 600.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -59,9 +68,11 @@ def measure(settings: Settings, measured: Measured) -> None:
     state = json.loads(folder.state.read_text())
     measured.hypervisors = hypervisors_used(state)
     nodes = {f"node{n}": settings.node_address(n) for n in range(1, settings.node_count + 1)}
-    cluster = Cluster(folder, nodes, settings.time_scale)
     _tell("the lab comes to rest")
-    cluster.settle("node1")
+    Cluster(folder, nodes, settings.time_scale).settle("node1")
+    _tell("a checkpoint")
+    measured.checkpoint = checkpoint()
+    cluster = Cluster(folder, nodes, settings.time_scale)  # connections of before the restore are dead
     _tell("a diff without changes")
     measured.no_op = no_op()
     if len(nodes) < 2:
@@ -89,6 +100,18 @@ def deployed(progress: Path) -> Timeline:
     for record in Follower(progress).new_records():
         timeline.add(record)
     return timeline
+
+
+def checkpoint() -> CheckpointTimes:
+    """A save and the way back, as a person does them; nothing of it stays. BenchFailed."""
+    took = {}
+    for act in ("save", "restore", "remove"):
+        began = time.monotonic()
+        command = [sys.executable, "-P", "-m", "halab.cli.main", "checkpoint", act, CHECKPOINT]
+        if code := subprocess.run(command, cwd=CHECKOUT, check=False, timeout=CHECKPOINT_TIMEOUT_S).returncode:
+            raise BenchFailed(f"halab checkpoint {act} failed (exit code {code})")
+        took[act] = time.monotonic() - began
+    return CheckpointTimes(save_s=took["save"], restore_s=took["restore"])
 
 
 def no_op() -> NoOpTimes:

@@ -57,6 +57,14 @@ class NoOpTimes:
         return self.diff_s / self.synth_s
 
 
+@dataclass(frozen=True)
+class CheckpointTimes:
+    """A save of the whole lab, and the way back to it until the site answers; each as the command takes it."""
+
+    save_s: float
+    restore_s: float
+
+
 @dataclass
 class Measured:
     """What was measured so far; None: not measured."""
@@ -66,6 +74,7 @@ class Measured:
     failover: FailoverTimes | None = None
     hypervisors: list[str] = field(default_factory=list)
     """What the machines ran on: kvm or qemu (emulation)."""
+    checkpoint: CheckpointTimes | None = None
 
 
 def deploy_times(timeline: Timeline, ended: float, service: float) -> DeployTimes:
@@ -96,6 +105,7 @@ def report(measured: Measured) -> list[str]:
     """The report, one text a line; its last block are the ratios."""
     parts = (
         _deploy_lines(measured.deploy, measured.hypervisors),
+        _checkpoint_lines(measured.checkpoint),
         _failover_lines(measured.failover),
         _no_op_lines(measured.no_op),
     )
@@ -111,6 +121,15 @@ def _deploy_lines(deploy: DeployTimes | None, hypervisors: list[str]) -> Iterato
     yield f"power-on, after the deploy began      {deploy.power_on_s:7.1f} s"
     yield f"boot floor: power-on to SSH on all    {deploy.boot_floor_s:7.1f} s"
     yield f"power-on to the service answering     {deploy.service_s:7.1f} s"
+
+
+def _checkpoint_lines(checkpoint: CheckpointTimes | None) -> Iterator[str]:
+    yield ""
+    if checkpoint is None:
+        yield "checkpoint: not measured"
+        return
+    yield f"halab checkpoint save                 {checkpoint.save_s:7.1f} s"
+    yield f"halab checkpoint restore, site there  {checkpoint.restore_s:7.1f} s"
 
 
 def _failover_lines(failover: FailoverTimes | None) -> Iterator[str]:
@@ -140,11 +159,16 @@ def _no_op_lines(no_op: NoOpTimes | None) -> Iterator[str]:
 def ratios(measured: Measured) -> Iterator[str]:
     """Lines that stand for themselves."""
     deploy, failover, no_op = measured.deploy, measured.failover, measured.no_op
+    checkpoint = measured.checkpoint
     if deploy:
         yield (
             f"deploy: power-on to service / boot floor = {deploy.service_s:.1f} s / {deploy.boot_floor_s:.1f} s"
             f" = {deploy.service_per_boot:.2f}"
         )
+    if deploy and checkpoint:
+        for what, took_s in (("save", checkpoint.save_s), ("restore", checkpoint.restore_s)):
+            ratio = took_s / deploy.total_s
+            yield f"checkpoint: {what} / deploy = {took_s:.1f} s / {deploy.total_s:.1f} s = {ratio:.2f}"
     if failover:
         token_s = failover.token_ms / 1000
         yield (
@@ -160,12 +184,15 @@ def ratios(measured: Measured) -> Iterator[str]:
 
 def as_json(measured: Measured, circumstances: Mapping[str, Any]) -> dict[str, Any]:
     """Everything for artifacts/bench.json; times in seconds with milliseconds."""
+    deploy, checkpoint = measured.deploy, measured.checkpoint
     found: dict[str, Any] = {
         "circumstances": dict(circumstances),
         **asdict(measured),
         "ratios": {
-            "service_per_boot": measured.deploy.service_per_boot if measured.deploy else None,
+            "service_per_boot": deploy.service_per_boot if deploy else None,
             "diff_per_synth": measured.no_op.diff_per_synth if measured.no_op else None,
+            "save_per_deploy": checkpoint.save_s / deploy.total_s if deploy and checkpoint else None,
+            "restore_per_deploy": checkpoint.restore_s / deploy.total_s if deploy and checkpoint else None,
         },
     }
     rounded: dict[str, Any] = _rounded(found)

@@ -10,25 +10,34 @@ from halab.cli.change import consent, summary
 from halab.cli.change.outputs import as_lines, next_steps
 from halab.cli.change.progress import table
 from halab.cli.change.run import LabRun, guarded, lab_run
+from halab.cli.checkpoint.commands import Commands
+from halab.cli.checkpoint.of_a_deploy import save_deployed
 from halab.cli.lab import deployed_settings
 from halab.cli.lab.deployed_settings import Difference
 from halab.cli.lab.state import instances
 from halab.cli.lab.this_lab import all_labs
+from halab.cli.look.place import place
+from halab.cli.look.status import look
 from halab.cli.terraform.events import Change
+from halab.cli.terraform.run import Stopped
 from halab.cli.watch.site import served_by
+from halab.provider.hypervisor.connection import Connection
+from halab.provider.hypervisor.machine.checkpoint import Checkpoints
 from halab.provider.run.files import write_private
 
+HEALTHY_DEADLINE_S = 240.0
+"""pcsd of emulated nodes starts on after a deploy."""
 SITE_DEADLINE_S = 240.0
 """After a reboot of the host, an emulated cluster takes its time; times the settings' time scale."""
 _POLL_S = 0.5
 
 
-def main(yes: bool) -> int:
-    """The exit code; docs/command.md has the table."""
-    return guarded(lambda: _main(yes))
+def main(yes: bool, checkpoint: bool = False) -> int:
+    """The exit code; docs/command.md has the table. `checkpoint`: save the lab once it is healthy."""
+    return guarded(lambda: _main(yes, checkpoint))
 
 
-def _main(yes: bool) -> int:
+def _main(yes: bool, checkpoint: bool) -> int:
     with lab_run() as run:
         differences = _differences(run)
         run.screen.doing("writing the configuration")
@@ -48,7 +57,20 @@ def _main(yes: bool) -> int:
         lines += ["", *as_lines(outputs), *served, "", "Try:", *next_steps(outputs)]
         for line in lines:
             run.screen.line(line)
+        if checkpoint:
+            _save(run, str(outputs.get("site_url", "")))
     return 0
+
+
+def _save(run: LabRun, site: str) -> None:
+    """The checkpoint of this deploy. NotHealthy; Stopped by Ctrl-C while it is waited for, the lab being deployed."""
+    where, patience_s = place(), HEALTHY_DEADLINE_S * max(1.0, run.settings.time_scale)
+    run.screen.line("\nwaiting until the lab is healthy, for the checkpoint")
+    commands = Commands(run.folder, Checkpoints(Connection(where.uri), where.lab), run.screen.line, site)
+    try:
+        save_deployed(commands, lambda: look(where), patience_s)
+    except KeyboardInterrupt:
+        raise Stopped(130) from None
 
 
 def _differences(run: LabRun) -> list[Difference]:

@@ -17,6 +17,7 @@ from halab.cli.drill.listening import listening
 from halab.cli.drill.recording import FORMAT, Recorder, Run, read
 from halab.cli.drill.timeline import Timeline
 from halab.cli.look.deployed import Deployed
+from halab.cli.look.health import LOOK_S, said, when_healthy
 from halab.cli.look.place import Place
 from halab.cli.look.report import Report
 from halab.cli.look.status import look
@@ -25,8 +26,6 @@ from halab.provider.hypervisor.machine.handling import Hands
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import HalabError
 
-LOOK_S = 4.0
-"""Between two looks at the whole lab: each takes an emulated node a quarter of a second of what is measured."""
 _HEALTHY = Limit(20)
 _TOOK = Limit(20)
 QUIET_S = 3.0
@@ -56,14 +55,13 @@ class Runner:
         return read(folder)
 
     def _run(self, drill: Drill, recorder: Recorder, guests: Guests) -> None:
-        report = self._health()
+        report = when_healthy(lambda: look(self.place), _HEALTHY.seconds(self.stretch))
         active = report.site.served_by if report.site else ""
         status = guests.status()
         parts = roles(guests, status, active)
         recorder.add("run", **self._about(drill, guests, parts, status.version))
         if not report.healthy:
-            said = "; ".join(f"{fault.what} {fault.text}" for fault in report.faults)
-            raise HalabError("The lab is not healthy before the drill", said)
+            raise HalabError("The lab is not healthy before the drill", said(report))
         points = sorted({mount.point for mount in report.storage.mounts})
         connection = Connection(self.place.uri)
         endpoint = (self.lab.endpoint.address, self.lab.endpoint.port) if self.lab.endpoint else ("", 0)
@@ -87,13 +85,6 @@ class Runner:
         guests.forget()
         recorder.add("facts", when="after", **facts(guests, files))
         _remove(guests, files)
-
-    def _health(self) -> Report:
-        """What the lab is before the drill. A lab that is busy, or was restored a moment ago, may take its time."""
-        end = time.monotonic() + _HEALTHY.seconds(self.stretch)
-        while not (report := look(self.place)).healthy and time.monotonic() < end:
-            time.sleep(LOOK_S)
-        return report
 
     def _break(self, drill: Drill, injector: Injector, recorder: Recorder, parts: dict[str, list[str]]) -> None:
         lasts = drill.lasts.seconds(self.stretch) if drill.lasts else None

@@ -10,13 +10,17 @@ import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from halab.cli import libvirt_daemons
 from halab.cli.change import deploy, destroy, diff, outputs, run
+from halab.cli.checkpoint.commands import Commands
+from halab.cli.checkpoint.of_a_deploy import NotHealthy
 from halab.cli.lab import this_lab
+from halab.cli.lab.state import locked
 from halab.cli.leftovers import sweep
 from halab.constructs.settings import Settings
 from halab.provider.run.folder import LabFolder
@@ -244,3 +248,31 @@ def test_a_deploy_ends_when_the_site_answers_or_says_that_it_does_not(
     monkeypatch.setattr(deploy, "SITE_DEADLINE_S", 0.05)
     assert deploy.main(yes=False) == 0
     assert f"{url} does not answer yet" in capsys.readouterr().out
+
+
+def test_a_checkpoint_is_made_after_the_deploy_and_only_when_asked(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[dict[str, str]] = []
+
+    def saving(commands: Commands, _look: object, _deadline_s: float) -> None:
+        made.append(checkout.ids())
+        with locked(commands.folder.state):
+            commands.tell("saved")
+
+    uri = f"test:///{checkout.path}/node.xml"
+    (checkout.path / "node.xml").write_text("<node/>")
+    monkeypatch.setattr(deploy, "place", lambda: SimpleNamespace(uri=uri, lab="small"))
+    monkeypatch.setattr(deploy, "save_deployed", saving)
+    assert deploy.main(yes=False) == 0
+    assert not made
+    assert deploy.main(yes=False, checkpoint=True) == 0
+    assert made == [checkout.ids()]
+    assert capsys.readouterr().out.endswith("saved\n")
+
+    def ill(*_: object) -> None:
+        raise NotHealthy("The lab is deployed; no checkpoint was made")
+
+    monkeypatch.setattr(deploy, "save_deployed", ill)
+    assert deploy.main(yes=False, checkpoint=True) == 1
+    assert "no checkpoint was made" in capsys.readouterr().err

@@ -116,6 +116,24 @@ def test_a_diff_that_is_no_no_op_is_an_error(npx: Path, script: str, message: st
         no_op()
 
 
+# --- the checkpoint ---
+
+
+def test_a_checkpoint_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\necho "$@" >> "$(dirname "$0")/calls"\ncase "$5" in restore) exit 1;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    monkeypatch.setattr(bench, "CHECKOUT", tmp_path)
+    with pytest.raises(BenchFailed, match="halab checkpoint restore failed"):
+        bench.checkpoint()
+    program.write_text('#!/bin/sh\necho "$4 $5 $6" >> "$(dirname "$0")/acts"\n')
+    times = bench.checkpoint()
+    assert min(times.save_s, times.restore_s) > 0
+    acts = (tmp_path / "acts").read_text().splitlines()
+    assert acts == [f"checkpoint {act} bench" for act in ("save", "restore", "remove")]
+
+
 # --- the site ---
 
 

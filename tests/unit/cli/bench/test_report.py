@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from halab.cli.bench.report import (
+    CheckpointTimes,
     DeployTimes,
     FailoverTimes,
     Measured,
@@ -64,14 +65,17 @@ def test_machines_that_were_not_made_are_no_benchmark(timeline: Timeline) -> Non
 
 
 FAILOVER = FailoverTimes("node2", "node3", 10_000, detected_s=14.5, fenced_s=25.0, recovered_s=61.0)
+CHECKPOINT = CheckpointTimes(save_s=12.0, restore_s=8.5)
 NO_OP = NoOpTimes(diff_s=30.0, synth_s=12.0)
 
 
 def test_the_report_ends_with_ratios_that_stand_for_themselves(times: DeployTimes) -> None:
-    lines = report(Measured(times, NO_OP, FAILOVER, ["qemu"]))
-    assert lines[-4:] == [
+    lines = report(Measured(times, NO_OP, FAILOVER, ["qemu"], CHECKPOINT))
+    assert lines[-6:] == [
         "",
         "deploy: power-on to service / boot floor = 281.0 s / 22.6 s = 12.41",
+        "checkpoint: save / deploy = 12.0 s / 345.0 s = 0.03",
+        "checkpoint: restore / deploy = 8.5 s / 345.0 s = 0.02",
         "failover: crash to service / token = 61.0 s / 10.0 s = 6.10",
         "no-op: cdktf diff / cdktf synth = 30.0 s / 12.0 s = 2.50",
     ]
@@ -82,7 +86,10 @@ def test_the_report_ends_with_ratios_that_stand_for_themselves(times: DeployTime
 
 def test_what_was_not_measured_is_called_so() -> None:
     lines = report(Measured())
-    assert [line for line in lines if line] == ["deploy: not measured", "failover: not measured", "no-op: not measured"]
+    assert [line for line in lines if line] == [
+        f"{part}: not measured" for part in ("deploy", "checkpoint", "failover", "no-op")
+    ]
+    assert list(ratios(Measured(checkpoint=CHECKPOINT))) == [], "a ratio is that of one run"
     assert list(ratios(Measured(no_op=NO_OP))) == ["no-op: cdktf diff / cdktf synth = 30.0 s / 12.0 s = 2.50"]
 
 
@@ -93,12 +100,17 @@ def test_events_are_told_in_the_order_in_which_they_came() -> None:
 
 
 def test_json_holds_everything_and_says_null_for_the_rest(times: DeployTimes) -> None:
-    found = json.loads(json.dumps(as_json(Measured(deploy=times), {"node_count": 3})))
+    found = json.loads(json.dumps(as_json(Measured(deploy=times, checkpoint=CHECKPOINT), {"node_count": 3})))
     assert found["circumstances"] == {"node_count": 3}
     assert found["deploy"]["boot_floor_s"] == 22.638
     assert {"phase", "started_s", "duration_s", "resources", "failed"} == set(found["deploy"]["phases"][0])
     assert (found["failover"], found["no_op"]) == (None, None)
-    assert found["ratios"] == {"service_per_boot": 12.413, "diff_per_synth": None}
+    assert found["ratios"] == {
+        "service_per_boot": 12.413,
+        "diff_per_synth": None,
+        "save_per_deploy": 0.035,
+        "restore_per_deploy": 0.025,
+    }
 
 
 def test_the_state_tells_the_hypervisor() -> None:

@@ -13,13 +13,18 @@ import pytest
 
 from halab.cli.checkpoint.commands import Commands
 from halab.cli.checkpoint.kept import Shelf
+from halab.cli.checkpoint.of_a_deploy import DEPLOYED, NotHealthy, save_deployed
 from halab.cli.lab.state import StateUnusable
+from halab.cli.look.judgement import judge
+from halab.cli.look.report import Report
+from halab.cli.look.snapshot import Site
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.inventory import write_mark
 from halab.provider.hypervisor.machine.checkpoint import Checkpoints
 from halab.provider.hypervisor.mark import Mark
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import ConfigError, HalabError
+from tests.unit.cli.look.samples import lab
 
 XML = "<domain type='test'><name>summit-node1</name><memory>8388608</memory><os><type>hvm</type></os></domain>"
 
@@ -149,3 +154,23 @@ def test_the_lock_is_held_until_all_is_kept(commands: Commands, domain: Any, mon
     monkeypatch.setattr(Shelf, "put", putting)
     commands.save("a")
     assert free == [False]
+
+
+def _report(*faults: str) -> Report:
+    site = Site("http://192.168.77.50/", "" if faults else "node2", "; ".join(faults))
+    return judge(lab(site=site))
+
+
+def test_a_deploy_saves_a_lab_once_it_is_healthy(commands: Commands) -> None:
+    looks = iter([_report("gave nothing"), _report("gave nothing"), _report()])
+    save_deployed(commands, lambda: next(looks), 30, pause_s=0)
+    assert [kept.name for kept in commands.list()] == [DEPLOYED]
+    assert next(looks, None) is None, "it waited"
+
+
+def test_a_deploy_does_not_save_a_lab_that_is_ill(commands: Commands, domain: Any) -> None:
+    before = commands.save(DEPLOYED)
+    with pytest.raises(NotHealthy, match="gave nothing") as error:
+        save_deployed(commands, lambda: _report("gave nothing"), 0, pause_s=0)
+    assert "The lab is deployed" in str(error.value)
+    assert (commands.list(), snapshots(domain)) == ([before], [before.snapshot])
