@@ -114,6 +114,30 @@ def serial(
     raise typer.Exit(people.serial(node, follow))
 
 
+@app.command()
+def fence(
+    node: Annotated[str, typer.Argument(metavar="[NODE]", help="Whom; with --test: at whom all is fired.")] = "",
+    method: Annotated[
+        str, typer.Option(help="By this one alone: redfish, wti, ipmi, virsh, xvm, sbd, or a device's name.")
+    ] = "",
+    off: Annotated[bool, typer.Option("--off", help="Leave it off; the next deploy switches it on.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Try each device, and after a yes each method.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Fence a node by hand, through Pacemaker on another one; or try all that the lab can be fenced with.
+
+    It counts as fenced when libvirt saw its machine stop or start. Exit codes: 3 the trial was not confirmed.
+    """
+    from halab.cli.fence import session
+
+    if test and (method or off):
+        raise typer.BadParameter("--test tries all methods: leave --method and --off out")
+    if not test and not node:
+        raise typer.BadParameter("whom? Name a node, or give --test", param_hint="NODE")
+    raise typer.Exit(session.trial(node, yes, as_json) if test else session.by_hand(node, method, off, as_json))
+
+
 @app.command("open")
 def open_() -> None:
     """Open the site in a browser, or print its address where there is no desktop."""

@@ -1,0 +1,130 @@
+"""Has a node fenced, and looks whether it was."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from halab.cli.drill.guests import Guests
+from halab.cli.fence import asking
+from halab.cli.fence.devices import Device, able, devices
+from halab.cli.fence.evidence import REBOOT, Evidence
+from halab.cli.look.hypervisor import powers
+from halab.provider.hypervisor.machine.happenings import Happenings
+from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError, TimedOut
+from halab.provisioners.pacemaker.status import ClusterStatus
+
+LIMIT_S, EVENT_S, BACK_S = 120, 30, 300
+"""Seconds for Pacemaker, for libvirt's event after that, and for the node to be a member again; on KVM."""
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """How it went. `fault` is empty when it worked; `proof`: what was seen of it outside of the cluster."""
+
+    node: str
+    asked: str
+    took_s: float
+    proof: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Firing:
+    """For one lab. `stretch`: how much longer it may take than on KVM."""
+
+    guests: Guests
+    stretch: float
+
+    def check(self, name: str) -> None:
+        """ConfigError unless the cluster has a node of that name, and another one to ask."""
+        names = [node.name for node in self.guests.nodes]
+        if name not in names:
+            raise ConfigError(f"there is no node {name!r}", f"The cluster has {', '.join(names)}.")
+        if len(names) == 1:
+            raise ConfigError(f"nobody can fence {name}", "A cluster of one node has no other that could.")
+
+    def seen_from_elsewhere(self, node: str) -> ClusterStatus:
+        """The cluster as another node sees it. HalabError when none answers."""
+        return self.guests.status([other.name for other in self.guests.nodes if other.name != node])
+
+    def able(self, node: str) -> list[Device]:
+        """The devices that can fence it, as Pacemaker says. HalabError."""
+        status = self.seen_from_elsewhere(node)
+        answer = self.guests.host(self._asker(status, node)).ask(asking.able(node))
+        return able(devices(status), asking.items(answer))
+
+    def fire(self, node: str, action: str, device: Device | None) -> Fired:
+        """`device`: by this one alone; else as the cluster itself would. HalabError: nothing was done."""
+        asker = self._asker(self.seen_from_elsewhere(node), node)
+        machine, place = self.guests.machine(node), self.guests.place
+        power = powers(place.uri, place.lab, [machine.uuid])[machine.uuid]
+        if power.state not in ("running", "off", "paused"):
+            raise HalabError(f"{node} is {power.state} for libvirt", power.why)
+        evidence = Evidence(machine.uuid, power.state != "off")
+        boot = self.boot_id(node) if evidence.was_on else ""
+        host, limit_s = self.guests.host(asker), round(LIMIT_S * self.stretch)
+        with Happenings(evidence.tell, place.uri):
+            began = time.monotonic()
+            if device is None:
+                answer = asking.fence(host, node, action, limit_s)
+            else:
+                answer = asking.fence_by(host, device.name, node, action, limit_s)
+            took_s = time.monotonic() - began
+            if fault := asking.refusal(answer):
+                return Fired(node, asker, took_s, fault=fault)
+            proof = evidence.proof(action, EVENT_S * self.stretch)
+        if not proof and action == REBOOT and boot and self.boot_id(node) not in ("", boot):
+            proof = "another boot"
+        fault = (
+            "" if proof else f"Pacemaker says that it was fenced, and libvirt has seen nothing of it ({evidence.seen})"
+        )
+        return Fired(node, asker, took_s, proof, fault)
+
+    def back_s(self, node: str, boot: str) -> float:
+        """Waits until the node, in another boot than `boot`, is a member again; seconds. TimedOut."""
+        began, limit_s = time.monotonic(), BACK_S * self.stretch
+        self.guests.forget()
+        while not self._is_back(node, boot):
+            if time.monotonic() - began > limit_s:
+                raise TimedOut(f"{node} is no member again within {limit_s:.0f} s", "halab status says what it lacks.")
+            time.sleep(_POLL_S)
+        return time.monotonic() - began
+
+    def boot_id(self, node: str) -> str:
+        """Another one with each boot; empty when the node does not answer."""
+        try:
+            return (
+                self.guests.host(node).ask(cmd("cat", "/proc/sys/kernel/random/boot_id", timeout_s=10)).stdout.strip()
+            )
+        except (ConnectError, TimedOut):
+            self.guests.forget()  # a mute host is not asked again for a while
+            return ""
+
+    def _is_back(self, node: str, boot: str) -> bool:
+        member = self.seen_from_elsewhere(node).node(node)
+        return member is not None and member.available and self.boot_id(node) not in ("", boot)
+
+    def _asker(self, status: ClusterStatus, node: str) -> str:
+        for member in sorted(status.nodes, key=lambda member: not member.is_dc):
+            if member.name != node and member.available:
+                return member.name
+        raise HalabError(f"nobody can fence {node}", "No other node is online. halab status says why.")
+
+
+def idlest(status: ClusterStatus, names: list[str]) -> str:
+    """Whom a trial costs least: the last node that runs no service of its own and leads nothing. HalabError."""
+
+    def costs(name: str) -> tuple[bool, bool]:
+        serves = any(
+            name in one.nodes and not one.agent.startswith("stonith:") and len(status.instances(one.id)) == 1
+            for one in status.resources
+        )
+        return serves, status.dc == name
+
+    ready = [name for name in reversed(names) if (node := status.node(name)) and node.available]
+    if len(ready) < 2:
+        raise HalabError("a trial needs two nodes that are online", "halab status says what the others lack.")
+    return min(ready, key=costs)

@@ -1,0 +1,102 @@
+"""`halab fence`: one node by hand, or a trial of all devices."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict
+
+from halab.cli.change.consent import REFUSED
+from halab.cli.drill.guests import Guests
+from halab.cli.fence.devices import chosen
+from halab.cli.fence.evidence import OFF, REBOOT
+from halab.cli.fence.firing import Firing, idlest
+from halab.cli.fence.table import as_data, table
+from halab.cli.fence.trial import Trial
+from halab.cli.lab.state import StateUnusable, locked
+from halab.cli.lab.this_lab import lab_settings
+from halab.cli.look.deployed import NothingDeployed, deployed
+from halab.cli.look.place import place
+from halab.cli.look.terminal import console
+from halab.constructs.settings import SettingsError
+from halab.provisioners.engine.errors import HalabError
+
+_EMULATED = 3.0
+"""How much longer an emulated lab may take for what KVM does in a given time."""
+
+
+def by_hand(node: str, method: str, off: bool, as_json: bool) -> int:
+    """Fences a node, and says what libvirt saw of it. 0: it was fenced; 1: it was not, or nothing was seen of it."""
+    return _with_this_lab(lambda firing: _by_hand(firing, node, method, off, as_json))
+
+
+def trial(node: str, yes: bool, as_json: bool) -> int:
+    """Tries all devices, and after a yes fires each method at a node. 0: all work; 1: one does not; 3: a no."""
+    return _with_this_lab(lambda firing: _trial(firing, node, yes, as_json))
+
+
+def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -> int:
+    firing.check(node)
+    device = chosen(firing.able(node), method, node) if method else None
+    # With one device alone the levels are changed for a while: nobody else may do so meanwhile.
+    with locked(firing.guests.place.state) if device else nullcontext():
+        fired = firing.fire(node, OFF if off else REBOOT, device)
+    if as_json:
+        print(json.dumps({"device": device.name if device else None, **asdict(fired)}, indent=2))
+    elif not fired.fault:
+        by = f" by {device.name}" if device else ""
+        print(f"{node} was fenced{by} in {fired.took_s:.1f} s, as {fired.asked} had asked. Seen: {fired.proof}.")
+    if fired.fault:
+        _tell(f"error: {node} was not fenced: {fired.fault}")
+    return 1 if fired.fault else 0
+
+
+def _trial(firing: Firing, node: str, yes: bool, as_json: bool) -> int:
+    if node:
+        firing.check(node)
+    tried = Trial(firing, _tell)
+    rows = tried.look()
+    victim = node or idlest(firing.guests.status(), [one.name for one in firing.guests.nodes])
+    if not as_json:
+        console().print(table(rows))
+    fires = yes or _agreed(f"Each method fences {victim} once; it restarts each time. Go on?")
+    if fires:
+        with locked(firing.guests.place.state):
+            tried.fire(rows, victim)
+    if as_json:
+        print(json.dumps([as_data(row) for row in rows], indent=2))
+    elif fires:
+        console().print(table(rows))
+    if any(row.fault for row in rows):
+        return 1
+    return 0 if fires else REFUSED
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        _tell("Nothing was fired: there is no terminal to ask on. `halab fence --test --yes` does it.")
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _with_this_lab(job: Callable[[Firing], int]) -> int:
+    """What `job` gives; 1 for an error, which is told."""
+    guests: Guests | None = None
+    try:
+        where = place()
+        lab = deployed(where.state)
+        guests = Guests(where, lab)
+        return job(Firing(guests, lab_settings().time_scale * (_EMULATED if lab.emulated else 1.0)))
+    except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
+        _tell(f"error: {error}")
+        return 1
+    finally:
+        if guests is not None:
+            guests.forget()

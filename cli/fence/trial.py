@@ -1,0 +1,95 @@
+"""Every device tried: its monitor, its list, and then each method fired once at a node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from halab.cli.fence import asking
+from halab.cli.fence.devices import Device, devices
+from halab.cli.fence.evidence import REBOOT
+from halab.cli.fence.firing import Fired, Firing
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.errors import HalabError
+
+
+@dataclass
+class Row:
+    """A device and what came of it. Seconds, None where it was not asked; `fault` is empty while all is well."""
+
+    device: Device
+    monitor_s: float | None = None
+    list_s: float | None = None
+    targets: list[str] = field(default_factory=list)
+    fired: Fired | None = None
+    back_s: float | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Of one lab's devices."""
+
+    firing: Firing
+    tell: Callable[[str], None]
+
+    def look(self) -> list[Row]:
+        """Each device's monitor, and its list where its agent has one. HalabError."""
+        guests = self.firing.guests
+        rows = [Row(device) for device in devices(guests.status())]
+        lists: dict[str, bool] = {}
+        for row in rows:
+            agent, node = row.device.agent, row.device.runs_on
+            if not node:
+                row.fault = "it is not started: halab status says why"
+                continue
+            if agent not in lists:
+                lists[agent] = asking.knows(guests.host(node).ask(asking.metadata(agent)), "list")
+            row.monitor_s, row.fault = self._timed(node, asking.monitor(row.device.name), "monitor")
+            if lists[agent] and not row.fault:
+                said: list[Result] = []
+                row.list_s, row.fault = self._timed(node, asking.targets(row.device.name), "list", said.append)
+                row.targets = [] if row.fault else asking.items(said[0])
+        return rows
+
+    def fire(self, rows: Iterable[Row], node: str) -> None:
+        """Each method that can fence the node, once, alone; after each it has to be a member again.
+
+        One after which the node does not come back is the last.
+        """
+        able = {device.name for device in self.firing.able(node)}
+        done: set[str] = set()
+        for row in rows:
+            method = row.device.method
+            if row.device.name not in able or row.fault or method in done:
+                continue
+            done.add(method)
+            self.tell(f"{method}: {row.device.name} fences {node}")
+            try:
+                self._fire(row, node)
+            except HalabError as error:
+                row.fault = str(error)
+                self.tell(f"{method}: {row.fault}")
+                return
+
+    def _fire(self, row: Row, node: str) -> None:
+        boot = self.firing.boot_id(node)
+        row.fired = self.firing.fire(node, REBOOT, row.device)
+        row.fault = row.fired.fault
+        if row.fault:
+            self.tell(f"{row.device.method}: failed after {row.fired.took_s:.1f} s: {row.fault}")
+            return
+        self.tell(f"{row.device.method}: fenced after {row.fired.took_s:.1f} s ({row.fired.proof})")
+        row.back_s = self.firing.back_s(node, boot)
+        self.tell(f"{row.device.method}: {node} is a member again after {row.back_s:.0f} s more")
+
+    def _timed(
+        self, node: str, question: Command, what: str, keep: Callable[[Result], object] = lambda _: None
+    ) -> tuple[float, str]:
+        began = time.monotonic()
+        answer = self.firing.guests.host(node).attempt(question)
+        took_s = time.monotonic() - began
+        keep(answer)
+        fault = asking.refusal(answer)
+        return took_s, f"{what}: {fault}" if fault else ""

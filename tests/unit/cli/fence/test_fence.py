@@ -1,0 +1,289 @@
+"""`halab fence` at libvirt's test driver: what counts as fenced, whom a trial fires at, what is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from halab.cli.fence import asking, session
+from halab.cli.fence.devices import Device, chosen, devices
+from halab.cli.fence.evidence import OFF, REBOOT, Evidence
+from halab.cli.fence.firing import Fired, Firing, idlest
+from halab.cli.fence.table import as_data
+from halab.cli.fence.trial import Trial
+from halab.cli.main import app
+from halab.provider.hypervisor.connection import Connection
+from halab.provider.hypervisor.inventory import write_mark
+from halab.provider.hypervisor.mark import Mark
+from halab.provisioners.engine.command import Command, Result, cmd
+from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.pacemaker.status import ClusterStatus, NodeStatus, ResourceStatus, parse_status
+
+URI, UUID = "test:///default", "6695eb01-f6a4-8304-79aa-97f2502e193f"
+OK = "<pacemaker-result><status code='0' message='OK'/></pacemaker-result>"
+FAILED = (
+    "<pacemaker-result><status code='1' message='Error'><errors><error>No data available</error></errors></status>"
+    "</pacemaker-result>"
+)
+REDFISH, SBD = Device("fence-node2", "fence_redfish", "node1"), Device("fence-sbd", "fence_sbd", "node3")
+
+
+def node(name: str, dc: str = "node1") -> NodeStatus:
+    return NodeStatus(name, name[4:], True, False, False, False, False, name == dc)
+
+
+def resource(id: str, agent: str, where: str) -> ResourceStatus:
+    return ResourceStatus(id, agent, "Started", True, False, False, True, False, None, None, (where,), ())
+
+
+STATUS = replace(
+    parse_status(Path("tests/data/pacemaker/crm_mon-3.0-one-node.xml").read_text()),
+    dc="node1",
+    nodes=(node("node1"), node("node2"), node("node3")),
+    resources=(
+        *(resource(one.name, f"stonith:{one.agent}", one.runs_on) for one in (REDFISH, SBD)),
+        resource("site", "ocf:heartbeat:apache", "node3"),
+    ),
+)
+
+
+@dataclass
+class Cluster:
+    """Guests whose Pacemaker does what the test says, and then answers `said`."""
+
+    domain: Any
+    fences: Callable[[], object] = lambda: None
+    said: str = OK
+    asked: list[str] = field(default_factory=list)
+    boots: list[str] = field(default_factory=lambda: ["boot-1"])
+    silent: bool = False
+
+    def __post_init__(self) -> None:
+        self.nodes = [SimpleNamespace(name=f"node{n}", uuid=UUID) for n in (1, 2, 3)]
+        self.place = SimpleNamespace(uri=URI, lab="summit")
+
+    def machine(self, name: str) -> Any:
+        return next(one for one in self.nodes if one.name == name)
+
+    def status(self, among: object = ()) -> ClusterStatus:
+        return STATUS
+
+    def forget(self) -> None:
+        pass
+
+    def host(self, name: str) -> Host:
+        cluster = self
+
+        class Transport:
+            def __init__(self) -> None:
+                self.name = name
+
+            def run(self, command: Command, timeout_s: float) -> Result:
+                return cluster.answer(name, command)
+
+            def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+                raise AssertionError(path)
+
+        return Host(Transport(), pace=Pace())
+
+    def answer(self, name: str, command: Command) -> Result:
+        words = command.argv
+        self.asked.append(f"{name}: {' '.join(words[:3])}")
+        if words[0] == "cat":
+            if self.silent:
+                raise ConnectError("mute")
+            return Result(command, 0, f"{self.boots[0]}\n", "")
+        if words[0] == "cibadmin":
+            return Result(command, 105, "", "No such device or address")
+        self.fences()
+        return Result(command, 0 if self.said == OK else 1, self.said, "")
+
+
+@pytest.fixture
+def domain() -> Iterator[Any]:
+    connection = Connection(URI)
+    found = connection.libvirt.lookupByUUIDString(UUID)
+    write_mark(found, Mark(lab="summit", hostname="node2"))
+    if not found.isActive():
+        found.create()
+    yield found
+    connection.close()
+
+
+def firing(cluster: Cluster) -> Firing:
+    return Firing(cluster, 0.01)  # type: ignore[arg-type]
+
+
+def restart(domain: Any) -> None:
+    domain.destroy()
+    domain.create()
+
+
+def test_a_restart_that_libvirt_saw(domain: Any) -> None:
+    cluster = Cluster(domain, lambda: restart(domain))
+    fired = firing(cluster).fire("node2", REBOOT, None)
+    assert (fired.fault, fired.proof, fired.asked) == ("", "stopped, started", "node1")
+    assert "node1: stonith_admin --reboot node2" in cluster.asked
+
+
+def test_a_success_of_which_libvirt_saw_nothing_is_none(domain: Any) -> None:
+    for action in (REBOOT, OFF):
+        fired = firing(Cluster(domain)).fire("node2", action, SBD)
+        assert not fired.proof
+        assert "libvirt has seen nothing of it" in fired.fault
+
+
+def test_a_machine_that_was_only_stopped_has_not_restarted(domain: Any) -> None:
+    fired = firing(Cluster(domain, lambda: domain.destroy(), silent=True)).fire("node2", REBOOT, None)
+    assert "stopped" in fired.fault
+
+
+def test_another_boot_is_a_proof_too(domain: Any) -> None:
+    cluster = Cluster(domain)
+    cluster.fences = lambda: cluster.boots.insert(0, "boot-2")
+    assert firing(cluster).fire("node2", REBOOT, None).proof == "another boot"
+
+
+def test_pacemaker_s_refusal_is_told_in_its_words(domain: Any) -> None:
+    fired = firing(Cluster(domain, said=FAILED)).fire("node2", REBOOT, None)
+    assert fired.fault == "No data available"
+
+
+def test_what_does_not_answer_is_no_proof(domain: Any) -> None:
+    assert firing(Cluster(domain, silent=True)).fire("node2", REBOOT, None).fault
+
+
+@pytest.mark.parametrize(
+    ("action", "was_on", "events", "proof"),
+    [
+        (REBOOT, True, ["stopped", "started"], "stopped, started"),
+        (REBOOT, True, ["started"], ""),  # it ran all the time: somebody else's news
+        (REBOOT, True, ["stopped"], ""),
+        (REBOOT, True, ["started", "stopped"], ""),
+        (REBOOT, True, ["reboot"], "reset"),
+        (REBOOT, False, ["started"], "started"),
+        (OFF, True, ["stopped"], "stopped"),
+        (OFF, True, ["started"], ""),
+        (OFF, False, [], "was off"),
+    ],
+)
+def test_events(action: str, was_on: bool, events: list[str], proof: str) -> None:
+    evidence = Evidence(UUID, was_on)
+    for event in events:
+        evidence.tell("another", "stopped", "")
+        evidence.tell(UUID, event, "")
+    assert evidence.proof(action, 0.0) == proof
+
+
+def test_methods_are_called_as_the_setting_does() -> None:
+    names = [Device("x", f"fence_{agent}", "").method for agent in ("redfish", "ipmilan", "virt", "xvm", "scsi")]
+    assert names == ["redfish", "ipmi", "xvm", "xvm", "scsi"]
+    assert devices(STATUS) == [REDFISH, SBD]
+
+
+def test_a_device_by_its_method_or_its_name() -> None:
+    among = [REDFISH, SBD, replace(REDFISH, name="other")]
+    assert chosen(among, "sbd", "node2") == SBD
+    assert chosen(among, "fence-node2", "node2") == REDFISH
+    with pytest.raises(ConfigError, match="fence-node2, other"):
+        chosen(among, "redfish", "node2")
+    with pytest.raises(ConfigError, match=r"sbd \(fence-sbd\)"):
+        chosen(among, "wti", "node2")
+
+
+def test_a_trial_is_fired_at_who_serves_nothing_and_leads_nothing() -> None:
+    assert idlest(STATUS, ["node1", "node2", "node3"]) == "node2"
+    with pytest.raises(HalabError, match="two nodes"):
+        idlest(replace(STATUS, nodes=(node("node1"),)), ["node1"])
+
+
+@pytest.mark.parametrize(("name", "words"), [("node9", "no node"), ("target", "no node")])
+def test_who_is_no_node_is_refused(domain: Any, name: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        firing(Cluster(domain)).check(name)
+
+
+def test_each_method_is_fired_once_and_a_failure_is_told(domain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = {"redfish": Fired("node2", "node1", 1.5, "stopped, started"), "sbd": Fired("node2", "node1", 9.0, "", "no")}
+    calls: list[str] = []
+
+    def fire(self: Firing, node: str, action: str, device: Device) -> Fired:
+        calls.append(device.name)
+        return shots[device.method]
+
+    cluster = Cluster(domain)
+    both = "<x><list><item>fence-node2</item><item>fence-sbd</item></list><metadata>&lt;x/&gt;</metadata></x>"
+    cluster.answer = lambda name, command: Result(command, 0, both, "")  # type: ignore[method-assign]
+    monkeypatch.setattr(Firing, "fire", fire)
+    monkeypatch.setattr(Firing, "boot_id", lambda *_: "boot-1")
+    monkeypatch.setattr(Firing, "back_s", lambda *_: 33.0)
+    trial = Trial(firing(cluster), lambda _: None)
+    rows = trial.look()
+    assert [row.list_s for row in rows] == [None, None], "their agents have no list"
+    trial.fire(rows, "node2")
+    assert calls == ["fence-node2", "fence-sbd"]
+    told = [as_data(row) for row in rows]
+    assert [(one["method"], one["member_again_s"], one["fault"]) for one in told] == [
+        ("redfish", 33.0, ""),
+        ("sbd", None, "no"),
+    ]
+
+
+def test_the_levels_of_before_and_meanwhile() -> None:
+    asked: list[Command] = []
+    found = '<xpath-query><fencing-level id="l1" target="n" index="1" devices="a,b"/></xpath-query>'
+
+    class Transport:
+        name = "node1"
+
+        def run(self, command: Command, timeout_s: float) -> Result:
+            asked.append(command)
+            return Result(command, 0, found if command.argv[0] == "cibadmin" else OK, "")
+
+        def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+            raise AssertionError(path)
+
+    assert asking.refusal(asking.fence_by(Host(Transport()), "sbd", "n", REBOOT, 60)) == ""
+    during, others, before, only = asked[-1].argv[-4:]
+    assert ('id="l1" devices="sbd"' in during, 'id="l1" devices="a,b"' in before, only) == (True, True, "")
+    assert others == "//fencing-level[@target='n'][@devices!='sbd']"
+
+
+def test_what_is_no_xml_is_told_as_it_came() -> None:
+    assert asking.refusal(Result(cmd("x"), 1, "", "stonith_admin: not found")) == "stonith_admin: not found"
+
+
+@pytest.mark.parametrize("words", [["fence"], ["fence", "--test", "--off"], ["fence", "--test", "--method", "sbd"]])
+def test_wrong_usage(words: list[str]) -> None:
+    assert CliRunner().invoke(app, words).exit_code == 2
+
+
+def test_nothing_deployed_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
+    where = SimpleNamespace(state=tmp_path / "terraform.tfstate")
+    monkeypatch.setattr(session, "place", lambda: where)
+    assert session.by_hand("node1", "", False, False) == 1
+    assert "No lab is deployed" in capsys.readouterr().err
+
+
+def test_json_and_exit_codes(monkeypatch: pytest.MonkeyPatch, domain: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for fences, code in ((lambda: restart(domain), 0), (lambda: None, 1)):
+        cluster = Cluster(domain, fences)
+        assert session._by_hand(firing(cluster), "node2", "", False, True) == code
+        assert json.loads(capsys.readouterr().out)["proof"] == ("stopped, started" if code == 0 else "")
+
+
+def test_without_a_terminal_nothing_is_fired(
+    monkeypatch: pytest.MonkeyPatch, domain: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Trial, "look", lambda self: [])
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
+    assert session._trial(firing(Cluster(domain)), "", False, False) == 3
+    assert "--yes" in capsys.readouterr().err
