@@ -9,6 +9,7 @@ import typer
 
 from halab.cli.checkpoint.app import app as checkpoint
 from halab.cli.drill.app import app as drill
+from halab.cli.exercise.app import app as exercise
 
 EXIT_CODES = (
     "Exit codes: 0 done. 1 failed; the error says what to do. 2 wrong usage. 3 not confirmed. 4 `diff --exit-code`: "
@@ -25,6 +26,7 @@ app = typer.Typer(
 
 app.add_typer(checkpoint, name="checkpoint")
 app.add_typer(drill, name="drill")
+app.add_typer(exercise, name="exercise")
 
 Json = Annotated[bool, typer.Option("--json", help="For programs; docs/command.md says what is in it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; for scripts.")]

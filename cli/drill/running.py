@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from halab.cli.drill.declaration import Drill, Limit
+from halab.cli.drill.declaration import IDLE, OTHERS, Drill, Limit
 from halab.cli.drill.guests import Guests, facts, roles
 from halab.cli.drill.injecting import Injector
 from halab.cli.drill.invariants import fenced
@@ -41,6 +41,8 @@ class Runner:
     stretch: float
     circumstances: dict[str, Any]
     tell: Callable[[str], None]
+    idle: str = ""
+    """Who is to be the idle node, unless it serves the site; empty: whoever has least to do."""
 
     def run(self, drill: Drill, folder: Path) -> Run:
         """The recorded run; what went wrong with the drill itself stands in it as an error, and is not raised."""
@@ -59,6 +61,8 @@ class Runner:
         active = report.site.served_by if report.site else ""
         status = guests.status()
         parts = roles(guests, status, active)
+        if self.idle in parts[OTHERS]:
+            parts[IDLE] = [self.idle]
         recorder.add("run", **self._about(drill, guests, parts, status.version))
         if not report.healthy:
             raise HalabError("The lab is not healthy before the drill", said(report))

@@ -45,20 +45,14 @@ def session(drills: Sequence[Drill], wishes: Wishes, tell: Callable[[str], None]
     """0: all passed; 3: one failed; 1: one could not be carried out. NothingDeployed, StateUnusable, HalabError."""
     where = place()
     lab = deployed(where.state)
-    runner = _runner(where, tell)
+    runner = runner_of(where, tell)
     folder = LabFolder(where.state.parent)
     checkpoints = Commands(folder, Checkpoints(Connection(where.uri), where.lab), lambda _: None, lab.site_url)
     checkpoints.save(CHECKPOINT)
     verdicts: list[Verdict] = []
     for drill in drills:
-        recorded = runner.run(drill, _folder(folder.drills, drill.name))
-        verdict = judge(recorded)
+        verdict = carried_out(runner, drill, folder)
         verdicts.append(verdict)
-        report = folder.drills / recorded.name / REPORT
-        write_private(report, page(recorded))
-        for line in told(recorded, verdict):
-            tell(line)
-        tell(f"  {report}")
         if verdict.result != PASS and wishes.keep:
             tell(f"the lab is left as it is; halab checkpoint restore {CHECKPOINT} brings it back")
             break
@@ -98,7 +92,20 @@ def _folder(drills: Path, name: str) -> Path:
     raise FileExistsError(folder)
 
 
-def _runner(where: Place, tell: Callable[[str], None]) -> Runner:
+def carried_out(runner: Runner, drill: Drill, folder: LabFolder) -> Verdict:
+    """One drill, its verdict, and its report beside the recording; all of it is told."""
+    recorded = runner.run(drill, _folder(folder.drills, drill.name))
+    verdict = judge(recorded)
+    report = folder.drills / recorded.name / REPORT
+    write_private(report, page(recorded))
+    for line in told(recorded, verdict):
+        runner.tell(line)
+    runner.tell(f"  {report}")
+    return verdict
+
+
+def runner_of(where: Place, tell: Callable[[str], None]) -> Runner:
+    """For the deployed lab. NothingDeployed, StateUnusable."""
     found = instances(where.state)
     used = {one.attributes["hypervisor_used"] for one in found if one.type == "halab_machine"}
     emulated = "qemu" in used

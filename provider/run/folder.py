@@ -88,6 +88,11 @@ class LabFolder:
         return self.path / "drills"
 
     @property
+    def exercise(self) -> Path:
+        """The exercise that is under way, as JSON."""
+        return self.path / "exercise.json"
+
+    @property
     def seen(self) -> Path:
         """What the last look at the lab has seen, as JSON."""
         return self.path / "seen.json"
@@ -141,7 +146,7 @@ class LabFolder:
         return (
             *(self.progress, self.outputs, self.log, self.destroy_log, self.terraform_pid, self.changes_lock),
             self.command_lock,
-            *(self.kvm_verdict, self.questions, self.ledger, self.seen, self.console_audit),
+            *(self.kvm_verdict, self.questions, self.ledger, self.seen, self.console_audit, self.exercise),
         )
 
     @property

@@ -1,0 +1,91 @@
+"""A node that does not find into the cluster, or brings along what only the cluster may start."""
+
+from __future__ import annotations
+
+from halab.cli.drill.declaration import IDLE, NODES
+from halab.cli.exercise.declaration import NFTABLES, Exercise, Healthy, OnNodes, Step, Survives
+
+_CONF = "/etc/corosync/corosync.conf"
+_RULES = "/etc/nftables/halab.nft"
+# In order, so that nobody is fenced for it.
+LEAVE = "systemctl stop pacemaker corosync"
+JOIN = "systemctl start corosync pacemaker"
+_OTHER = "192.0.2.9"
+_IS_ITSELF = f"grep -q ': {{idle_address}}$' {_CONF}"
+# Before the rule for what is established: knet's packets go from that port to that port, both ways.
+_CLOSED = "udp dport 5405 drop"
+_OPEN = f"! {{ nft list ruleset; cat {_RULES}; }} | grep -q '{_CLOSED}'"
+
+EXERCISES = (
+    Exercise(
+        "started-at-boot",
+        level=2,
+        symptom="Whenever {idle} is rebooted, the site is restarted, although it runs on {active} and {idle} has "
+        "nothing to do with it.",
+        breaks=(Step(IDLE, "systemctl enable --quiet apache2 2>/dev/null || systemctl enable --quiet httpd"),),
+        broken=Step(IDLE, "systemctl is-enabled --quiet apache2 2>/dev/null || systemctl is-enabled --quiet httpd"),
+        hints=(
+            "Look at what Pacemaker finds when {idle} joins: `journalctl -u pacemaker` on the DC speaks of a resource "
+            "that is active on two nodes.",
+            "Who starts the web server on {idle}, before Pacemaker has asked for it?",
+        ),
+        solution=(Step(IDLE, "systemctl disable --quiet apache2 2>/dev/null || systemctl disable --quiet httpd"),),
+        checks=(
+            Healthy(20),
+            OnNodes(
+                40,
+                "there is a node that starts the web server by itself",
+                NODES,
+                "for unit in apache2 httpd; do\n"
+                '  [ "$(systemctl show --property UnitFileState --value "$unit.service")" != enabled ] || exit 1\ndone',
+            ),
+            Survives(40, "reboot-idle"),
+        ),
+    ),
+    Exercise(
+        "another-address",
+        level=2,
+        symptom="{idle} was taken out of the cluster for an update. It runs, it is reached by SSH, and it does not "
+        "come back into the cluster.",
+        breaks=(
+            Step(IDLE, LEAVE),
+            Step(IDLE, f"sed -i 's/: {{idle_address}}$/: {_OTHER}/' {_CONF}\n{JOIN} || :"),
+        ),
+        broken=Step(IDLE, f"! {_IS_ITSELF}"),
+        hints=(
+            "`systemctl status corosync` and its journal on {idle}: what does it not find?",
+            f"{_CONF} has to be the same on all nodes. `pcs cluster sync` copies it, and so does scp.",
+        ),
+        solution=(
+            Step(IDLE, f"{LEAVE}\nsed -i 's/: {_OTHER}$/: {{idle_address}}/' {_CONF}"),
+            Step(IDLE, f"systemctl reset-failed corosync pacemaker || :\n{JOIN}"),
+        ),
+        checks=(
+            Healthy(40),
+            OnNodes(20, "a node is not in its own corosync.conf", IDLE, _IS_ITSELF),
+            Survives(40, "reboot-idle"),
+        ),
+    ),
+    Exercise(
+        "closed-port",
+        level=3,
+        symptom="{idle} is up, answers to ping and SSH, its Pacemaker runs, and it sees nobody: it believes that it is "
+        "alone, and the others that it is offline. A reboot changes nothing.",
+        breaks=(
+            Step(IDLE, LEAVE),
+            Step(IDLE, f"sed -i 's/^\\( *\\)ct state .*$/\\1{_CLOSED}\\n&/' {_RULES}\nnft -f {_RULES}\n{JOIN}"),
+        ),
+        broken=Step(IDLE, f"nft list table inet halab | grep -q '{_CLOSED}'"),
+        hints=(
+            "`corosync-cfgtool -s` and `corosync-quorumtool` on {idle}, then on another node: who hears whom?",
+            "Corosync speaks UDP, port 5405. Who decides on {idle} what is let in, now and after a boot?",
+        ),
+        solution=(Step(IDLE, f"sed -i '/{_CLOSED}/d' {_RULES}\nnft -f {_RULES}"),),
+        checks=(
+            Healthy(40),
+            OnNodes(20, "Corosync's port is still closed on a node", IDLE, _OPEN),
+            Survives(40, "reboot-idle"),
+        ),
+        needs=frozenset({NFTABLES}),
+    ),
+)
