@@ -86,7 +86,7 @@ EXERCISES = (
             Step(ACTIVE, _FAILED_EVERYWHERE),
             Step(ACTIVE, "crm_resource --wait --timeout=240s"),
         ),
-        broken=Step(ACTIVE, "! pidof apache2 httpd"),
+        broken=Step(ACTIVE, '[ -z "$(crm_resource --locate --quiet --resource {lab}-apache)" ]'),
         hints=(
             "Failures are counted, for each resource and node: `crm_mon -1 --failcounts`.",
             "A resource that has failed too often on a node does not go there again, until somebody says that the "
