@@ -25,19 +25,27 @@ Json = Annotated[bool, typer.Option("--json", help="For programs; docs/exercises
 @app.command(name="list")
 def list_(as_json: Json = False) -> None:
     """List the exercises, the easier ones first. What is broken is not told."""
-    from halab.cli.exercise.catalogue import EXERCISES
+    from halab.cli.exercise.catalogue import EXERCISES, PROVEN
 
     if as_json:
         import json
 
         found = [
-            {"name": one.name, "level": one.level, "needs": sorted(one.needs), "hints": len(one.hints)}
+            {
+                "name": one.name,
+                "level": one.level,
+                "needs": sorted(one.needs),
+                "hints": len(one.hints),
+                "proven": one.name in PROVEN,
+            }
             for one in EXERCISES.values()
         ]
         print(json.dumps(found, indent=2))
         return
     for one in EXERCISES.values():
-        print(f"{'*' * one.level:<4} {one.name}")
+        print(f"{'*' * one.level:<4} {one.name if one.name in PROVEN else f'({one.name})'}")
+    if not EXERCISES.keys() <= PROVEN:
+        print("(in brackets): never tried on a real cluster yet")
 
 
 @app.command()

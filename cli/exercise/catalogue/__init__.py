@@ -10,6 +10,14 @@ SUBJECTS = (policies, constraints, fencing, members, storage)
 _ALL = sorted((one for subject in SUBJECTS for one in subject.EXERCISES), key=lambda exercise: exercise.level)
 EXERCISES: dict[str, Exercise] = {exercise.name: exercise for exercise in _ALL}
 
+PROVEN = frozenset(
+    {
+        *("forgotten-standby", "stale-preference", "nowhere-to-go", "fencing-off", "remembered-failures"),
+        *("reversed-colocation", "quorum-policy", "missing-order", "wrong-machine"),
+    }
+)
+"""Those that a test has broken and repaired on a real cluster (tests/pacemaker, tests/e2e). Others are listed so."""
+
 
 def named(name: str) -> Exercise:
     """The exercise of that name. ConfigError."""

@@ -16,7 +16,7 @@ from halab.cli.main import app
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 # Modules that hold the words of commands, and load what acts only when it is called.
 WORDS_ONLY = {"halab", "halab.cli", "halab.cli.main"} | {
-    f"halab.cli.{room}{module}" for room in ("checkpoint", "drill") for module in ("", ".app")
+    f"halab.cli.{room}{module}" for room in ("checkpoint", "drill", "exercise") for module in ("", ".app")
 }
 PROBE = """
 import atexit, json, sys
