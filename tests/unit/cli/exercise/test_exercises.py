@@ -220,6 +220,6 @@ def test_an_unknown_exercise_is_refused() -> None:
 def test_the_list_tells_no_cause() -> None:
     said = CliRunner().invoke(app, ["list"]).output
     assert all(name in said for name in EXERCISES)
-    assert PROVEN <= EXERCISES.keys()
+    assert EXERCISES.keys() >= PROVEN
     assert ("(closed-port)" in said) == ("closed-port" not in PROVEN)
     assert "cibadmin" not in said
