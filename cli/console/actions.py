@@ -14,7 +14,8 @@ from halab.provisioners.pacemaker.cib import Cib
 from halab.provisioners.pacemaker.constraints import Link
 
 _CLUSTER_S = 600.0
-_THEN = " && "
+THEN = " && "
+"""Between two commands of an action's words."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Action:
 
     @property
     def _commands(self) -> list[str]:
-        return self.words.split(_THEN)
+        return self.words.split(THEN)
 
 
 def _filled(word: str, wish: Wish) -> str:
@@ -105,7 +106,7 @@ ACTIONS = {
     ),
     "cleanup": Action("Clean up failures of {resource}", _RESOURCE, "pcs resource cleanup {resource}"),
     "delete": Action("Delete {resource} and its constraints", _RESOURCE, "pcs resource delete {resource}"),
-    "create": Action("Create {name}", ("name", "value"), ""),  # creating.py says how
+    "create": Action("Create {name}", ("name", "value", "options"), ""),  # creating.py says how
     "location": Action(
         "Have {resource} prefer {node} by {value}",
         ("resource", "node", "value"),
@@ -124,6 +125,21 @@ ACTIONS = {
         "pcs constraint order {resource} then {other} kind={value}",
         _link(lambda wish: constraints.order(wish.resource, wish.other, wish.value)),
     ),
+    # fencing.py and levels.py say how these are done.
+    "fence": Action("Add the fencing device {name}", ("name", "value", "options"), ""),
+    "fence-change": Action("Change the fencing device {resource}", ("resource", "options"), ""),
+    "fence-delete": Action("Remove the fencing device {resource}", _RESOURCE, "pcs stonith delete {resource}"),
+    "fence-disable": Action(
+        "Disable the fencing device {resource}", _RESOURCE, "pcs stonith disable {resource}", _role("Stopped")
+    ),
+    "fence-enable": Action(
+        "Enable the fencing device {resource}", _RESOURCE, "pcs stonith enable {resource}", _role(None)
+    ),
+    "fence-cleanup": Action("Clean up failures of {resource}", _RESOURCE, "pcs stonith cleanup {resource}"),
+    "level": Action("Have level {value} of {node} fence by {name}", ("node", "value", "name"), ""),
+    "level-delete": Action(
+        "Remove level {value} of {node}", ("node", "value"), "pcs stonith level remove {value} target {node}"
+    ),
     "property": Action(
         "Set {name} to {value}",
         ("name", "value"),
@@ -139,6 +155,6 @@ ACTIONS = {
     "stop": Action("Stop the cluster on {node}", _NODE, "pcs cluster stop", stops=True),
     "start": Action("Start the cluster on {node}", _NODE, "pcs cluster start", starts=True),
     "restart": Action(
-        "Restart the cluster on {node}", _NODE, f"pcs cluster stop{_THEN}pcs cluster start", stops=True, starts=True
+        "Restart the cluster on {node}", _NODE, f"pcs cluster stop{THEN}pcs cluster start", stops=True, starts=True
     ),
 }

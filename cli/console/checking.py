@@ -19,6 +19,11 @@ def names(report: Report) -> set[str]:
     return {name for one in report.resources for name in (one.id, *one.within)}
 
 
+def devices(report: Report) -> set[str]:
+    """Names of the fencing devices."""
+    return {one.id for one in report.resources if one.fences}
+
+
 def wish_of(data: Any) -> Wish:
     """From what the browser sent. Refused: it is no wish."""
     known = {one.name for one in fields(Wish)} - {"options"}
@@ -40,13 +45,15 @@ def checked(wish: Wish, report: Report) -> Action:
     for field in ("node", "resource", "name", "value", "other"):
         if (field in action.takes) != bool(getattr(wish, field)):
             raise Refused(f"{wish.action} takes {' and '.join(action.takes)}.")
-    if (wish.options or wish.within) and wish.action != "create":
+    if (wish.options and "options" not in action.takes) or (wish.within and wish.action != "create"):
         raise Refused(f"{wish.action} takes {' and '.join(action.takes)}.")
     for field, known in (("node", members), ("resource", resources), ("other", resources)):
         if field in action.takes and getattr(wish, field) not in known:
             raise Refused(f"The lab has no {field} of that name.")
     if (check := _VALUES.get(wish.action)) and (problem := check(wish.value)):
         raise Refused(problem)
+    if wish.action.startswith("fence-") and wish.resource not in devices(report):
+        raise Refused(f"There is no fencing device {wish.resource}.")
     if wish.other and wish.other == wish.resource:
         raise Refused("A resource cannot be constrained to itself: name two.")
     return action

@@ -95,7 +95,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """An option as metadata tells of it. `kind`: boolean, integer, time, select and so on; empty: it is not told."""
+    """An option as metadata tells of it. `kind`: boolean, integer, time, select and so on; empty: it is not told.
+
+    `secret`: it holds one, which is never shown.
+    """
 
     name: str
     kind: str
@@ -104,6 +107,7 @@ class Parameter:
     required: bool
     brief: str
     help: str
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,65 @@ class Agent:
     operations: tuple[Advised, ...]
 
 
-CONTRACT = (Overview, Session, Preview, Outcome, Properties, Agents, Agent)
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A fencing device. `values`: what is set, without secrets; `hidden`: names of secrets that are set.
+
+    `about`: its agent, with Pacemaker's own options of devices; `declared`: by Terraform.
+    """
+
+    name: str
+    about: Agent
+    values: dict[str, str]
+    hidden: tuple[str, ...]
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FenceAgents:
+    """The names of all fence agents of the member `by`; `scripts`: the lab's own that print a password."""
+
+    by: str
+    names: tuple[str, ...]
+    scripts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a device answers on a member. `fault` is empty when it does; `targets`: what it says that it can fence."""
+
+    node: str
+    fault: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """Of one device, by the `commands` that a person would type."""
+
+    commands: tuple[str, ...]
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Devices that have to succeed together for `node`; the next level is tried when one of them fails."""
+
+    node: str
+    level: int
+    devices: tuple[str, ...]
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """All of them, as the member `by` has them."""
+
+    by: str
+    levels: tuple[Level, ...]
+
+
+CONTRACT = (Overview, Session, Preview, Outcome, Properties, Agents, Agent, Device, FenceAgents, Trials, Levels)
 
 
 def typescript() -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from xml.etree import ElementTree
@@ -12,7 +11,7 @@ from xml.etree.ElementTree import SubElement
 
 from halab.cli.console.actions import Action
 from halab.cli.console.contract import Agent, Agents, Parameter, Wish
-from halab.cli.console.metadata import operations, parameters, refuse_misfit, texts
+from halab.cli.console.metadata import is_secret, operations, parameters, refuse_misfit, texts
 from halab.cli.console.refusing import Refused
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import UnexpectedOutput
@@ -23,24 +22,24 @@ from halab.provisioners.pacemaker.values import check_agent, check_id, check_tex
 
 CLONE = "clone"
 """What `within` of a wish says for a clone; otherwise it is the name of a group, or empty."""
-_SECRET = re.compile("pass|secret|token|pwd", re.IGNORECASE)
 _DEFAULT_MONITOR = "60s"
 
 
 def agents(host: Host) -> Agents:
     """All that can be a resource here. HalabError."""
-    providers = [one.text or "" for one in _told(host, "--list-ocf-providers").iterfind("providers/provider")]
+    providers = [one.text or "" for one in told(host, "--list-ocf-providers").iterfind("providers/provider")]
     kinds = [*(f"ocf:{one}" for one in providers), "systemd"]
     return Agents(host.name, tuple(name for kind in kinds for name in _of(host, kind)))
 
 
 def _of(host: Host, kind: str) -> Iterator[str]:
-    for one in _told(host, "--list-agents", kind).iterfind("agents/agent"):
+    for one in told(host, "--list-agents", kind).iterfind("agents/agent"):
         if check_agent(name := f"{kind}:{one.text}") is None and not name.endswith("@"):
             yield name
 
 
-def _told(host: Host, *words: str) -> ElementTree.Element:
+def told(host: Host, *words: str) -> ElementTree.Element:
+    """crm_resource's XML. HalabError."""
     xml = host.ask(cmd("crm_resource", *words, "--output-as=xml")).stdout
     try:
         return ElementTree.fromstring(xml)
@@ -94,13 +93,23 @@ def _operations(about: Agent) -> Iterator[Operation]:
 def _words(wish: Wish, wanted: Member) -> str:
     """What a person would type; no secret is shown."""
     words = ["pcs", "resource", "create", wanted.name, wanted.agent]
-    words += [f"{name}={'***' if _SECRET.search(name) else value}" for name, value in wanted.params.items()]
+    words += shown(wanted.params)
     words.append("op")
     for one in wanted.operations:
         words += [one.name, f"interval={one.interval}", *([f"timeout={one.timeout}"] if one.timeout else [])]
     if wish.within:
         words += [CLONE] if wish.within == CLONE else ["--group", wish.within]
-    return shlex.join([*words, "--no-default-ops"]).replace("{", "{{").replace("}", "}}")
+    return quoted([*words, "--no-default-ops"])
+
+
+def shown(options: Mapping[str, str]) -> list[str]:
+    """NAME=VALUE, without secrets."""
+    return [f"{name}={'***' if value and is_secret(name) else value}" for name, value in options.items()]
+
+
+def quoted(words: Iterable[str]) -> str:
+    """For an action's `words`, which are a template."""
+    return shlex.join(words).replace("{", "{{").replace("}", "}}")
 
 
 def _put(wanted: Member, cib: Cib, wish: Wish) -> None:

@@ -8,10 +8,21 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
-from halab.cli.console import audit, creating, daemons, edits
+from halab.cli.console import audit, creating, daemons, edits, fencing, levels
 from halab.cli.console.actions import Action
-from halab.cli.console.checking import checked, names
-from halab.cli.console.contract import Agent, Agents, Outcome, Preview, Properties, Wish
+from halab.cli.console.checking import checked, devices, names
+from halab.cli.console.contract import (
+    Agent,
+    Agents,
+    Device,
+    FenceAgents,
+    Levels,
+    Outcome,
+    Preview,
+    Properties,
+    Trials,
+    Wish,
+)
 from halab.cli.console.foretelling import foretold, simulation
 from halab.cli.console.properties import properties, refuse_unknown
 from halab.cli.console.refusing import Refused
@@ -53,9 +64,10 @@ class Asked:
         return next(one for one in self.report.machines if one.name == self.wish.node)
 
     def shown(self, would: Iterable[str], version: str) -> Preview:
-        """What a person is told of it."""
+        """What a person is told of it. The options stay where they came from: one may be a secret."""
         wish, action = self.wish, self.action
-        return Preview(wish, action.heading(wish), self.on, action.command(wish), tuple(would), version)
+        bare = replace(wish, options={})
+        return Preview(bare, action.heading(wish), self.on, action.command(wish), tuple(would), version)
 
 
 @dataclass(frozen=True)
@@ -77,7 +89,8 @@ class Doing:
             asked.action.edit(after, wish)
             if render(before) == render(after):
                 raise Refused("The configuration says so already.")
-            return asked.shown(foretold(asked.host.ask(simulation(text, after)).stdout), _version(before))
+            said = foretold(asked.host.ask(simulation(text, after)).stdout)
+            return asked.shown([*fencing.consequences(before, after), *said], _version(before))
 
     def _of_daemons(self, asked: Asked) -> Preview:
         """The quorum first; then what the resources would do, which is what they do when the node is in standby."""
@@ -103,9 +116,36 @@ class Doing:
         """Refused, HalabError, StateUnusable."""
         return self._of_speaker(lambda host: creating.agent(host, name))
 
+    def fence_agents(self) -> FenceAgents:
+        """Refused, HalabError, StateUnusable."""
+        return self._of_speaker(lambda host: fencing.agents(host, self.place))
+
+    def fence_agent(self, name: str) -> Agent:
+        """Refused, HalabError, StateUnusable."""
+        return self._of_speaker(lambda host: fencing.agent(host, name))
+
+    def device(self, name: str) -> Device:
+        """Refused, HalabError, StateUnusable."""
+        return self._of_speaker(lambda host: fencing.device(host, self.place, name))
+
+    def levels(self) -> Levels:
+        """Refused, HalabError, StateUnusable."""
+        return self._of_speaker(lambda host: levels.levels(host, self.place))
+
+    def tried(self, name: str) -> Trials:
+        """A fencing device, tried on all members that answer. Nothing is switched. Refused, StateUnusable."""
+        report = self._report()
+        if name not in devices(report):
+            raise Refused(f"There is no fencing device {name}.")
+        guests = self._guests()
+        try:
+            return fencing.tried(guests, _answering(report), name)
+        finally:
+            guests.forget()
+
     def _of_speaker(self, ask: Callable[[Host], T]) -> T:
         on = _speaker(self._report())
-        guests = Guests(self.place, deployed(self.place.state))
+        guests = self._guests()
         try:
             return ask(guests.host(on))
         finally:
@@ -131,16 +171,11 @@ class Doing:
         """The wish, checked, with connections that last as long as the block. Refused, HalabError."""
         report = self._report()
         action = checked(wish, report)
-        guests = Guests(self.place, deployed(self.place.state))
+        guests = self._guests()
         try:
             if not action.of_daemons:
                 asked = Asked(wish, action, report, guests, _speaker(report), False)
-                if wish.action == "create":
-                    made = creating.fitted(action, wish, creating.agent(asked.host, wish.value), names(report))
-                    asked = replace(asked, action=made)
-                elif "name" in action.takes:
-                    refuse_unknown(asked.host, wish.name, wish.value or None)
-                yield asked
+                yield replace(asked, action=_fitted(asked))
                 return
             conf = parse_corosync_conf(guests.host(wish.node).ask(_CONF).stdout)
             asked = Asked(wish, action, report, guests, wish.node, _has_device(conf))
@@ -148,11 +183,36 @@ class Doing:
         finally:
             guests.forget()
 
+    def _guests(self) -> Guests:
+        return Guests(self.place, deployed(self.place.state))
+
     def _report(self) -> Report:
         report = self.watch.overview().report
         if report is None:
             raise Refused("The lab was not seen yet.")
         return report
+
+
+def _fitted(asked: Asked) -> Action:
+    """The action for just this wish. Refused, HalabError."""
+    wish, action, report = asked.wish, asked.action, asked.report
+    if wish.action == "create":
+        return creating.fitted(action, wish, creating.agent(asked.host, wish.value), names(report))
+    if wish.action in fencing.ACTIONS:
+        cib = query(asked.host)
+        about = fencing.agent(asked.host, fencing.agent_of(cib, wish))
+        fencing.refuse_missing_scripts(asked.guests, _answering(report), wish.options)
+        return fencing.fitted(action, wish, cib, about, names(report))
+    if wish.action in levels.ACTIONS:
+        return levels.fitted(action, wish, query(asked.host), devices(report))
+    if "name" in action.takes:
+        refuse_unknown(asked.host, wish.name, wish.value or None)
+    return action
+
+
+def _answering(report: Report) -> list[str]:
+    """The members that can be asked now."""
+    return [one.name for one in report.machines if one.role == "member" and one.answers]
 
 
 def _speaker(report: Report) -> str:

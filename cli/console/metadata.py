@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
@@ -13,6 +15,10 @@ from halab.provisioners.engine.errors import UnexpectedOutput
 from halab.provisioners.pacemaker.values import FALSE, TRUE, milliseconds
 
 _LISTED = ("select", "enum")
+_SECRET = re.compile("pass|secret|token|pwd|community", re.IGNORECASE)
+_PLACE = re.compile("(script|file|timeout)$")
+_NOT_GIVEN = ("action", "help", "version")
+_NAMES_THE_NODE = ("port", "plug", "nodename")
 # Debian's folder of the daemons, and EL's.
 _DAEMON = """\
 # ask a daemon of Pacemaker for its options
@@ -40,7 +46,25 @@ def parameters(xml: str) -> Iterator[Parameter]:
         default = "" if content is None else content.get("default", "")
         brief, text = _text(one, "shortdesc"), _text(one, "longdesc")
         required = one.get("required", "0") in TRUE
-        yield Parameter(one.get("name", ""), kind, default, choices, required, brief, "" if text == brief else text)
+        name = one.get("name", "")
+        help_ = "" if text == brief else text
+        yield Parameter(name, kind, default, choices, required, brief, help_, is_secret(name))
+
+
+def is_secret(name: str) -> bool:
+    """Whether an option of that name holds a secret itself; a script or a file that has it is none."""
+    return bool(_SECRET.search(name)) and not _PLACE.search(name)
+
+
+def of_device(xml: str) -> Iterator[Parameter]:
+    """The options of a fence agent that a person gives: Pacemaker itself says what is to be done, and to whom.
+
+    Deprecated names are left out: each has a successor. UnexpectedOutput.
+    """
+    deprecated = {one.get("name") for one in _root(xml).iterfind("parameters/parameter[@deprecated='1']")}
+    for one in parameters(xml):
+        if one.name not in deprecated and one.name not in _NOT_GIVEN:
+            yield replace(one, required=one.required and one.name not in _NAMES_THE_NODE)
 
 
 def texts(xml: str) -> tuple[str, str]:
@@ -61,7 +85,7 @@ def refuse_misfit(known: Parameter, value: str) -> None:
         raise Refused(f"{known.name} takes {', '.join(known.choices)}.")
     if known.kind == "boolean" and value.lower() not in (*TRUE, *FALSE):
         raise Refused(f"{known.name} takes true or false.")
-    if known.kind == "integer" and not value.removeprefix("-").isdecimal():
+    if known.kind in ("integer", "second") and not value.removeprefix("-").isdecimal():
         raise Refused(f"{known.name} takes a whole number.")
     if known.kind in ("time", "duration", "timeout") and milliseconds(value) is None:
         raise Refused(f"{known.name} takes a time, for example 10s or 2min.")

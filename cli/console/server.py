@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from halab.cli.console import audit
 from halab.cli.console.access import LONGEST_S, Access, TooMany
 from halab.cli.console.checking import wish_of
-from halab.cli.console.contract import Agent, Role, Session
+from halab.cli.console.contract import Role, Session
 from halab.cli.console.doing import Doing, as_json, readable
 from halab.cli.console.guard import LARGEST_BYTES, Guard
 from halab.cli.console.refusing import Refused
@@ -33,6 +33,8 @@ _FILES = {
     "/view.js": ("view.js", "text/javascript"),
     "/dialog.js": ("dialog.js", "text/javascript"),
     "/creating.js": ("creating.js", "text/javascript"),
+    "/fencing.js": ("fencing.js", "text/javascript"),
+    "/forms.js": ("forms.js", "text/javascript"),
     "/properties.js": ("properties.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -64,9 +66,12 @@ class Console:
             Route("/api/events", self._events),
             Route("/api/properties", partial(self._told, lambda _: self._doing.properties())),
             Route("/api/agents", partial(self._told, lambda _: self._doing.agents())),
-            Route(
-                "/api/agent", partial(self._told, lambda asked: self._doing.agent(asked.query_params.get("name", "")))
-            ),
+            Route("/api/agent", partial(self._told, lambda asked: self._doing.agent(_name(asked)))),
+            Route("/api/fence-agents", partial(self._told, lambda _: self._doing.fence_agents())),
+            Route("/api/fence-agent", partial(self._told, lambda asked: self._doing.fence_agent(_name(asked)))),
+            Route("/api/device", partial(self._told, lambda asked: self._doing.device(_name(asked)))),
+            Route("/api/levels", partial(self._told, lambda _: self._doing.levels())),
+            Route("/api/try", partial(self._operate, self._try), methods=["POST"]),
             Route("/api/login", self._log_in, methods=["POST"]),
             Route("/api/logout", self._log_out, methods=["POST"]),
             Route("/api/preview", partial(self._operate, self._preview), methods=["POST"]),
@@ -144,9 +149,6 @@ class Console:
             return _error(401, "You are not logged in.")
         return await _answered(run_in_threadpool(ask, request))
 
-    def _agent(self, request: Request) -> Agent:
-        return self._doing.agent(request.query_params.get("name", ""))
-
     async def _operate(self, do: Callable[[Request, object], Awaitable[Response]], request: Request) -> Response:
         """For who may change the lab."""
         role = self._role(request)
@@ -158,6 +160,10 @@ class Console:
 
     async def _preview(self, _: Request, data: object) -> Response:
         return await _answered(run_in_threadpool(lambda: self._doing.preview(wish_of(data))))
+
+    async def _try(self, _: Request, data: object) -> Response:
+        name = data.get("name") if isinstance(data, dict) else None
+        return await _answered(run_in_threadpool(lambda: self._doing.tried(name if isinstance(name, str) else "")))
 
     async def _act(self, request: Request, data: object) -> Response:
         version = data.get("version") if isinstance(data, dict) else None
@@ -175,6 +181,10 @@ async def _answered(doing: Awaitable[object]) -> Response:
         return _error(409, str(error))
     except (HalabError, StateUnusable, OSError) as error:
         return _error(502, readable(error))
+
+
+def _name(request: Request) -> str:
+    return request.query_params.get("name", "")
 
 
 def _tell(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> None:

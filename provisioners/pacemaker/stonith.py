@@ -144,9 +144,9 @@ class FencingLevelItem(Item[FencingLevel]):
     def steps(self, platform: Platform, now: FencingLevel | None, wanted: FencingLevel | None) -> Iterator[Step]:
         del platform
         if wanted is not None and now != wanted:
-            yield EditCib(f"fencing level {wanted.level} of {wanted.node}", partial(_put_level, wanted))
+            yield EditCib(f"fencing level {wanted.level} of {wanted.node}", partial(put_level, wanted))
         elif wanted is None and now is not None:
-            yield EditCib(f"no fencing level {now.level} of {now.node}", partial(_drop_level, now))
+            yield EditCib(f"no fencing level {now.level} of {now.node}", partial(drop_level, now))
 
     def check(self, wanted: FencingLevel) -> Iterable[tuple[str, str]]:
         if not wanted.devices:
@@ -163,7 +163,8 @@ def _find_level(cib: Cib, spec: FencingLevel) -> Element | None:
     return next((e for e in levels if (e.get("target"), e.get("index")) == (spec.node, str(spec.level))), None)
 
 
-def _put_level(wanted: FencingLevel, cib: Cib) -> None:
+def put_level(wanted: FencingLevel, cib: Cib) -> None:
+    """Make it, or give it other devices. Conflict: one of them is none."""
     for device in wanted.devices:
         element = cib.resource(device)
         if element is None or element.get("class") != "stonith":
@@ -180,6 +181,7 @@ def _put_level(wanted: FencingLevel, cib: Cib) -> None:
     element.set("devices", ",".join(wanted.devices))
 
 
-def _drop_level(now: FencingLevel, cib: Cib) -> None:
+def drop_level(now: FencingLevel, cib: Cib) -> None:
+    """Take it out, if it is there."""
     if (element := _find_level(cib, now)) is not None:
         cib.section("fencing-topology").remove(element)

@@ -1,5 +1,6 @@
 import { ask, post } from "./dialog.js";
 import { constraint, resource } from "./creating.js";
+import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
 import { draw, el, tick, verdict } from "./view.js";
 function by(id, kind) {
@@ -79,7 +80,7 @@ function show(overview, who) {
     if (overview.at)
         skew = overview.at - Date.now() / 1000;
     latest = overview.report;
-    const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields), (what) => opened(what, who));
+    const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields), (what, name) => opened(what, name ?? "", who));
     const [kind, text] = verdict(overview);
     said.className = `verdict ${kind}`;
     if (said.textContent !== text)
@@ -93,9 +94,18 @@ function show(overview, who) {
         main.replaceChildren(made);
 }
 /** With what is known now: a button may be older than that. */
-function opened(what, who) {
+function opened(what, name, who) {
+    const may = who.role === "operate";
     if (what === "properties")
-        void properties(dialog, who.role === "operate");
+        void properties(dialog, may);
+    else if (what === "device")
+        void changed(dialog, name);
+    else if (what === "try")
+        void trial(dialog, name);
+    else if (latest && what === "new-device")
+        void device(dialog, latest);
+    else if (latest && what === "levels")
+        void levels(dialog, latest, may);
     else if (latest && what === "resource")
         void resource(dialog, latest);
     else if (latest)

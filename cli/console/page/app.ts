@@ -2,6 +2,7 @@
 import type { Overview, Report, Session } from "./contract.js";
 import { ask, post } from "./dialog.js";
 import { constraint, resource } from "./creating.js";
+import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
 import { type Open, draw, el, tick, verdict } from "./view.js";
 
@@ -75,7 +76,7 @@ function show(overview: Overview, who: Session): void {
   if (overview.at) skew = overview.at - Date.now() / 1000;
   latest = overview.report;
   const made = draw(overview, who.role, (action, fields) => void ask(dialog, action, fields),
-    (what) => opened(what, who));
+    (what, name) => opened(what, name ?? "", who));
   const [kind, text] = verdict(overview);
   said.className = `verdict ${kind}`;
   if (said.textContent !== text) said.textContent = text;
@@ -87,8 +88,13 @@ function show(overview: Overview, who: Session): void {
 }
 
 /** With what is known now: a button may be older than that. */
-function opened(what: Parameters<Open>[0], who: Session): void {
-  if (what === "properties") void properties(dialog, who.role === "operate");
+function opened(what: Parameters<Open>[0], name: string, who: Session): void {
+  const may = who.role === "operate";
+  if (what === "properties") void properties(dialog, may);
+  else if (what === "device") void changed(dialog, name);
+  else if (what === "try") void trial(dialog, name);
+  else if (latest && what === "new-device") void device(dialog, latest);
+  else if (latest && what === "levels") void levels(dialog, latest, may);
   else if (latest && what === "resource") void resource(dialog, latest);
   else if (latest) constraint(dialog, latest);
 }

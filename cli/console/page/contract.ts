@@ -154,6 +154,7 @@ export interface Parameter {
   readonly required: boolean;
   readonly brief: string;
   readonly help: string;
+  readonly secret: boolean;
 }
 
 export interface Property {
@@ -184,4 +185,41 @@ export interface Agent {
   readonly help: string;
   readonly parameters: readonly Parameter[];
   readonly operations: readonly Advised[];
+}
+
+export interface Device {
+  readonly name: string;
+  readonly about: Agent;
+  readonly values: Readonly<Record<string, string>>;
+  readonly hidden: readonly string[];
+  readonly declared: boolean;
+}
+
+export interface FenceAgents {
+  readonly by: string;
+  readonly names: readonly string[];
+  readonly scripts: readonly string[];
+}
+
+export interface Trial {
+  readonly node: string;
+  readonly fault: string;
+  readonly targets: readonly string[];
+}
+
+export interface Trials {
+  readonly commands: readonly string[];
+  readonly trials: readonly Trial[];
+}
+
+export interface Level {
+  readonly node: string;
+  readonly level: number;
+  readonly devices: readonly string[];
+  readonly declared: boolean;
+}
+
+export interface Levels {
+  readonly by: string;
+  readonly levels: readonly Level[];
 }

@@ -1,25 +1,6 @@
 import { ask, busy, buttons, get, show, told, words } from "./dialog.js";
-import { field } from "./properties.js";
+import { choice, form, hint, input, labelled, text } from "./forms.js";
 import { el } from "./view.js";
-let count = 0;
-function labelled(text, input, hint = "", required = false) {
-    input.id = `field-${++count}`;
-    input.removeAttribute("aria-label");
-    input.toggleAttribute("required", required);
-    return el("div", {}, el("label", { for: input.id }, text, required ? el("span", { class: "quiet" }, " (required)") : null), input, hint ? el("p", { class: "hint" }, hint) : null);
-}
-const text = (value = "") => field("", [], value);
-const choice = (words, value = "") => field("", words, value);
-/** A form in the dialog; `send` gets what was filled in, after the browser's own checks. */
-function form(dialog, title, send, ...body) {
-    const next = el("button", { type: "submit", class: "primary" }, "What would it do?");
-    const made = el("form", { class: "form" }, el("div", { class: "scroll" }, ...body), buttons(dialog, next));
-    made.addEventListener("submit", (event) => {
-        event.preventDefault();
-        send();
-    });
-    show(dialog, title, made);
-}
 export async function resource(dialog, report) {
     const title = "New resource";
     show(dialog, title, busy("Asking for the agents."), buttons(dialog));
@@ -67,11 +48,6 @@ async function describe(name, about, wanted) {
         return null;
     }
 }
-function input(one) {
-    const choices = one.kind === "boolean" ? ["true", "false"] : one.choices;
-    return choices.length ? choice(["", ...choices]) : text();
-}
-const hint = (one) => [one.help || one.brief, one.default ? `Default: ${one.default}.` : ""].filter(Boolean).join(" ");
 export function constraint(dialog, report) {
     const names = [...new Set(report.resources.filter((one) => !one.agent.startsWith("stonith:")).map((one) => one.within[0] ?? one.id))];
     const nodes = report.machines.filter((one) => one.role === "member").map((one) => one.name);

@@ -1,33 +1,8 @@
 // A new resource, by its agent's own help; a new constraint. Both end in a preview.
 import type { Agent, Agents, Parameter, Report } from "./contract.js";
 import { ask, busy, buttons, get, show, told, words } from "./dialog.js";
-import { field } from "./properties.js";
+import { type Field, choice, form, hint, input, labelled, text } from "./forms.js";
 import { el } from "./view.js";
-
-type Field = HTMLInputElement | HTMLSelectElement;
-let count = 0;
-
-function labelled(text: string, input: Field, hint = "", required = false): HTMLElement {
-  input.id = `field-${++count}`;
-  input.removeAttribute("aria-label");
-  input.toggleAttribute("required", required);
-  return el("div", {}, el("label", { for: input.id }, text, required ? el("span", { class: "quiet" }, " (required)") : null), input,
-    hint ? el("p", { class: "hint" }, hint) : null);
-}
-
-const text = (value = "") => field("", [], value);
-const choice = (words: readonly string[], value = "") => field("", words, value);
-
-/** A form in the dialog; `send` gets what was filled in, after the browser's own checks. */
-function form(dialog: HTMLDialogElement, title: string, send: () => void, ...body: HTMLElement[]): void {
-  const next = el("button", { type: "submit", class: "primary" }, "What would it do?");
-  const made = el("form", { class: "form" }, el("div", { class: "scroll" }, ...body), buttons(dialog, next));
-  made.addEventListener("submit", (event) => {
-    event.preventDefault();
-    send();
-  });
-  show(dialog, title, made);
-}
 
 export async function resource(dialog: HTMLDialogElement, report: Report): Promise<void> {
   const title = "New resource";
@@ -74,13 +49,6 @@ async function describe(name: string, about: HTMLElement, wanted: (name: string)
     return null;
   }
 }
-
-function input(one: Parameter): Field {
-  const choices = one.kind === "boolean" ? ["true", "false"] : one.choices;
-  return choices.length ? choice(["", ...choices]) : text();
-}
-
-const hint = (one: Parameter) => [one.help || one.brief, one.default ? `Default: ${one.default}.` : ""].filter(Boolean).join(" ");
 
 export function constraint(dialog: HTMLDialogElement, report: Report): void {
   const names = [...new Set(report.resources.filter((one) => !one.agent.startsWith("stonith:")).map((one) => one.within[0] ?? one.id))];

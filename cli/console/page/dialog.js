@@ -29,24 +29,26 @@ export const told = (text, kind) => el("p", { class: `told ${kind}`, role: "aler
 export async function ask(dialog, action, fields) {
     show(dialog, "What would this do?", busy("Asking the cluster."), buttons(dialog));
     try {
-        offer(dialog, await post("/api/preview", { action, ...fields }));
+        const wish = { action, ...fields };
+        offer(dialog, await post("/api/preview", wish), wish);
     }
     catch (error) {
         show(dialog, "This is not done", told(words(error), "bad"), buttons(dialog));
     }
 }
-function offer(dialog, preview) {
+/** `wish`: as it was sent; what comes back is without its options, of which one may be a secret. */
+function offer(dialog, preview, wish) {
     const would = preview.would.length ? preview.would.map((text) => el("li", {}, text)) : [el("li", {}, "Nothing moves.")];
     const yes = el("button", { type: "button", class: "primary" }, "Do it");
     const command = el("pre", { tabindex: "0", "aria-label": "The command" }, el("span", { class: "prompt" }, `${preview.on}# `), preview.command);
-    yes.addEventListener("click", () => void carryOut(dialog, preview, command));
+    yes.addEventListener("click", () => void carryOut(dialog, preview, wish, command));
     show(dialog, preview.title, el("p", { class: "quiet" }, "A person would type"), command, el("p", { class: "quiet" }, "What would happen"), el("ul", { class: "would" }, ...would), buttons(dialog, yes));
     yes.focus();
 }
-async function carryOut(dialog, preview, command) {
+async function carryOut(dialog, preview, wish, command) {
     show(dialog, preview.title, command, busy("It is being done."), buttons(dialog));
     try {
-        const outcome = await post("/api/act", { ...preview.wish, version: preview.version });
+        const outcome = await post("/api/act", { ...wish, version: preview.version });
         const result = outcome.fault ? told(outcome.fault, "bad") : told(outcome.said, "good");
         show(dialog, preview.title, command, result, buttons(dialog));
     }

@@ -84,6 +84,16 @@ function machines(report, overview, act) {
     ]);
     return card("Machines", since(overview.ages.power, "power "), table("Machines", ["Name", "Power", "Cluster", "Up for", "Load", "Heard", ""], rows));
 }
+function deviceMenu(one, act, open) {
+    const resource = { resource: one.id };
+    return menu(one.id, [
+        ["Options", () => open("device", one.id)],
+        ["Try it on all nodes", () => open("try", one.id)],
+        one.state === "disabled" ? ["Enable", () => act("fence-enable", resource)] : ["Disable", () => act("fence-disable", resource)],
+        ["Clean up failures", () => act("fence-cleanup", resource)],
+        ["Remove", () => act("fence-delete", resource)],
+    ]);
+}
 function resourceMenu(one, report, act) {
     const resource = one.within[0] ?? one.id;
     const members = report.machines.filter((m) => m.role === "member").map((m) => m.name);
@@ -97,8 +107,7 @@ function resourceMenu(one, report, act) {
         items.push([`Ban from ${node}`, () => act("ban", { resource, node })]);
     items.push(["Clear moves and bans", () => act("clear", { resource })]);
     items.push(["Clean up failures", () => act("cleanup", { resource: one.id })]);
-    if (!one.agent.startsWith("stonith:"))
-        items.push(["Delete", () => act("delete", { resource: one.id })]);
+    items.push(["Delete", () => act("delete", { resource: one.id })]);
     return menu(resource === one.id ? one.id : `${one.id} (${resource})`, items);
 }
 /** What Terraform does not declare; nothing is said where nothing is known to be declared. */
@@ -109,7 +118,7 @@ function added(id, declared) {
 }
 function resources(report, fencing, declared, act, open) {
     const shown = report.resources.filter((one) => one.agent.startsWith("stonith:") === fencing);
-    if (!shown.length)
+    if (!shown.length && !fencing)
         return null;
     const rows = shown.map((one) => {
         const why = report.faults.filter((fault) => fault.what === one.id).map((fault) => fault.text);
@@ -118,11 +127,15 @@ function resources(report, fencing, declared, act, open) {
             el("span", {}, state(one.state), ...why.map((text) => el("span", { class: "why" }, text))),
             one.nodes.length ? el("span", { class: "nodes" }, ...one.nodes.map((node) => el("span", { class: "tag" }, node))) : el("span", { class: "quiet" }, "nowhere"),
             el("code", { class: "quiet" }, one.agent),
-            act ? resourceMenu(one, report, act) : null,
+            act === null ? null : fencing ? deviceMenu(one, act, open) : resourceMenu(one, report, act),
         ];
     });
     const seen = report.cluster ? since(report.cluster.seen_at, `seen by ${report.cluster.seen_by} `) : null;
-    return card(fencing ? "Fencing devices" : "Resources", seen, table("Resources", ["Name", "State", "Runs on", "Agent", ""], rows), act && !fencing ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null);
+    const title = fencing ? "Fencing devices" : "Resources";
+    const more = fencing ? openers(act ? opener("New device", () => open("new-device")) : null, opener("Levels", () => open("levels")))
+        : act ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null;
+    const none = el("p", { class: "quiet" }, "There is none: a node that fails is not fenced.");
+    return card(title, seen, rows.length ? table(title, ["Name", "State", "Runs on", "Agent", ""], rows) : none, more);
 }
 function fact(name, ...value) {
     return [el("dt", {}, name), el("dd", {}, ...value)];

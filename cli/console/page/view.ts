@@ -3,8 +3,8 @@ import type { Line, MachineReport, Overview, Report, ResourceReport, Session } f
 
 type Child = Node | string | null;
 export type Do = (action: string, fields: { node?: string; resource?: string }) => void;
-/** Opens a dialog of its own. */
-export type Open = (what: "properties" | "resource" | "constraint") => void;
+/** Opens a dialog of its own; `name`: of what it is about. */
+export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try", name?: string) => void;
 
 export function el(name: string, attributes: Record<string, string> = {}, ...children: Child[]): HTMLElement {
   const made = document.createElement(name);
@@ -102,6 +102,17 @@ function machines(report: Report, overview: Overview, act: Do | null): HTMLEleme
     table("Machines", ["Name", "Power", "Cluster", "Up for", "Load", "Heard", ""], rows));
 }
 
+function deviceMenu(one: ResourceReport, act: Do, open: Open): HTMLElement {
+  const resource = { resource: one.id };
+  return menu(one.id, [
+    ["Options", () => open("device", one.id)],
+    ["Try it on all nodes", () => open("try", one.id)],
+    one.state === "disabled" ? ["Enable", () => act("fence-enable", resource)] : ["Disable", () => act("fence-disable", resource)],
+    ["Clean up failures", () => act("fence-cleanup", resource)],
+    ["Remove", () => act("fence-delete", resource)],
+  ]);
+}
+
 function resourceMenu(one: ResourceReport, report: Report, act: Do): HTMLElement {
   const resource = one.within[0] ?? one.id;
   const members = report.machines.filter((m) => m.role === "member").map((m) => m.name);
@@ -112,7 +123,7 @@ function resourceMenu(one: ResourceReport, report: Report, act: Do): HTMLElement
   for (const node of one.nodes) items.push([`Ban from ${node}`, () => act("ban", { resource, node })]);
   items.push(["Clear moves and bans", () => act("clear", { resource })]);
   items.push(["Clean up failures", () => act("cleanup", { resource: one.id })]);
-  if (!one.agent.startsWith("stonith:")) items.push(["Delete", () => act("delete", { resource: one.id })]);
+  items.push(["Delete", () => act("delete", { resource: one.id })]);
   return menu(resource === one.id ? one.id : `${one.id} (${resource})`, items);
 }
 
@@ -124,7 +135,7 @@ function added(id: string, declared: readonly string[]): Child {
 
 function resources(report: Report, fencing: boolean, declared: readonly string[], act: Do | null, open: Open): HTMLElement | null {
   const shown = report.resources.filter((one) => one.agent.startsWith("stonith:") === fencing);
-  if (!shown.length) return null;
+  if (!shown.length && !fencing) return null;
   const rows = shown.map((one) => {
     const why = report.faults.filter((fault) => fault.what === one.id).map((fault) => fault.text);
     return [
@@ -132,12 +143,15 @@ function resources(report: Report, fencing: boolean, declared: readonly string[]
       el("span", {}, state(one.state), ...why.map((text) => el("span", { class: "why" }, text))),
       one.nodes.length ? el("span", { class: "nodes" }, ...one.nodes.map((node) => el("span", { class: "tag" }, node))) : el("span", { class: "quiet" }, "nowhere"),
       el("code", { class: "quiet" }, one.agent),
-      act ? resourceMenu(one, report, act) : null,
+      act === null ? null : fencing ? deviceMenu(one, act, open) : resourceMenu(one, report, act),
     ];
   });
   const seen = report.cluster ? since(report.cluster.seen_at, `seen by ${report.cluster.seen_by} `) : null;
-  return card(fencing ? "Fencing devices" : "Resources", seen, table("Resources", ["Name", "State", "Runs on", "Agent", ""], rows),
-    act && !fencing ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null);
+  const title = fencing ? "Fencing devices" : "Resources";
+  const more = fencing ? openers(act ? opener("New device", () => open("new-device")) : null, opener("Levels", () => open("levels")))
+    : act ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null;
+  const none = el("p", { class: "quiet" }, "There is none: a node that fails is not fenced.");
+  return card(title, seen, rows.length ? table(title, ["Name", "State", "Runs on", "Agent", ""], rows) : none, more);
 }
 
 function fact(name: string, ...value: Child[]): Child[] {
@@ -150,7 +164,7 @@ function opener(text: string, open: () => void): HTMLElement {
   return button;
 }
 
-const openers = (...buttons: HTMLElement[]) => el("p", { class: "openers" }, ...buttons);
+const openers = (...buttons: Child[]) => el("p", { class: "openers" }, ...buttons);
 
 function cluster(report: Report, open: Open): HTMLElement {
   const one = report.cluster;

@@ -74,14 +74,21 @@ def served(folder: Path, shown: Snapshot | None = None, declared: Iterable[str] 
     files = [folder / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen", "audit.jsonl")]
     where, access = Place("summit", "test:///default", *files), Access()
     watch = Recorded(where, shown or lab(), declared)
+    with serving(where, access, Doing(where, watch)) as url:
+        yield Stage(url, access, watch, where)
+
+
+@contextmanager
+def serving(where: Place, access: Access, doing: Doing) -> Iterator[str]:
+    """The server itself; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    console = Console(where, Doing(where, watch), access, port)
+    console = Console(where, doing, access, port)
     server = Server(console)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        yield Stage(f"http://127.0.0.1:{port}", access, watch, where)
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(10)

@@ -16,6 +16,10 @@ from halab.cli.console.guard import HEADERS
 
 from .recorded import Stage, served
 
+TOLD = (
+    *("/api/session", "/api/events", "/api/properties", "/api/agents", "/api/agent?name=x", "/api/levels"),
+    *("/api/fence-agents", "/api/fence-agent?name=x", "/api/device?name=x"),
+)
 STANDBY = {"action": "standby", "node": "node1"}
 
 
@@ -80,7 +84,7 @@ def test_the_page_itself_is_listened_to(stage: Stage) -> None:
         ({"content-length": "²"}, "length"),
     ],
 )
-@pytest.mark.parametrize("path", ["/api/preview", "/api/act", "/api/login", "/api/logout"])
+@pytest.mark.parametrize("path", ["/api/preview", "/api/act", "/api/try", "/api/login", "/api/logout"])
 def test_other_sites_and_names_are_refused_with_a_good_cookie(
     stage: Stage, path: str, changes: dict[str, str], why: str
 ) -> None:
@@ -95,7 +99,7 @@ def test_other_sites_and_names_are_refused_with_a_good_cookie(
     assert why in text
 
 
-@pytest.mark.parametrize("path", ["/api/session", "/api/events", "/api/properties", "/api/agents", "/api/agent?name=x"])
+@pytest.mark.parametrize("path", TOLD)
 @pytest.mark.parametrize("changes", [{"host": "evil.test"}, {"sec-fetch-site": "cross-site"}, {"origin": "http://x"}])
 def test_nothing_is_told_to_other_sites(stage: Stage, path: str, changes: dict[str, str]) -> None:
     status, text = _raw(stage, "GET", path, {**_own(stage, stage.logged_in()), **changes})
@@ -122,9 +126,9 @@ def test_other_methods_are_refused(stage: Stage, method: str) -> None:
 
 def test_without_a_session_there_is_nothing(stage: Stage) -> None:
     headers = {"origin": stage.url, "sec-fetch-site": "same-origin"}
-    for path in ("/api/session", "/api/events", "/api/properties", "/api/agents", "/api/agent?name=x"):
+    for path in TOLD:
         assert requests.get(stage.url + path, headers=headers, timeout=10).status_code == 401
-    for path in ("/api/preview", "/api/act"):
+    for path in ("/api/preview", "/api/act", "/api/try"):
         answer = requests.post(stage.url + path, json={**STANDBY, "version": "0.1"}, headers=headers, timeout=10)
         assert answer.status_code == 401
 
@@ -187,6 +191,16 @@ def test_a_session_ends_with_its_log_out(stage: Stage) -> None:
 def test_only_what_the_lab_has_can_be_named(stage: Stage, wish: object) -> None:
     answer = stage.logged_in().post(f"{stage.url}/api/preview", json=wish, timeout=10)
     assert answer.status_code == 409
+
+
+def test_who_only_watches_tries_no_device(stage: Stage) -> None:
+    answer = stage.logged_in("watch").post(f"{stage.url}/api/try", json={"name": "fence-node1"}, timeout=10)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("given", [{}, [], {"name": 1}, {"name": "--list"}, {"name": "$(reboot)"}])
+def test_only_a_device_is_tried(stage: Stage, given: object) -> None:
+    assert stage.logged_in().post(f"{stage.url}/api/try", json=given, timeout=10).status_code == 409
 
 
 def test_an_action_that_was_not_shown_is_refused(stage: Stage) -> None:
