@@ -1,8 +1,9 @@
-"""Who may look, and who may change: one-time links, sessions, and log-ins that are slowed down."""
+"""Who may look, and who may change: one-time links, hacluster, sessions, and log-ins that are slowed down."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 import threading
 import time
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 
 from halab.cli.console.contract import Role
 
+USER = "hacluster"
+"""As whom one logs in to pcs's web interface, too."""
 LINK_S = 600.0
 """How long a link may be used, once."""
 IDLE_S, LONGEST_S = 3600.0, 12 * 3600.0
@@ -37,8 +40,14 @@ class _Session:
 class Access:
     """Links and sessions of one run; both are kept as hashes, so that no memory image gives a cookie away."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        password: Callable[[], str | None] = lambda: None,
+        role: Role = "operate",
+    ) -> None:
+        """`password` tells hacluster's, None where there is none; whoever knows it gets `role`."""
+        self._clock, self._password, self._role = clock, password, role
         self._lock = threading.Lock()
         self._links: dict[bytes, tuple[Role, float]] = {}
         self._sessions: dict[bytes, _Session] = {}
@@ -53,17 +62,33 @@ class Access:
 
     def log_in(self, token: str) -> str | None:
         """The cookie of a new session; None when the token is wrong, used or old. TooMany."""
-        now = self._clock()
         with self._lock:
-            if len(self._failed) == _TRIES and (wait := self._failed[0] + _PER_S - now) > 0:
-                raise TooMany(wait)
+            now = self._listening()
             role, until = self._links.pop(_hash(token), (None, 0.0))
-            if role is None or until < now:
-                self._failed.append(now)
-                return None
-            cookie = secrets.token_urlsafe(32)
-            self._sessions[_hash(cookie)] = _Session(role, now, now)
-            return cookie
+            return self._opened(None if until < now else role, now)
+
+    def log_in_as(self, user: str, password: str) -> str | None:
+        """The cookie of a new session; None when user or password is wrong. TooMany, and what `password` raises."""
+        with self._lock:
+            now = self._listening()
+            known = self._password() or ""
+            right = hmac.compare_digest(_hash(password), _hash(known)) and bool(known) and user == USER
+            return self._opened(self._role if right else None, now)
+
+    def _listening(self) -> float:
+        """The time, if log-ins are listened to now. TooMany."""
+        now = self._clock()
+        if len(self._failed) == _TRIES and (wait := self._failed[0] + _PER_S - now) > 0:
+            raise TooMany(wait)
+        return now
+
+    def _opened(self, role: Role | None, now: float) -> str | None:
+        if role is None:
+            self._failed.append(now)
+            return None
+        cookie = secrets.token_urlsafe(32)
+        self._sessions[_hash(cookie)] = _Session(role, now, now)
+        return cookie
 
     def role(self, cookie: str) -> Role | None:
         """The role of a living session, which this keeps alive."""

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from halab.cli.look.report import Report
 
-Role = Literal["watch", "operate"]
+Role = Literal["watch", "operate", "drill"]
+"""What somebody may: look; change the lab, too; break it on purpose, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from halab.cli.console.actions import Action
@@ -17,9 +16,10 @@ from halab.cli.console.declared import declared
 from halab.cli.console.metadata import is_secret, of_daemon, of_device, parameters, refuse_misfit, texts
 from halab.cli.console.refusing import Refused
 from halab.cli.drill.guests import Guests
+from halab.cli.fence import asking
 from halab.cli.lab.state import instances
 from halab.cli.look.place import Place
-from halab.provisioners.engine.command import Command, Result, cmd
+from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import Conflict, HalabError
 from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.cib import Cib, existing, query
@@ -39,7 +39,6 @@ _CLASS = "stonith"
 _MONITOR = Operation(name="monitor", interval="60s")
 _SCRIPT = "_script"
 _NO_DEVICE = 105  # Pacemaker's exit code for "no such object"
-_ANSWER_S = 90.0
 
 
 def agents(host: Host, place: Place) -> FenceAgents:
@@ -218,32 +217,13 @@ def tried(guests: Guests, members: Collection[str], name: str) -> Trials:
 
 def _trial(host: Host, name: str) -> Trial:
     try:
-        said = host.attempt(_ask("--query", name))
+        said = host.attempt(asking.monitor(name))
         if said.rc == _NO_DEVICE:
             return Trial(host.name, "it may not run here: this node does not know it", ())
         if said.rc != 0:
-            return Trial(host.name, _why(said), ())
-        listed = host.attempt(_ask("--list-targets", name))
+            return Trial(host.name, asking.refusal(said), ())
+        listed = host.attempt(asking.targets(name))
+        targets = asking.items(listed) if listed.rc == 0 else ()  # not every agent can tell
     except HalabError as error:
         return Trial(host.name, f"{error.summary}. {error.detail}", ())
-    found = _xml(listed).iter("item") if listed.rc == 0 else ()  # not every agent can tell
-    return Trial(host.name, "", tuple(one.text or "" for one in found))
-
-
-def _ask(what: str, name: str) -> Command:
-    return cmd("stonith_admin", what, name, "--output-as=xml", timeout_s=_ANSWER_S)
-
-
-def _xml(said: Result) -> Element:
-    try:
-        return ElementTree.fromstring(said.stdout)
-    except ElementTree.ParseError:
-        return Element("nothing")
-
-
-def _why(said: Result) -> str:
-    """In the tool's own words."""
-    root = _xml(said)
-    status = root.find("status")
-    told = [one.text or "" for one in root.iter("error")]
-    return "; ".join(told) or (status.get("message", "") if status is not None else "") or said.stderr.strip()[-300:]
+    return Trial(host.name, "", tuple(targets))

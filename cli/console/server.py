@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -38,6 +39,10 @@ _FILES = {
     "/properties.js": ("properties.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_WRONG = {
+    "link": "This link was used already, or is too old. `halab console` prints a new one.",
+    "hacluster": "The user or the password is wrong.",
 }
 _TOGETHER_S = 0.15  # news that come at once are sent as one
 _HEARTBEAT_S = 10.0
@@ -97,21 +102,34 @@ class Console:
 
     async def _log_in(self, request: Request) -> Response:
         given = await _body(request)
-        token = given.get("token") if isinstance(given, dict) else None
+        by, named = ("hacluster", "password") if isinstance(given, dict) and "user" in given else ("link", "token")
+        words = [given.get(key) if isinstance(given, dict) else None for key in ("user", named)]
         try:
-            cookie = self._access.log_in(token) if isinstance(token, str) else None
+            cookie = await run_in_threadpool(self._cookie_for, by, words)
         except TooMany as error:
+            await run_in_threadpool(audit.note, self._place.console_audit, "log-in slowed down", by=by)
             response = _error(429, f"{error}.")
             response.headers["retry-after"] = str(int(error.wait_s) + 1)
             return response
-        await run_in_threadpool(audit.note, self._place.console_audit, "log-in" if cookie else "log-in refused")
+        except StateUnusable as error:
+            return _error(502, str(error))
+        event = "log-in" if cookie else "log-in refused"
+        await run_in_threadpool(audit.note, self._place.console_audit, event, by=by)
         if cookie is None:
-            return _error(401, "This link was used already, or is too old. `halab console` prints a new one.")
+            return _error(401, _WRONG[by])
         role = self._access.role(cookie)
         assert role is not None
         response = _json(Session(self._place.lab, role))
         response.set_cookie(self._cookie, cookie, max_age=int(LONGEST_S), httponly=True, samesite="strict", path="/")
         return response
+
+    def _cookie_for(self, by: str, words: list[Any]) -> str | None:
+        """TooMany, StateUnusable."""
+        if by == "link":
+            return self._access.log_in(token) if isinstance(token := words[-1], str) else None
+        user, password = words
+        right = isinstance(user, str) and isinstance(password, str)
+        return self._access.log_in_as(str(user), str(password)) if right else None
 
     async def _log_out(self, request: Request) -> Response:
         self._access.log_out(request.cookies.get(self._cookie, ""))
@@ -154,7 +172,7 @@ class Console:
         role = self._role(request)
         if role is None:
             return _error(401, "You are not logged in. `halab console` prints a link.")
-        if role != "operate":
+        if role == "watch":
             return _error(403, "This session may look, and change nothing.")
         return await do(request, await _body(request))
 

@@ -95,7 +95,7 @@ function show(overview, who) {
 }
 /** With what is known now: a button may be older than that. */
 function opened(what, name, who) {
-    const may = who.role === "operate";
+    const may = who.role !== "watch";
     if (what === "properties")
         void properties(dialog, may);
     else if (what === "device")
@@ -125,11 +125,29 @@ function follow(who) {
         refused("The session has ended. `halab console` prints a new link.");
     });
 }
+/** What is wrong, and the other way in. */
 function refused(text) {
     connection("bad", "not connected");
     said.className = "verdict odd";
     said.textContent = "Not connected";
-    main.replaceChildren(el("p", { class: "empty", role: "alert" }, text));
+    const password = el("input", { type: "password", id: "password", autocomplete: "current-password", required: "" });
+    const wrong = el("p", { role: "alert" }), enter = el("button", { type: "submit", class: "primary" }, "Log in");
+    const form = el("form", { class: "form login" }, el("label", { for: "password" }, "Password of hacluster"), password, wrong, el("div", { class: "buttons" }, enter));
+    form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        post("/api/login", { user: "hacluster", password: password.value }).then(begin, (error) => {
+            password.value = "";
+            wrong.className = "told bad";
+            wrong.textContent = error instanceof Error ? error.message : String(error);
+            password.focus();
+        });
+    });
+    main.replaceChildren(el("div", { class: "empty" }, el("p", { role: "alert" }, text), form));
+}
+function begin(who) {
+    lab.textContent = who.lab;
+    main.replaceChildren();
+    follow(who);
 }
 document.addEventListener("click", (event) => {
     for (const one of document.querySelectorAll("details.menu[open]"))
@@ -145,7 +163,4 @@ document.addEventListener("keydown", (event) => {
     }
 });
 setInterval(() => tick(document, Date.now() / 1000 + skew), 1000);
-session().then((who) => {
-    lab.textContent = who.lab;
-    follow(who);
-}, (error) => refused(error instanceof Error ? error.message : String(error)));
+session().then(begin, (error) => refused(error instanceof Error ? error.message : String(error)));

@@ -89,7 +89,7 @@ function show(overview: Overview, who: Session): void {
 
 /** With what is known now: a button may be older than that. */
 function opened(what: Parameters<Open>[0], name: string, who: Session): void {
-  const may = who.role === "operate";
+  const may = who.role !== "watch";
   if (what === "properties") void properties(dialog, may);
   else if (what === "device") void changed(dialog, name);
   else if (what === "try") void trial(dialog, name);
@@ -113,11 +113,30 @@ function follow(who: Session): void {
   });
 }
 
+/** What is wrong, and the other way in. */
 function refused(text: string): void {
   connection("bad", "not connected");
   said.className = "verdict odd";
   said.textContent = "Not connected";
-  main.replaceChildren(el("p", { class: "empty", role: "alert" }, text));
+  const password = el("input", { type: "password", id: "password", autocomplete: "current-password", required: "" }) as HTMLInputElement;
+  const wrong = el("p", { role: "alert" }), enter = el("button", { type: "submit", class: "primary" }, "Log in");
+  const form = el("form", { class: "form login" }, el("label", { for: "password" }, "Password of hacluster"), password, wrong, el("div", { class: "buttons" }, enter));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    post<Session>("/api/login", { user: "hacluster", password: password.value }).then(begin, (error: unknown) => {
+      password.value = "";
+      wrong.className = "told bad";
+      wrong.textContent = error instanceof Error ? error.message : String(error);
+      password.focus();
+    });
+  });
+  main.replaceChildren(el("div", { class: "empty" }, el("p", { role: "alert" }, text), form));
+}
+
+function begin(who: Session): void {
+  lab.textContent = who.lab;
+  main.replaceChildren();
+  follow(who);
 }
 
 document.addEventListener("click", (event) => {
@@ -131,7 +150,4 @@ document.addEventListener("keydown", (event) => {
   }
 });
 setInterval(() => tick(document, Date.now() / 1000 + skew), 1000);
-session().then((who) => {
-  lab.textContent = who.lab;
-  follow(who);
-}, (error: unknown) => refused(error instanceof Error ? error.message : String(error)));
+session().then(begin, (error: unknown) => refused(error instanceof Error ? error.message : String(error)));

@@ -118,7 +118,7 @@ export interface Overview {
 
 export interface Session {
   readonly lab: string;
-  readonly role: "watch" | "operate";
+  readonly role: "watch" | "operate" | "drill";
 }
 
 export interface Wish {

@@ -195,7 +195,7 @@ export function verdict(overview) {
     return hand ? ["odd", `${hand} set by hand`] : ["good", "All is well"];
 }
 export function draw(overview, role, act, open) {
-    const { report } = overview, may = role === "operate" ? act : null;
+    const { report } = overview, may = role !== "watch" ? act : null;
     if (!report)
         return el("p", { class: "empty" }, overview.trouble);
     const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];

@@ -237,7 +237,7 @@ export function verdict(overview: Overview): [string, string] {
 }
 
 export function draw(overview: Overview, role: Session["role"], act: Do, open: Open): HTMLElement {
-  const { report } = overview, may = role === "operate" ? act : null;
+  const { report } = overview, may = role !== "watch" ? act : null;
   if (!report) return el("p", { class: "empty" }, overview.trouble);
   const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
   const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];

@@ -24,6 +24,7 @@ from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Answer, Endpoint, Power, Site, Snapshot
 from tests.unit.cli.look.samples import lab
 
+PASSWORD = "right enough 1"
 NAMES = ("node1", "node2", "node3", "target")
 
 
@@ -72,7 +73,7 @@ class Stage:
 def served(folder: Path, shown: Snapshot | None = None, declared: Iterable[str] = ()) -> Iterator[Stage]:
     """The console over a lab as it was seen; a healthy one unless another is given. `declared`: resources."""
     files = [folder / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen", "audit.jsonl")]
-    where, access = Place("summit", "test:///default", *files), Access()
+    where, access = Place("summit", "test:///default", *files), Access(password=lambda: PASSWORD)
     watch = Recorded(where, shown or lab(), declared)
     with serving(where, access, Doing(where, watch)) as url:
         yield Stage(url, access, watch, where)

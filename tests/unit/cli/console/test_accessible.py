@@ -28,7 +28,10 @@ def test_the_page_and_its_dialogs_are_accessible(
     browser: Browser, stage: Stage, wide: int, scheme: Literal["light", "dark"]
 ) -> None:
     page = browser.new_page(viewport={"width": wide, "height": 900}, color_scheme=scheme)
-    page.goto(f"{stage.url}/#{stage.access.link('operate')}")
+    page.goto(stage.url)
+    page.get_by_label("Password of hacluster").wait_for()
+    assert _violations(page) == []
+    page.goto(f"{stage.url}/?again#{stage.access.link('operate')}")
     page.wait_for_selector(".grid")
     stage.watch.board.powers({"uuid3": Power("off")})
     page.get_by_text(hostile(stage)).wait_for()

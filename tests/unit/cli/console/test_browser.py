@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 from halab.cli.look.snapshot import Power
 from tests.browser import needs_chromium
 
-from .recorded import Stage, hostile
+from .recorded import PASSWORD, Stage, hostile
 
 pytestmark = needs_chromium
 
@@ -71,3 +71,19 @@ def test_a_used_link_says_what_to_do(browser: Browser, stage: Stage) -> None:
     page = browser.new_page()
     page.goto(f"{stage.url}/#{token}")
     page.get_by_text("This link was used already").wait_for()
+    page.close()
+
+
+def test_hacluster_logs_in_by_the_password(browser: Browser, stage: Stage) -> None:
+    page = browser.new_page()
+    page.goto(stage.url)
+    page.get_by_text("You are not logged in").wait_for()
+    page.get_by_label("Password of hacluster").fill("wrong")
+    page.keyboard.press("Enter")
+    page.get_by_text("The user or the password is wrong.").wait_for()
+    assert page.get_by_label("Password of hacluster").input_value() == ""
+    page.get_by_label("Password of hacluster").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_selector(".grid")
+    assert page.locator("details.menu").count() > 0
+    page.close()
