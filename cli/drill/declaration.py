@@ -8,9 +8,11 @@ from typing import Literal
 Action = Literal["cut", "reset", "suspend"]
 
 ACTIVE, DC, IDLE, OTHERS, NODES, TARGET = "active", "dc", "idle", "others", "nodes", "target"
+HALF, TWIN = "half", "twin"
 """Roles. active: the node that serves the site; idle: one that neither serves nor is the DC, if there is one;
-others: all nodes but the active one."""
-ROLES = frozenset({ACTIVE, DC, IDLE, OTHERS, NODES, TARGET})
+others: all nodes but the active one; half: that one and as many more as make half of four, six and so on; twin: the
+other one of two."""
+ROLES = frozenset({ACTIVE, DC, IDLE, OTHERS, NODES, TARGET, HALF, TWIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,9 @@ class Guest:
 
     `took` exits with 0 when the failure is there: asked again until it does. `undo` is run by a timer in the guest and
     by the host. Their arguments: the machine's own address, the addresses of the other nodes joined by commas, the
-    target's address, the lab's name, the fencing endpoint's address. `kills`: the guest cannot be asked afterwards; the
-    proof is on its console, in a line that has `shown` in it. `word`: what the recording calls it.
+    target's address, the lab's name, the fencing endpoint's address and port, the addresses of the nodes that do not
+    have the role. `kills`: the guest cannot be asked afterwards; the proof is on its console, in a line that has
+    `shown` in it. `word`: what the recording calls it.
     """
 
     role: str
@@ -75,6 +78,7 @@ class Drill:
     all machines that something was done to, {active} and other roles who had them.
 
     `lasts`: when it is undone; None: nobody undoes it, the lab heals by itself. `watch`: how long to look at least.
+    `in_turn`: machine after machine, the next one when the lab is whole again.
     """
 
     name: str
@@ -84,3 +88,4 @@ class Drill:
     expected: Expected
     lasts: Limit | None = None
     watch: Limit = Limit(5)
+    in_turn: bool = False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from halab.cli.drill.declaration import Drill, Guest, Injection, Power
+from halab.cli.drill.declaration import HALF, TWIN, Drill, Guest, Injection, Power
 from halab.cli.drill.guests import Guests
 from halab.cli.drill.recording import Recorder
 from halab.provider.hypervisor.machine.handling import Hands
@@ -19,6 +19,12 @@ _KILL_S = 5.0
 _UNDO_UNIT = "halab-drill-undo"
 _STATE = {"cut": ("off",), "suspend": ("paused",), "reset": ("running",)}
 _UNDONE_BY = {"cut": "start", "suspend": "resume"}
+
+_NOBODY = {
+    HALF: "It takes an even number of nodes, four or more: HALAB_NODE_COUNT=4 halab deploy.",
+    TWIN: "It takes a lab of two nodes.",
+}
+"""Roles that not every lab has."""
 
 
 class NoEffect(HalabError):
@@ -39,17 +45,30 @@ class Injector:
 
     def put_in(self, drill: Drill, undo_after_s: float | None) -> None:
         """All injections, one after the other; then each is proven. NoEffect, HalabError."""
+        where = [(injection, name) for injection in drill.injections for name in self._names(injection)]
+        for injection, name in where:
+            self._begin(injection, name, undo_after_s)
+        for injection, name in where:
+            self._end(injection, name)
+
+    def in_turn(self, drill: Drill) -> Iterator[str]:
+        """Puts it into one machine after the other; gives each one's name once it is proven. NoEffect, HalabError."""
         for injection in drill.injections:
             for name in self._names(injection):
-                self._tell(injection, name, "begun")
-                if isinstance(injection, Power):
-                    getattr(self.hands, injection.action)(self.guests.machine(name).uuid)
-                else:
-                    self._run(injection, name, undo_after_s)
-        for injection in drill.injections:
-            for name in self._names(injection):
-                self._prove(injection, name)
-                self._tell(injection, name, "took")
+                self._begin(injection, name, None)
+                self._end(injection, name)
+                yield name
+
+    def _begin(self, injection: Injection, name: str, undo_after_s: float | None) -> None:
+        self._tell(injection, name, "begun")
+        if isinstance(injection, Power):
+            getattr(self.hands, injection.action)(self.guests.machine(name).uuid)
+        else:
+            self._run(injection, name, undo_after_s)
+
+    def _end(self, injection: Injection, name: str) -> None:
+        self._prove(injection, name)
+        self._tell(injection, name, "took")
 
     def take_out(self, drill: Drill) -> None:
         """Undo what can be undone; where a guest is mute, its own timer does it."""
@@ -61,7 +80,9 @@ class Injector:
     def _names(self, injection: Injection) -> list[str]:
         names = self.roles[injection.role]
         if not names:
-            raise NoEffect(f"Nobody is the {injection.role} machine now", "See halab status.")
+            raise NoEffect(
+                f"Nobody is the {injection.role} machine now", _NOBODY.get(injection.role, "See halab status.")
+            )
         return names
 
     def _undo(self, injection: Injection, name: str) -> bool:
@@ -74,7 +95,7 @@ class Injector:
             return False
         stop = f"systemctl stop {_UNDO_UNIT}.timer 2>/dev/null || :\n"
         try:
-            self.guests.host(name).ask(self._script(stop + injection.undo, name))
+            self.guests.host(name).ask(self._script(stop + injection.undo, injection.role, name))
         except (ConnectError, TimedOut):
             return False  # its own timer does it
         return True
@@ -84,20 +105,23 @@ class Injector:
         if injection.undo and undo_after_s is not None:
             timer = ("systemd-run", "--quiet", "--collect", f"--unit={_UNDO_UNIT}")
             after = f"--on-active={undo_after_s + _KILL_S:.0f}"
-            host.ask(cmd(*timer, after, "--timer-property=AccuracySec=1s", *self._script(injection.undo, name).argv))
+            undo = self._script(injection.undo, injection.role, name)
+            host.ask(cmd(*timer, after, "--timer-property=AccuracySec=1s", *undo.argv))
         if injection.kills:
             host.ask(cmd("true"))  # the connection is there: making it is no part of the crash
             with contextlib.suppress(ConnectError, TimedOut):
-                host.attempt(self._script(injection.do, name, _KILL_S))
+                host.attempt(self._script(injection.do, injection.role, name, _KILL_S))
         else:
-            host.ask(self._script(injection.do, name))
+            host.ask(self._script(injection.do, injection.role, name))
 
-    def _script(self, text: str, name: str, timeout_s: float = 60.0) -> Command:
+    def _script(self, text: str, role: str, name: str, timeout_s: float = 60.0) -> Command:
         own = self.guests.machine(name).address
         others = ",".join(node.address for node in self.guests.nodes if node.address != own)
         target = ",".join(machine.address for machine in self.guests.lab.machines if not machine.cluster)
         lab, (endpoint, port) = self.guests.place.lab, self.endpoint
-        return cmd("sh", "-euc", text, "halab", own, others, target, lab, endpoint, port, timeout_s=timeout_s)
+        apart = ",".join(node.address for node in self.guests.nodes if node.name not in self.roles[role])
+        words = (own, others, target, lab, endpoint, port, apart)
+        return cmd("sh", "-euc", text, "halab", *words, timeout_s=timeout_s)
 
     def _prove(self, injection: Injection, name: str) -> None:
         uuid = self.guests.machine(name).uuid
@@ -109,7 +133,7 @@ class Injector:
         elif injection.kills:
             self._until(f"{injection.shown!r} on the console of {name}", lambda: self._shown(injection.shown, name))
         elif injection.took:
-            host, question = self.guests.host(name), self._script(injection.took, name)
+            host, question = self.guests.host(name), self._script(injection.took, injection.role, name)
             self._until(f"effect on {name} (`{injection.took}`)", lambda: host.attempt(question).rc == 0)
 
     def _rebooted(self, name: str) -> bool:

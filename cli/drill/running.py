@@ -95,6 +95,9 @@ class Runner:
         names = {role: ", ".join(parts[role]) for role in {one.role for one in drill.injections}}
         self.tell(f"{drill.name}: {drill.does} ({'; '.join(names.values())})")
         began = time.monotonic()
+        if drill.in_turn:
+            self._take_turns(drill, injector, recorder)
+            return
         try:
             injector.put_in(drill, lasts)
             if lasts is not None:
@@ -103,6 +106,25 @@ class Runner:
             if drill.lasts is not None:
                 injector.take_out(drill)
                 recorder.add("over")
+
+    def _take_turns(self, drill: Drill, injector: Injector, recorder: Recorder) -> None:
+        """The next machine's turn comes when the lab is whole again, and not at all when it was not in time."""
+        within_s = drill.expected.whole.seconds(self.stretch)
+        for name in injector.in_turn(drill):
+            end = time.monotonic() + within_s
+            while time.monotonic() < end and (self._is_away(recorder, name) or not self._look(recorder).healthy):
+                time.sleep(LOOK_S)
+            if not self._look(recorder).healthy:
+                return
+        recorder.add("over")
+
+    @staticmethod
+    def _is_away(recorder: Recorder, name: str) -> bool:
+        """Whether a machine has not booted since it was its turn, by the boots that its journal was heard of."""
+        turn = [one["t"] for one in recorder.events("injection") if one["machine"] == name and one["state"] == "took"]
+        heard = [one for one in recorder.events("journal") if one["machine"] == name]
+        before = {one["boot"] for one in heard if one["t"] <= turn[-1]}
+        return not {one["boot"] for one in heard} - before
 
     def _look_on(self, recorder: Recorder, until: float, must: set[str]) -> None:
         """Watches until a moment (monotonic), or until all that has to be fenced was and the lab is whole again."""
@@ -151,6 +173,7 @@ class Runner:
     def _about(self, drill: Drill, guests: Guests, parts: dict[str, list[str]], version: str) -> dict[str, Any]:
         expected = drill.expected
         lasts = drill.lasts.seconds(self.stretch) if drill.lasts else 0.0
+        turns = sum(len(parts[one.role]) for one in drill.injections) if drill.in_turn else 1
         return {
             "format": FORMAT,
             "drill": drill.name,
@@ -164,7 +187,7 @@ class Runner:
             "consensus_ms": guests.corosync("runtime.config.totem.consensus"),
             "stretch": self.stretch,
             "away_limit_s": expected.site_away.seconds(self.stretch),
-            "whole_limit_s": lasts + expected.whole.seconds(self.stretch),
+            "whole_limit_s": lasts + turns * expected.whole.seconds(self.stretch),
             "must_be_fenced": sorted({name for role in expected.fenced for name in parts[role]}),
             "may_be_fenced": sorted({name for role in expected.may_be_fenced for name in parts[role]}),
             "moves": expected.moves,

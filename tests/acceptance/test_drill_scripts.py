@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from halab.cli.drill.catalogue import DRILLS
+from halab.cli.drill.catalogue.network import BITES
 from halab.cli.drill.declaration import Guest
 
 pytestmark = pytest.mark.skipif(
     b"tests/e2e/sandbox" not in Path("/proc/1/cmdline").read_bytes(), reason="only inside tests/e2e/sandbox"
 )
 
-_ARGUMENTS = ("halab", "10.9.9.11", "10.9.9.12,10.9.9.13", "10.9.9.10", "summit", "10.9.9.1", "8000")
+_OTHERS = "10.9.9.12,10.9.9.13"
+_ARGUMENTS = ("halab", "10.9.9.11", _OTHERS, "10.9.9.10", "summit", "10.9.9.1", "8000", _OTHERS)
 # Two ends of one cable in one namespace, and one more namespace at its far end.
 _NETWORK = """
 ip link set lo up
@@ -33,12 +35,13 @@ ip link set far up'
 _SEND = """
 import contextlib, socket, sys
 for address in sys.argv[1:]:
-    for port in (5405, 3260):
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            with socket.socket(socket.AF_INET, kind) as way, contextlib.suppress(OSError):
-                way.setblocking(False)
-                way.connect((address, port))
-                way.send(b"x")
+    for port in (5405, 3260, 8000):
+        for kind, times in ((socket.SOCK_DGRAM, 60), (socket.SOCK_STREAM, 5)):
+            for _ in range(times):
+                with socket.socket(socket.AF_INET, kind) as way, contextlib.suppress(OSError):
+                    way.setblocking(False)
+                    way.connect((address, port))
+                    way.send(bytes(1200))
 """
 _RULED = [
     pytest.param(one, id=drill.name)
@@ -78,12 +81,92 @@ def test_rules_bite_and_go(injection: Guest, networks: tuple[int, int]) -> None:
 
     assert script(injection.took) != 0, "nothing is there yet"
     assert script(injection.do) == 0
+    table = subprocess.run(
+        ["nsenter", f"--net=/proc/{near}/ns/net", "nft", "-j", "list", "table", "inet", "halab_drill"],
+        check=True, capture_output=True,
+    ).stdout  # fmt: skip
+    assert b'"packets": 0' in table, "a counter proves that a rule bites"
     _in(near, "python3", "-c", _SEND, *(f"10.9.9.{last}" for last in (1, 10, 12, 13)))
     _in(far, "python3", "-c", _SEND, "10.9.9.11")
+    assert _in(near, "sh", "-c", BITES) == 0
     assert script(injection.took) == 0
     assert script(injection.undo) == 0
     assert script(injection.took) != 0
     assert script(injection.undo) == 0, "the timer in the guest may undo it once more"
+
+
+_ASK = """
+import socket, sys, time
+began = time.monotonic()
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=50) as way:
+    for _ in range(4):
+        way.sendall(b"x")
+        assert way.recv(1) == b"x"
+print(time.monotonic() - began)
+"""
+_ECHO = """
+import socket, sys
+with socket.create_server((sys.argv[1], int(sys.argv[2]))) as door:
+    print(flush=True)
+    with door.accept()[0] as way:
+        while got := way.recv(100):
+            way.sendall(got)
+"""
+
+
+def test_a_slow_endpoint_answers_in_the_end(networks: tuple[int, int]) -> None:
+    near, far = networks
+    slow, _ = DRILLS["fencing-slow"].injections
+    assert isinstance(slow, Guest)
+    inside = ["nsenter", f"--net=/proc/{far}/ns/net", "python3", "-c", _ECHO, "10.9.9.1", "8000"]
+    with subprocess.Popen(inside, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        assert _in(near, "sh", "-euc", slow.do, *_ARGUMENTS) == 0
+        ask = ["nsenter", f"--net=/proc/{near}/ns/net", "python3", "-c", _ASK, "10.9.9.1", "8000"]
+        told = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=60).stdout
+        assert 1 < float(told) < 50
+        assert server.wait(10) == 0
+
+
+# Arguments: the address to send to, the sizes to send; prints those that came, the last one always.
+_SIZES = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+    way.bind((sys.argv[1], 7000))
+    print(flush=True)
+    seen = []
+    while not seen or seen[-1] != 1:
+        seen.append(len(way.recv(9000)))
+    print(*seen)
+"""
+_SEND_SIZES = """
+import contextlib, socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+    for size in (500, 1200, 1):
+        with contextlib.suppress(PermissionError):  # what a rule drops on its way out
+            way.sendto(bytes(size), (sys.argv[1], 7000))
+"""
+
+
+def _arrives(near: int, far: int) -> str:
+    inside = ["nsenter", f"--net=/proc/{far}/ns/net", "python3", "-c", _SIZES, "10.9.9.12"]
+    with subprocess.Popen(inside, stdout=subprocess.PIPE, text=True) as hearer:
+        assert hearer.stdout is not None
+        hearer.stdout.readline()
+        assert _in(near, "python3", "-c", _SEND_SIZES, "10.9.9.12") == 0
+        return hearer.communicate(timeout=20)[0].strip()
+
+
+def test_what_goes_through_a_hole_is_small(networks: tuple[int, int]) -> None:
+    near, far = networks
+    (hole,) = DRILLS["mtu-hole"].injections
+    assert isinstance(hole, Guest)
+    assert _arrives(near, far) == "500 1200 1"
+    assert _in(near, "sh", "-euc", hole.do, *_ARGUMENTS) == 0
+    assert _arrives(near, far) == "500 1"
+    assert _in(near, "sh", "-euc", hole.undo, *_ARGUMENTS) == 0
+    assert _arrives(near, far) == "500 1200 1"
 
 
 @pytest.mark.parametrize(

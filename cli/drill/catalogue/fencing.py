@@ -11,6 +11,15 @@ table inet halab_drill {
   chain leaving { type filter hook output priority -300; ip daddr $5 tcp dport $6 counter reject with tcp reset; }
 }
 END"""
+# Most of what is sent to it gets lost, and comes after all.
+_SLOW = """nft -f - <<END
+table inet halab_drill {
+  chain leaving {
+    type filter hook output priority -300
+    ip daddr $5 tcp dport $6 limit rate over 2/second burst 1 packets counter drop
+  }
+}
+END"""
 _THERE = "nft list table inet halab_drill > /dev/null"
 
 DRILLS = (
@@ -21,5 +30,13 @@ DRILLS = (
         (Guest(OTHERS, _RULES, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 10), Limit(140), fenced=(ACTIVE,), moves=True),
         lasts=Limit(20),
+    ),
+    Drill(
+        "fencing-slow",
+        "the active node crashes while the fencing endpoint is slow, two packets a second: it is fenced all the same",
+        "{active} crashed while the fencing endpoint was slow",
+        (Guest(OTHERS, _SLOW, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
+        Expected(Limit(60, 120), Limit(140, 120), fenced=(ACTIVE,), moves=True),
+        lasts=Limit(40, 120),
     ),
 )

@@ -6,7 +6,9 @@ reach, so that each failure can be undone.
 
 from __future__ import annotations
 
-from halab.cli.drill.declaration import ACTIVE, IDLE, NODES, Drill, Expected, Guest, Limit
+from dataclasses import replace
+
+from halab.cli.drill.declaration import ACTIVE, HALF, IDLE, NODES, TWIN, Drill, Expected, Guest, Limit
 
 _RULES = """nft -f - <<END
 table inet halab_drill {{
@@ -23,6 +25,15 @@ END"""
 BITES = "nft -j list table inet halab_drill | grep -q '\"packets\": [1-9]'"
 NO_RULES = "nft delete table inet halab_drill 2>/dev/null || :"
 _FROM, _TO = "ip saddr {{ $2 }} counter drop", "ip daddr {{ $2 }} counter drop"
+_APART_FROM, _APART_TO = "ip saddr {{ $7 }} counter drop", "ip daddr {{ $7 }} counter drop"
+_TENTH = "numgen random mod 10 < 1 counter drop"
+# Longer ones than this are lost on the way, and nobody is told.
+_HOLE_BYTES = 1000
+_LARGE = f"meta length > {_HOLE_BYTES} counter drop"
+_SEND_LARGE = (
+    "python3 -c 'import socket, sys; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
+    f'.sendto(bytes({_HOLE_BYTES + 200}), (sys.argv[1], 9))\' "${{2%%,*}}" 2>/dev/null || :'
+)
 _DEVICE = 'device=$(ip -o route get "${2%%,*}" | sed "s/.* dev \\([^ ]*\\).*/\\1/")'
 _NO_QUEUE = f'{_DEVICE}\ntc qdisc del dev "$device" root 2>/dev/null || :'
 
@@ -108,11 +119,40 @@ DRILLS = (
     ),
     Drill(
         "packets-lost",
-        "each tenth packet of the active node is lost",
+        "each tenth packet between the active node and the others is lost",
         "{who} lost 10 % of its packets",
-        (_queued(ACTIVE, "loss", "10%"),),
+        (ruled(ACTIVE, f"ip saddr {{ $2 }} {_TENTH}", f"ip daddr {{ $2 }} {_TENTH}"),),
         Expected(Limit(0, 4), Limit(20), moves=False),
         lasts=Limit(0, 20),
+    ),
+    Drill(
+        "mtu-hole",
+        f"packets of more than {_HOLE_BYTES} bytes between the active node and the others get lost, and nobody is told",
+        "large packets of {who} got lost",
+        (
+            replace(
+                ruled(ACTIVE, f"ip saddr {{ $2 }} {_LARGE}", f"ip daddr {{ $2 }} {_LARGE}"),
+                took=f"{_SEND_LARGE}\n{BITES}",
+            ),
+        ),
+        Expected(Limit(10, 10), Limit(60), may_be_fenced=(ACTIVE,)),
+        lasts=Limit(0, 60),
+    ),
+    Drill(
+        "split-half",
+        "of an even number of nodes, four or more, one half does not hear the other",
+        "{who} and the other half did not hear each other",
+        (ruled(HALF, _APART_FROM.format(), _APART_TO.format()),),
+        Expected(Limit(60), Limit(140), may_be_fenced=(NODES,)),
+        lasts=Limit(60),
+    ),
+    Drill(
+        "split-two",
+        "of two nodes neither hears the other: the one that serves goes on, and has the other fenced",
+        "{who} and the node that serves did not hear each other",
+        (ruled(TWIN, _FROM.format(), _TO.format()),),
+        Expected(Limit(0, 4), Limit(140), fenced=(TWIN,), moves=False),
+        lasts=Limit(60),
     ),
     Drill(
         "packets-late",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from halab.cli.drill.declaration import ACTIVE, IDLE, Drill, Expected, Guest, Limit
+from halab.cli.drill.declaration import ACTIVE, IDLE, NODES, Drill, Expected, Guest, Limit
 
 _NAME = "name=$(crm_node --name)"
+
+
+def _reboot(role: str) -> Guest:
+    return Guest(role, "systemctl reboot", kills=True, shown="reboot: Restarting system", word="reboot")
+
 
 DRILLS = (
     Drill(
@@ -42,12 +47,20 @@ DRILLS = (
             f"reboot-{role}",
             f"{who} is rebooted in order",
             "{who} was rebooted in order",
-            (Guest(role, "systemctl reboot", kills=True, shown="reboot: Restarting system", word="reboot"),),
+            (_reboot(role),),
             Expected(away, Limit(100)),
         )
         for role, who, away in (
             (ACTIVE, "the active node", Limit(15)),
             (IDLE, "a node that has nothing special to do", Limit(0, 1)),
         )
+    ),
+    Drill(
+        "reboot-rolling",
+        "all nodes are rebooted in order, one after the other",
+        "{who} were rebooted in order, one after the other",
+        (_reboot(NODES),),
+        Expected(Limit(15), Limit(100)),
+        in_turn=True,
     ),
 )

@@ -73,6 +73,25 @@ DRILLS = (
         lasts=Limit(40, _MONITOR_S + 60),
     ),
     Drill(
+        "volume-fails",
+        "each read and write of the active node's volume ends with an error",
+        "the volume of {who} gave errors",
+        (
+            Guest(
+                ACTIVE,
+                f'{_VOLUME}; echo "$volume" > /run/halab-drill.volume\n'
+                'dmsetup table "$volume" > /run/halab-drill.table\n'
+                'dmsetup suspend --noflush --nolockfs "$volume"\n'
+                'dmsetup load "$volume" --table "0 $(blockdev --getsz "$volume") error"\ndmsetup resume "$volume"',
+                took='dmsetup table "$(cat /run/halab-drill.volume)" | grep -q " error"',
+                undo='volume=$(cat /run/halab-drill.volume)\ndmsetup load "$volume" /run/halab-drill.table || :\n'
+                'dmsetup resume "$volume" || :',
+            ),
+        ),
+        Expected(Limit(20, _MONITOR_S + 60), Limit(80, 60), fenced=(ACTIVE,), moves=True),
+        lasts=Limit(40, _MONITOR_S + 60),
+    ),
+    Drill(
         "disk-full",
         "the active node's own disk is full",
         "the disk of {who} was full",

@@ -1,0 +1,147 @@
+"""Who is meant by a role, what scripts are given, and machines that take turns."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halab.cli.drill.catalogue import DRILLS
+from halab.cli.drill.declaration import HALF, NODES, TWIN, Guest
+from halab.cli.drill.guests import Guests, roles
+from halab.cli.drill.injecting import Injector, NoEffect
+from halab.cli.drill.recording import Recorder
+from halab.cli.drill.running import Runner
+from halab.cli.look.deployed import Deployed, KnownMachine
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.host import Host
+from halab.provisioners.pacemaker.status import parse_status
+from tests.unit.cli.look.samples import RUNNING
+
+
+class Recording:
+    """A transport that notes what it is asked, and says that all went well."""
+
+    def __init__(self, name: str, asked: list[tuple[str, Command]]) -> None:
+        self.name, self._asked = name, asked
+
+    def run(self, command: Command, timeout_s: float) -> Result:
+        self._asked.append((self.name, command))
+        return Result(command, 0, "", "")
+
+    def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+        raise AssertionError(path)
+
+
+class Lab(Guests):
+    """A lab of `count` nodes."""
+
+    def __init__(self, count: int) -> None:
+        machines = [
+            KnownMachine(f"u{n}", f"node{n}", f"10.0.0.{n}", "", "pen", "", "", True) for n in range(1, count + 1)
+        ]
+        target = KnownMachine("u0", "target", "10.0.0.99", "", "", "", "", True)
+        place: Any = type("Place", (), {"lab": "pen"})()
+        super().__init__(place, Deployed((*machines, target), None, ""))
+        self.asked: list[tuple[str, Command]] = []
+
+    def host(self, name: str) -> Host:
+        return Host(Recording(name, self.asked))
+
+
+STATUS = replace(parse_status(RUNNING), dc="node1")
+
+
+@pytest.mark.parametrize(
+    ("count", "half", "twin"),
+    [(2, [], ["node1"]), (3, [], []), (4, ["node2", "node1"], []), (6, ["node2", "node1", "node3"], [])],
+)
+def test_halves_are_those_of_an_even_number(count: int, half: list[str], twin: list[str]) -> None:
+    found = roles(Lab(count), STATUS, "node2")
+    assert (found[HALF], found[TWIN]) == (half, twin)
+    assert roles(Lab(count), STATUS, "")[HALF] == []
+
+
+def _injector(lab: Lab, folder: Path, active: str = "node2") -> Injector:
+    hands: Any = None
+    return Injector(lab, hands, Recorder(folder), roles(lab, STATUS, active), ("10.0.0.254", 8000), 1)
+
+
+def test_one_half_is_cut_from_the_other_and_from_nobody_else(tmp_path: Path) -> None:
+    lab = Lab(4)
+    _injector(lab, tmp_path / "run").put_in(DRILLS["split-half"], None)
+    done = [(name, command.argv[-1]) for name, command in lab.asked if "nft -f" in command.argv[2]]
+    assert done == [("node2", "10.0.0.3,10.0.0.4"), ("node1", "10.0.0.3,10.0.0.4")]
+
+
+@pytest.mark.parametrize(("name", "said"), [("split-half", "HALAB_NODE_COUNT=4"), ("split-two", "two nodes")])
+def test_a_lab_of_three_has_no_half(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(NoEffect, match=said):
+        _injector(Lab(3), tmp_path / "run").put_in(DRILLS[name], None)
+
+
+def test_machines_take_turns(tmp_path: Path) -> None:
+    lab = Lab(3)
+    injector = _injector(lab, tmp_path / "run")
+    for name in ("node1", "node2", "node3"):
+        injector.recorder.add("console", machine=name, text="reboot: Restarting system")
+    turns = injector.in_turn(DRILLS["reboot-rolling"])
+    assert (next(turns), [name for name, _ in lab.asked]) == ("node1", ["node1", "node1"])
+    assert (next(turns), lab.asked[-1][0]) == ("node2", "node2")
+    assert [*turns] == ["node3"]
+    told = [(one["machine"], one["state"]) for one in injector.recorder.events("injection")]
+    injector.recorder.close()
+    assert told == [(f"node{n}", state) for n in (1, 2, 3) for state in ("begun", "took")]
+
+
+def test_a_machine_is_back_when_it_was_heard_of_another_boot(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run")
+    recorder.add("journal", 1.0, machine="node1", boot="a", up=1.0, by="x", priority=6, text="x")
+    recorder.add("injection", 2.0, machine="node1", role=NODES, what="reboot", state="took")
+    recorder.add("journal", 3.0, machine="node1", boot="a", up=3.0, by="x", priority=6, text="late")
+    recorder.add("journal", 3.0, machine="node2", boot="b", up=3.0, by="x", priority=6, text="x")
+    assert Runner._is_away(recorder, "node1")
+    recorder.add("journal", 9.0, machine="node1", boot="c", up=1.0, by="x", priority=6, text="x")
+    assert not Runner._is_away(recorder, "node1")
+    recorder.close()
+
+
+# Arguments: where it keeps what it was told. A device of 2048 sectors on another one.
+_DMSETUP = """#!/bin/sh
+echo "$@" >> "$DIR/calls"
+case $1 in
+table) cat "$DIR/live" ;;
+load) case $3 in --table) echo "$4" ;; *) cat "$3" ;; esac > "$DIR/loaded" ;;
+resume) mv "$DIR/loaded" "$DIR/live" ;;
+esac
+"""
+
+
+def test_a_volume_that_fails_is_itself_again_afterwards(tmp_path: Path) -> None:
+    """The script's own course, with a dmsetup that keeps tables as the kernel does: loaded, then live."""
+    (fails,) = DRILLS["volume-fails"].injections
+    assert isinstance(fails, Guest)
+    for name, text in {
+        "dmsetup": _DMSETUP,
+        "findmnt": "#!/bin/sh\necho /dev/mapper/vg-lv\n",
+        "blockdev": "#!/bin/sh\necho 2048\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    live = tmp_path / "live"
+    live.write_text("0 2048 linear 8:1 2048\n")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DIR": str(tmp_path)}
+
+    def script(text: str) -> int:
+        text = text.replace("/run/", f"{tmp_path}/")
+        return subprocess.run(["sh", "-euc", text], env=environment, check=False, timeout=20).returncode
+
+    assert script(fails.do) == 0
+    assert live.read_text() == "0 2048 error\n"
+    assert script(fails.took) == 0
+    assert script(fails.undo) == 0
+    assert live.read_text() == "0 2048 linear 8:1 2048\n"
+    assert script(fails.took) != 0
