@@ -16,7 +16,7 @@ from halab.constructs.places import Place
 # Pacemaker has agents wait for ever (fencing.py: all time-outs are 0 there): a door that does not answer would cost the
 # whole of a fencing's time. Upper limits in seconds: what fencing.py has for people on KVM, more under emulation.
 _LIMITS = {"login_timeout": (5, 20), "shell_timeout": (3, 20), "power_timeout": (20, 60)}
-_TALKS_POWER_WAIT_S = 5
+_TALKS_POWER_WAIT_S = _TALKS_DELAY_S = 5
 _PUBLIC = "0644"
 
 
@@ -122,7 +122,7 @@ def _script(secret: str) -> str:
 
 
 class WtiFencing(DoorFencing):
-    """The talk's power switch: a password, a plug for each node."""
+    """The talk's power switch: a password, a plug for each node, and a node that is away for a moment is not fenced."""
 
     AGENT = "fence_wti"
     _PASSWORD = "/etc/halab/fencing-wti"
@@ -133,7 +133,7 @@ class WtiFencing(DoorFencing):
     def _params(self) -> dict[str, str]:
         port = str(self._lab.settings.fencing.wti_port)
         given = {"ip": self._gateway, "ipport": port, "password_script": self._PASSWORD}
-        return {**given, **self._power_wait(_TALKS_POWER_WAIT_S)}
+        return {**given, "delay": str(_TALKS_DELAY_S), **self._power_wait(_TALKS_POWER_WAIT_S)}
 
     def _plug(self, machine: bindings.Machine) -> str:
         return self._lab.endpoint.plug(machine)

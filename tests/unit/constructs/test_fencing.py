@@ -135,7 +135,7 @@ def test_a_door_has_one_device_that_knows_each_nodes_plug(method: str) -> None:
 def test_the_power_switch_is_as_in_the_talk() -> None:
     lab = synthesized(HALAB_FENCING_METHOD="wti", HALAB_NODE_COUNT="2", HALAB_SITE_STORAGE="local")
     params = lab.by_address["halab_stonith.fence_wti"]["params"]
-    assert params["power_wait"] == "5"
+    assert (params["power_wait"], params["delay"]) == ("5", "5")
     delay = 'halab_machine.node1.hypervisor_used == "kvm" ? "5s" : "15s"'
     assert lab.by_address["halab_stonith.fence_wti"]["delay"] == f"node1:${{{delay}}}"
     assert params["disable_timeout"] == "0", "Pacemaker would have the agent wait for ever"
