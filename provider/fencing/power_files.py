@@ -5,6 +5,7 @@ htpasswd        user name and bcrypt hash; read by the daemon at each request
 authority.pem   the certificate that clients trust (public)
 server.pem      the server's certificate;  server.key  its private key
 NAME.secret     what opens a door (doors/secrets.py), in the clear: clients in the guests have the same
+unfinished.json machines that were switched off, and when (doors/unfinished.py); gone when the daemon ends as it should
 power.log       where no journal keeps the daemon's messages
 """
 
@@ -86,6 +87,10 @@ class PowerFiles:
     def secret(self, name: str) -> Path:
         """What opens a door (doors/secrets.py)."""
         return self.directory / f"{name}.secret"
+
+    @property
+    def unfinished(self) -> Path:
+        return self.directory / "unfinished.json"
 
     @property
     def log(self) -> Path:

@@ -11,7 +11,9 @@ import logging.handlers
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from halab.provider.fencing.doors.names import SSH_USERS
 from halab.provider.fencing.doors.power import Power
 from halab.provider.fencing.doors.tcp import TcpDoor, telnet_session
 from halab.provider.fencing.doors.udp import IpmiDoor
+from halab.provider.fencing.doors.unfinished import Unfinished
 from halab.provider.fencing.doors.virsh import Virsh
 from halab.provider.fencing.doors.wti import Wti
 from halab.provider.fencing.doors.xvm import Xvm
@@ -34,9 +37,9 @@ log = logging.getLogger("halab.power")
 LOG_BYTES = 1024 * 1024
 
 
-def doors(files: PowerFiles, config: PowerConfig) -> list[Door]:
+def doors(files: PowerFiles, config: PowerConfig, power: Power | None = None) -> list[Door]:
     """All doors, listening, not yet served."""
-    power = Power(config.uri, Machines(files))
+    power = power or Power(config.uri, Machines(files))
     opened: list[Door] = [RedfishDoor(files, config.address, config.port, power)]
     for name, port in config.doors.items():
         opened += _DOORS[name](files, config.address, port, power)
@@ -97,6 +100,11 @@ def _end(*_: Any) -> None:
     os._exit(0)
 
 
+def _end_well(unfinished: Unfinished, *_: Any) -> None:
+    unfinished.forget()
+    _end()
+
+
 def main(argv: list[str]) -> int:
     """Serve until SIGTERM. Exit code 2: the configuration is missing or wrong."""
     signal.signal(signal.SIGTERM, _end)
@@ -111,10 +119,14 @@ def main(argv: list[str]) -> int:
         return 2
     _log_to(files, config)
     try:
-        opened = doors(files, config)
+        unfinished = Unfinished(files)
+        power = Power(config.uri, Machines(files), watch=unfinished.watch)
+        opened = doors(files, config, power)
     except Exception:
         log.exception("the fencing endpoint ends")
         return 1
+    signal.signal(signal.SIGTERM, partial(_end_well, unfinished))
+    threading.Thread(target=unfinished.finish, args=(power,), daemon=True).start()
     names = ", ".join(door.name for door in opened)
     log.info("serving %d machines of lab %s at %s: %s", len(config.machines), config.lab, config.address, names)
     ended = serve_until_one_ends(opened)

@@ -50,13 +50,11 @@ def free_port() -> int:
 class Doors:
     """The doors of one endpoint, and what opens them."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, uri: str = "test:///shared") -> None:
         self.files = PowerFiles(directory / "fencing" / "summit")
         self.files.make_directory()
         self.ports = {door: free_port() for door in DEFAULT_PORTS}
-        self.config = PowerConfig(
-            "summit", ADDRESS, free_port(), "test:///shared", (OURS, GONE), "supervisor", doors=self.ports
-        )
+        self.config = PowerConfig("summit", ADDRESS, free_port(), uri, (OURS, GONE), "supervisor", doors=self.ports)
         issued = issue("summit", ADDRESS)
         self.files.write(self.files.private_key, Secret(issued.private_key))
         self.files.write(self.files.certificate, issued.certificate)

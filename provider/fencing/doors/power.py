@@ -50,8 +50,16 @@ class State:
 class Power:
     """Switches the machines of one lab. Each call has a connection of its own, so that libvirtd may come and go."""
 
-    def __init__(self, uri: str, machines: Machines, answer_s: float = ANSWER_S, calls: int = CALLS) -> None:
-        self.machines = machines
+    def __init__(
+        self,
+        uri: str,
+        machines: Machines,
+        answer_s: float = ANSWER_S,
+        calls: int = CALLS,
+        watch: Callable[[str, Action, bool], None] = lambda *_: None,
+    ) -> None:
+        """`watch` is told UUID and action before it is carried out (False), and when it is done (True)."""
+        self.machines, self._watch = machines, watch
         self._uri, self._answer_s = uri, answer_s
         self._calls = threading.BoundedSemaphore(calls)
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -102,7 +110,9 @@ class Power:
                     log.warning("%s: %s of a machine that does not exist any more", uuid, action)
                     return
                 log.info("%s (%s): %s", domain.name(), uuid, action)
+                self._watch(uuid, action, False)
                 _ACTIONS[action](domain)
+                self._watch(uuid, action, True)
                 wanted = {"on": True, "cycle": True, "off": False}.get(action)
             if wanted is not None and self._is_on(uuid) is not wanted:
                 raise PowerFailed(f"{uuid}: libvirt carried {action} out, and the machine is not {_word(wanted)}")
