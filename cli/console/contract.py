@@ -214,7 +214,50 @@ class Levels:
     levels: tuple[Level, ...]
 
 
-CONTRACT = (Overview, Session, Preview, Outcome, Properties, Agents, Agent, Device, FenceAgents, Trials, Levels)
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A command of halab that was started from the page. `code`: how it ended, None while it is under way.
+
+    `command` is empty when none was started. `text`: what it has said so far.
+    """
+
+    command: str
+    text: str
+    code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DrillKind:
+    """A drill that there is, with what must come of it; `proven`: it was carried out on a real lab before."""
+
+    name: str
+    does: str
+    expected: str
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DrillRun:
+    """One that was recorded at `at` (Unix time, s). `result`: PASS, FAIL or ERROR; empty: it cannot be read."""
+
+    name: str
+    at: float
+    result: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drills:
+    """The kinds, and the last runs, the newest first."""
+
+    kinds: tuple[DrillKind, ...]
+    runs: tuple[DrillRun, ...]
+
+
+CONTRACT = (
+    *(Overview, Session, Preview, Outcome, Properties, Agents, Agent),
+    *(Device, FenceAgents, Trials, Levels, Job, Drills),
+)
 
 
 def typescript() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -18,14 +17,15 @@ from starlette.types import ASGIApp
 
 from halab.cli.console import audit
 from halab.cli.console.access import LONGEST_S, Access, TooMany
+from halab.cli.console.answering import answered, body, denied, json_of
 from halab.cli.console.checking import wish_of
 from halab.cli.console.contract import Role, Session
-from halab.cli.console.doing import Doing, as_json, readable
-from halab.cli.console.guard import LARGEST_BYTES, Guard
-from halab.cli.console.refusing import Refused
+from halab.cli.console.doing import Doing, as_json
+from halab.cli.console.guard import Guard
+from halab.cli.console.jobs import Jobs
+from halab.cli.console.working import Working
 from halab.cli.lab.state import StateUnusable
 from halab.cli.look.place import Place
-from halab.provisioners.engine.errors import HalabError
 
 PAGE = Path(__file__).parent / "page"
 _FILES = {
@@ -35,6 +35,8 @@ _FILES = {
     "/dialog.js": ("dialog.js", "text/javascript"),
     "/creating.js": ("creating.js", "text/javascript"),
     "/fencing.js": ("fencing.js", "text/javascript"),
+    "/work.js": ("work.js", "text/javascript"),
+    "/parts.js": ("parts.js", "text/javascript"),
     "/forms.js": ("forms.js", "text/javascript"),
     "/properties.js": ("properties.js", "text/javascript"),
     "/style.css": ("style.css", "text/css"),
@@ -52,8 +54,9 @@ _STREAMS = 16
 class Console:
     """The console of one lab, at one port of this host."""
 
-    def __init__(self, place: Place, doing: Doing, access: Access, port: int) -> None:
+    def __init__(self, place: Place, doing: Doing, access: Access, port: int, jobs: Jobs | None = None) -> None:
         self._place, self._doing, self._access, self._port = place, doing, access, port
+        self._working = Working(place, self._role, jobs)
         self._streams: set[asyncio.Event] = set()
         self._over = False
 
@@ -82,6 +85,7 @@ class Console:
             Route("/api/preview", partial(self._operate, self._preview), methods=["POST"]),
             Route("/api/act", partial(self._operate, self._act), methods=["POST"]),
         ]
+        routes += self._working.routes()
         hosts = frozenset(f"{name}:{self._port}" for name in ("127.0.0.1", "localhost"))
         return Guard(Starlette(routes=routes), hosts)
 
@@ -97,29 +101,29 @@ class Console:
 
     async def _session(self, request: Request) -> Response:
         if (role := self._role(request)) is None:
-            return _error(401, "You are not logged in. `halab console` prints a link.")
-        return _json(Session(self._place.lab, role))
+            return denied(401, "You are not logged in. `halab console` prints a link.")
+        return json_of(Session(self._place.lab, role))
 
     async def _log_in(self, request: Request) -> Response:
-        given = await _body(request)
+        given = await body(request)
         by, named = ("hacluster", "password") if isinstance(given, dict) and "user" in given else ("link", "token")
         words = [given.get(key) if isinstance(given, dict) else None for key in ("user", named)]
         try:
             cookie = await run_in_threadpool(self._cookie_for, by, words)
         except TooMany as error:
             await run_in_threadpool(audit.note, self._place.console_audit, "log-in slowed down", by=by)
-            response = _error(429, f"{error}.")
+            response = denied(429, f"{error}.")
             response.headers["retry-after"] = str(int(error.wait_s) + 1)
             return response
         except StateUnusable as error:
-            return _error(502, str(error))
+            return denied(502, str(error))
         event = "log-in" if cookie else "log-in refused"
         await run_in_threadpool(audit.note, self._place.console_audit, event, by=by)
         if cookie is None:
-            return _error(401, _WRONG[by])
+            return denied(401, _WRONG[by])
         role = self._access.role(cookie)
         assert role is not None
-        response = _json(Session(self._place.lab, role))
+        response = json_of(Session(self._place.lab, role))
         response.set_cookie(self._cookie, cookie, max_age=int(LONGEST_S), httponly=True, samesite="strict", path="/")
         return response
 
@@ -139,9 +143,9 @@ class Console:
 
     async def _events(self, request: Request) -> Response:
         if self._role(request) is None:
-            return _error(401, "You are not logged in.")
+            return denied(401, "You are not logged in.")
         if len(self._streams) >= _STREAMS:
-            return _error(503, "Too many pages are open.")
+            return denied(503, "Too many pages are open.")
         return StreamingResponse(self._news(request), media_type="text/event-stream")
 
     async def _news(self, request: Request) -> AsyncIterator[str]:
@@ -164,41 +168,31 @@ class Console:
     async def _told(self, ask: Callable[[Request], object], request: Request) -> Response:
         """For all who may look."""
         if self._role(request) is None:
-            return _error(401, "You are not logged in.")
-        return await _answered(run_in_threadpool(ask, request))
+            return denied(401, "You are not logged in.")
+        return await answered(run_in_threadpool(ask, request))
 
     async def _operate(self, do: Callable[[Request, object], Awaitable[Response]], request: Request) -> Response:
         """For who may change the lab."""
         role = self._role(request)
         if role is None:
-            return _error(401, "You are not logged in. `halab console` prints a link.")
+            return denied(401, "You are not logged in. `halab console` prints a link.")
         if role == "watch":
-            return _error(403, "This session may look, and change nothing.")
-        return await do(request, await _body(request))
+            return denied(403, "This session may look, and change nothing.")
+        return await do(request, await body(request))
 
     async def _preview(self, _: Request, data: object) -> Response:
-        return await _answered(run_in_threadpool(lambda: self._doing.preview(wish_of(data))))
+        return await answered(run_in_threadpool(lambda: self._doing.preview(wish_of(data))))
 
     async def _try(self, _: Request, data: object) -> Response:
         name = data.get("name") if isinstance(data, dict) else None
-        return await _answered(run_in_threadpool(lambda: self._doing.tried(name if isinstance(name, str) else "")))
+        return await answered(run_in_threadpool(lambda: self._doing.tried(name if isinstance(name, str) else "")))
 
     async def _act(self, request: Request, data: object) -> Response:
         version = data.get("version") if isinstance(data, dict) else None
         if not isinstance(version, str):
-            return _error(409, "It was not shown before what this would do.")
+            return denied(409, "It was not shown before what this would do.")
         role = self._role(request) or "watch"
-        return await _answered(run_in_threadpool(lambda: self._doing.act(wish_of(data), version, role)))
-
-
-async def _answered(doing: Awaitable[object]) -> Response:
-    """What came of it; or why nothing did, in words."""
-    try:
-        return _json(await doing)
-    except Refused as error:
-        return _error(409, str(error))
-    except (HalabError, StateUnusable, OSError) as error:
-        return _error(502, readable(error))
+        return await answered(run_in_threadpool(lambda: self._doing.act(wish_of(data), version, role)))
 
 
 def _name(request: Request) -> str:
@@ -216,24 +210,3 @@ async def _either(news: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(news.wait(), seconds)
     except TimeoutError:
         return
-
-
-async def _body(request: Request) -> object:
-    """The JSON that was sent; None when it is none."""
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_BYTES:
-            return None
-    try:
-        return json.loads(raw)
-    except ValueError:
-        return None
-
-
-def _json(value: object) -> Response:
-    return Response(as_json(value), media_type="application/json")
-
-
-def _error(status: int, text: str) -> Response:
-    return JSONResponse({"error": text}, status_code=status)

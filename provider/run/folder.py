@@ -103,6 +103,11 @@ class LabFolder:
         return self.path / "console-audit.jsonl"
 
     @property
+    def console_job(self) -> Path:
+        """What the last command said that was started in the console."""
+        return self.path / "console-job.log"
+
+    @property
     def kvm_verdict(self) -> Path:
         """Whether KVM works here, until the host's next boot."""
         return self.path / "kvm-verdict.json"

@@ -2,7 +2,9 @@ import { ask, post } from "./dialog.js";
 import { constraint, resource } from "./creating.js";
 import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
-import { draw, el, tick, verdict } from "./view.js";
+import { el } from "./parts.js";
+import { drills, plan } from "./work.js";
+import { draw, tick, verdict } from "./view.js";
 function by(id, kind) {
     const found = document.getElementById(id);
     if (!(found instanceof kind))
@@ -102,6 +104,10 @@ function opened(what, name, who) {
         void changed(dialog, name);
     else if (what === "try")
         void trial(dialog, name);
+    else if (what === "plan")
+        void plan(dialog);
+    else if (what === "drills")
+        void drills(dialog, who.role === "drill");
     else if (latest && what === "new-device")
         void device(dialog, latest);
     else if (latest && what === "levels")

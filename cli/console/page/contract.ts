@@ -223,3 +223,28 @@ export interface Levels {
   readonly by: string;
   readonly levels: readonly Level[];
 }
+
+export interface Job {
+  readonly command: string;
+  readonly text: string;
+  readonly code: number | null;
+}
+
+export interface DrillKind {
+  readonly name: string;
+  readonly does: string;
+  readonly expected: string;
+  readonly proven: boolean;
+}
+
+export interface DrillRun {
+  readonly name: string;
+  readonly at: number;
+  readonly result: string;
+  readonly told: string;
+}
+
+export interface Drills {
+  readonly kinds: readonly DrillKind[];
+  readonly runs: readonly DrillRun[];
+}

@@ -1,6 +1,6 @@
 import { ask, busy, buttons, get, show, told, words } from "./dialog.js";
 import { choice, form, hint, input, labelled, text } from "./forms.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 export async function resource(dialog, report) {
     const title = "New resource";
     show(dialog, title, busy("Asking for the agents."), buttons(dialog));

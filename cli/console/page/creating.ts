@@ -2,7 +2,7 @@
 import type { Agent, Agents, Parameter, Report } from "./contract.js";
 import { ask, busy, buttons, get, show, told, words } from "./dialog.js";
 import { type Field, choice, form, hint, input, labelled, text } from "./forms.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 
 export async function resource(dialog: HTMLDialogElement, report: Report): Promise<void> {
   const title = "New resource";

@@ -1,4 +1,4 @@
-import { el } from "./view.js";
+import { el } from "./parts.js";
 /** What is at a path. An Error with the console's own words when there is nothing to be had. */
 export async function get(path) {
     return said(await fetch(path));

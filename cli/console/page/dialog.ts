@@ -1,6 +1,6 @@
 // Shows what an action comes to before it is done, does it after a yes, and tells what it did.
 import type { Outcome, Preview } from "./contract.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 
 /** What an action takes. */
 export type Fields = Partial<Omit<Preview["wish"], "action">>;

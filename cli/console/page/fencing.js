@@ -1,6 +1,6 @@
 import { ask, busy, buttons, get, post, show, told, words } from "./dialog.js";
 import { choice, form, hint, input, labelled, text } from "./forms.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 const MAP = "pcmk_host_map", LIST = "pcmk_host_list";
 const members = (report) => report.machines.filter((one) => one.role === "member").map((one) => one.name);
 /** Fills the dialog; what goes wrong on the way is told there. */

@@ -2,7 +2,7 @@
 import type { Agent, Device, FenceAgents, Level, Levels, Parameter, Report, Trials } from "./contract.js";
 import { ask, busy, buttons, get, post, show, told, words } from "./dialog.js";
 import { type Field, choice, form, hint, input, labelled, text } from "./forms.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 
 const MAP = "pcmk_host_map", LIST = "pcmk_host_list";
 const members = (report: Report) => report.machines.filter((one) => one.role === "member").map((one) => one.name);

@@ -1,6 +1,6 @@
 import { buttons, show } from "./dialog.js";
 import { field } from "./properties.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 let count = 0;
 /** A field under its label. */
 export function labelled(text, input, hint = "", required = false) {

@@ -2,7 +2,7 @@
 import type { Parameter } from "./contract.js";
 import { buttons, show } from "./dialog.js";
 import { field } from "./properties.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 
 export type Field = HTMLInputElement | HTMLSelectElement;
 let count = 0;

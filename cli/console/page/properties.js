@@ -1,5 +1,5 @@
 import { ask, buttons, get, show, told, busy, words } from "./dialog.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 export async function properties(dialog, may) {
     show(dialog, "Properties of the cluster", busy("Asking the cluster."), buttons(dialog));
     try {

@@ -1,7 +1,7 @@
 // The cluster's properties, with Pacemaker's own help, and a form for each.
 import type { Properties, Property } from "./contract.js";
 import { ask, buttons, get, show, told, busy, words } from "./dialog.js";
-import { el } from "./view.js";
+import { el } from "./parts.js";
 
 export async function properties(dialog: HTMLDialogElement, may: boolean): Promise<void> {
   show(dialog, "Properties of the cluster", busy("Asking the cluster."), buttons(dialog));

@@ -1,12 +1,4 @@
-export function el(name, attributes = {}, ...children) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes))
-        made.setAttribute(key, value);
-    for (const child of children)
-        if (child !== null)
-            made.append(child);
-    return made;
-}
+import { card, el, fact, opener, openers } from "./parts.js";
 /** A span of time in one or two units, as `halab status` has it. */
 export function age(seconds) {
     const whole = Math.max(0, Math.round(seconds));
@@ -36,10 +28,6 @@ function state(word) {
     const kind = GOOD.includes(word) ? "good" : BAD.includes(word) ? "bad" : "odd";
     const sign = { good: "●", bad: "✕", odd: "▲" }[kind];
     return el("span", { class: `state ${kind}` }, el("span", { "aria-hidden": "true" }, `${sign} `), word);
-}
-function card(title, aside, ...children) {
-    const id = `card-${title.toLowerCase().replace(/[^a-z]+/g, "-")}`;
-    return el("section", { class: "card", "aria-labelledby": id, "data-card": title, "data-key": title }, el("div", { class: "head" }, el("h2", { id }, title), aside), ...children);
 }
 const named = (cell) => cell instanceof Node ? cell.firstChild?.textContent ?? "" : cell ?? "";
 function table(caption, heads, rows) {
@@ -137,15 +125,6 @@ function resources(report, fencing, declared, act, open) {
     const none = el("p", { class: "quiet" }, "There is none: a node that fails is not fenced.");
     return card(title, seen, rows.length ? table(title, ["Name", "State", "Runs on", "Agent", ""], rows) : none, more);
 }
-function fact(name, ...value) {
-    return [el("dt", {}, name), el("dd", {}, ...value)];
-}
-function opener(text, open) {
-    const button = el("button", { type: "button", class: "open" }, text);
-    button.addEventListener("click", open);
-    return button;
-}
-const openers = (...buttons) => el("p", { class: "openers" }, ...buttons);
 function cluster(report, open) {
     const one = report.cluster;
     if (!one)
@@ -185,6 +164,16 @@ function journal(lines) {
     const rows = lines.slice(-60).reverse().map((one) => el("li", { class: one.priority <= 3 ? "error" : one.priority === 4 ? "warn" : "" }, el("time", {}, time(one.at)), el("span", { class: "tag" }, one.machine), el("span", { class: "by" }, one.by), el("span", { class: "text" }, one.text)));
     return card("Last events", el("span", { class: "age" }, "corosync and pacemaker, newest first"), rows.length ? el("ol", { class: "journal", tabindex: "0", "aria-label": "Journal lines" }, ...rows) : el("p", { class: "quiet" }, "Nothing heard yet."));
 }
+/** What Terraform declares, what a person has added, and what is declared and not there. */
+function declaration(report, declared, may, open) {
+    if (!declared.length)
+        return null;
+    const there = new Set(report.resources.flatMap((one) => [one.id, ...one.within]));
+    const more = report.resources.map((one) => one.id).filter((id) => !declared.includes(id));
+    const gone = report.cluster?.current ? declared.filter((id) => !there.has(id)) : [];
+    const tags = (names) => names.length ? names.map((name) => el("span", { class: "tag" }, name)) : [el("span", { class: "quiet" }, "nothing")];
+    return card("Declared", null, el("dl", {}, ...fact("By Terraform", `${declared.length} resources, groups and clones`), ...fact("Added", ...tags(more)), ...(gone.length ? fact("Missing", ...tags(gone)) : [])), may ? openers(opener("What would a deploy change?", () => open("plan"))) : null);
+}
 export function verdict(overview) {
     const report = overview.report;
     if (!report)
@@ -199,6 +188,7 @@ export function draw(overview, role, act, open) {
     if (!report)
         return el("p", { class: "empty" }, overview.trouble);
     const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
-    const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
+    const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report), declaration(report, overview.declared, may !== null, open),
+        card("Drills", null, openers(opener("Drills", () => open("drills"))))];
     return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }

@@ -1,17 +1,10 @@
-// Draws an overview. All text goes in as text: no name and no journal line is ever read as HTML.
+// Draws an overview.
 import type { Line, MachineReport, Overview, Report, ResourceReport, Session } from "./contract.js";
+import { type Child, card, el, fact, opener, openers } from "./parts.js";
 
-type Child = Node | string | null;
 export type Do = (action: string, fields: { node?: string; resource?: string }) => void;
 /** Opens a dialog of its own; `name`: of what it is about. */
-export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try", name?: string) => void;
-
-export function el(name: string, attributes: Record<string, string> = {}, ...children: Child[]): HTMLElement {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  for (const child of children) if (child !== null) made.append(child);
-  return made;
-}
+export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try" | "plan" | "drills", name?: string) => void;
 
 /** A span of time in one or two units, as `halab status` has it. */
 export function age(seconds: number): string {
@@ -44,12 +37,6 @@ function state(word: string): HTMLElement {
   const kind = GOOD.includes(word) ? "good" : BAD.includes(word) ? "bad" : "odd";
   const sign = { good: "●", bad: "✕", odd: "▲" }[kind];
   return el("span", { class: `state ${kind}` }, el("span", { "aria-hidden": "true" }, `${sign} `), word);
-}
-
-function card(title: string, aside: Child, ...children: Child[]): HTMLElement {
-  const id = `card-${title.toLowerCase().replace(/[^a-z]+/g, "-")}`;
-  return el("section", { class: "card", "aria-labelledby": id, "data-card": title, "data-key": title },
-    el("div", { class: "head" }, el("h2", { id }, title), aside), ...children);
 }
 
 const named = (cell: Child) => cell instanceof Node ? cell.firstChild?.textContent ?? "" : cell ?? "";
@@ -154,18 +141,6 @@ function resources(report: Report, fencing: boolean, declared: readonly string[]
   return card(title, seen, rows.length ? table(title, ["Name", "State", "Runs on", "Agent", ""], rows) : none, more);
 }
 
-function fact(name: string, ...value: Child[]): Child[] {
-  return [el("dt", {}, name), el("dd", {}, ...value)];
-}
-
-function opener(text: string, open: () => void): HTMLElement {
-  const button = el("button", { type: "button", class: "open" }, text);
-  button.addEventListener("click", open);
-  return button;
-}
-
-const openers = (...buttons: Child[]) => el("p", { class: "openers" }, ...buttons);
-
 function cluster(report: Report, open: Open): HTMLElement {
   const one = report.cluster;
   if (!one) return card("Cluster", null, el("p", { class: "quiet" }, "No member has told of the cluster yet."));
@@ -228,6 +203,20 @@ function journal(lines: readonly Line[]): HTMLElement {
     rows.length ? el("ol", { class: "journal", tabindex: "0", "aria-label": "Journal lines" }, ...rows) : el("p", { class: "quiet" }, "Nothing heard yet."));
 }
 
+/** What Terraform declares, what a person has added, and what is declared and not there. */
+function declaration(report: Report, declared: readonly string[], may: boolean, open: Open): HTMLElement | null {
+  if (!declared.length) return null;
+  const there = new Set(report.resources.flatMap((one) => [one.id, ...one.within]));
+  const more = report.resources.map((one) => one.id).filter((id) => !declared.includes(id));
+  const gone = report.cluster?.current ? declared.filter((id) => !there.has(id)) : [];
+  const tags = (names: readonly string[]) => names.length ? names.map((name) => el("span", { class: "tag" }, name)) : [el("span", { class: "quiet" }, "nothing")];
+  return card("Declared", null, el("dl", {},
+    ...fact("By Terraform", `${declared.length} resources, groups and clones`),
+    ...fact("Added", ...tags(more)),
+    ...(gone.length ? fact("Missing", ...tags(gone)) : [])),
+    may ? openers(opener("What would a deploy change?", () => open("plan"))) : null);
+}
+
 export function verdict(overview: Overview): [string, string] {
   const report = overview.report;
   if (!report) return ["odd", overview.trouble];
@@ -240,6 +229,7 @@ export function draw(overview: Overview, role: Session["role"], act: Do, open: O
   const { report } = overview, may = role !== "watch" ? act : null;
   if (!report) return el("p", { class: "empty" }, overview.trouble);
   const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
-  const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report)];
+  const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report), declaration(report, overview.declared, may !== null, open),
+    card("Drills", null, openers(opener("Drills", () => open("drills"))))];
   return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));
 }

@@ -16,6 +16,7 @@ from halab.cli.console.access import Access
 from halab.cli.console.board import Board
 from halab.cli.console.contract import Line, Role
 from halab.cli.console.doing import Doing
+from halab.cli.console.jobs import Jobs
 from halab.cli.console.server import Console
 from halab.cli.console.serving import Server
 from halab.cli.console.watching import Watch
@@ -70,21 +71,23 @@ class Stage:
 
 
 @contextmanager
-def served(folder: Path, shown: Snapshot | None = None, declared: Iterable[str] = ()) -> Iterator[Stage]:
+def served(
+    folder: Path, shown: Snapshot | None = None, declared: Iterable[str] = (), jobs: Jobs | None = None
+) -> Iterator[Stage]:
     """The console over a lab as it was seen; a healthy one unless another is given. `declared`: resources."""
     files = [folder / name for name in ("tfstate", "key", "conf", "fencing", "kvm", "seen", "audit.jsonl")]
     where, access = Place("summit", "test:///default", *files), Access(password=lambda: PASSWORD)
     watch = Recorded(where, shown or lab(), declared)
-    with serving(where, access, Doing(where, watch)) as url:
+    with serving(where, access, Doing(where, watch), jobs) as url:
         yield Stage(url, access, watch, where)
 
 
 @contextmanager
-def serving(where: Place, access: Access, doing: Doing) -> Iterator[str]:
+def serving(where: Place, access: Access, doing: Doing, jobs: Jobs | None = None) -> Iterator[str]:
     """The server itself; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    console = Console(where, doing, access, port)
+    console = Console(where, doing, access, port, jobs)
     server = Server(console)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

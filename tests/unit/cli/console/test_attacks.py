@@ -19,7 +19,9 @@ from .recorded import Stage, served
 TOLD = (
     *("/api/session", "/api/events", "/api/properties", "/api/agents", "/api/agent?name=x", "/api/levels"),
     *("/api/fence-agents", "/api/fence-agent?name=x", "/api/device?name=x"),
+    *("/api/job", "/api/drills", "/api/report?run=x"),
 )
+CHANGING = ("/api/preview", "/api/act", "/api/try", "/api/diff", "/api/drill")
 STANDBY = {"action": "standby", "node": "node1"}
 
 
@@ -84,7 +86,9 @@ def test_the_page_itself_is_listened_to(stage: Stage) -> None:
         ({"content-length": "²"}, "length"),
     ],
 )
-@pytest.mark.parametrize("path", ["/api/preview", "/api/act", "/api/try", "/api/login", "/api/logout"])
+@pytest.mark.parametrize(
+    "path", ["/api/preview", "/api/act", "/api/try", "/api/diff", "/api/drill", "/api/login", "/api/logout"]
+)
 def test_other_sites_and_names_are_refused_with_a_good_cookie(
     stage: Stage, path: str, changes: dict[str, str], why: str
 ) -> None:
@@ -128,7 +132,7 @@ def test_without_a_session_there_is_nothing(stage: Stage) -> None:
     headers = {"origin": stage.url, "sec-fetch-site": "same-origin"}
     for path in TOLD:
         assert requests.get(stage.url + path, headers=headers, timeout=10).status_code == 401
-    for path in ("/api/preview", "/api/act", "/api/try"):
+    for path in CHANGING:
         answer = requests.post(stage.url + path, json={**STANDBY, "version": "0.1"}, headers=headers, timeout=10)
         assert answer.status_code == 401
 

@@ -1,0 +1,47 @@
+"""The drills: what there are, those that were carried out, and a new one."""
+
+from __future__ import annotations
+
+from halab.cli.console.contract import DrillKind, DrillRun, Drills
+from halab.cli.console.refusing import Refused
+from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS
+from halab.cli.drill.listing import expected
+from halab.cli.drill.page import page
+from halab.cli.drill.recording import read, runs
+from halab.cli.drill.story import sentence
+from halab.cli.drill.verdict import judge
+from halab.cli.look.place import Place
+from halab.provider.run.folder import LabFolder
+from halab.provisioners.engine.errors import UnexpectedOutput
+
+_LAST = 8
+
+
+def drills(place: Place) -> Drills:
+    """The kinds that were carried out on a real lab before come first; of the runs, the last ones."""
+    kinds = sorted(DRILLS.values(), key=lambda one: one.name not in CARRIED_OUT)
+    shown = tuple(DrillKind(one.name, one.does, expected(one), one.name in CARRIED_OUT) for one in kinds)
+    last = list(runs(LabFolder(place.state.parent).drills))[-_LAST:]
+    return Drills(shown, tuple(_run(place, folder.name) for folder in reversed(last)))
+
+
+def _run(place: Place, name: str) -> DrillRun:
+    try:
+        run = read(LabFolder(place.state.parent).drills / name)
+        verdict = judge(run)
+    except UnexpectedOutput as error:  # it is being written, or of another version
+        return DrillRun(name, 0.0, "", error.summary)
+    return DrillRun(name, float(run.about["t"]), verdict.result, sentence(run, verdict))
+
+
+def report(place: Place, name: str) -> str:
+    """A run's timeline as HTML, without script. Refused: there is none of that name; UnexpectedOutput."""
+    folder = LabFolder(place.state.parent).drills
+    if name not in {one.name for one in runs(folder)}:
+        raise Refused("There is no recorded drill of that name.")
+    return page(read(folder / name))
+
+
+def known(name: str) -> bool:
+    """Whether there is a drill of that name."""
+    return name in DRILLS

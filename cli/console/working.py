@@ -1,0 +1,96 @@
+"""What the page starts and watches beside the cluster's own actions: a plan, and drills."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from functools import partial
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from halab.cli.console import audit, drills
+from halab.cli.console.answering import answered, body, denied
+from halab.cli.console.contract import Drills, Job, Role
+from halab.cli.console.jobs import Jobs
+from halab.cli.console.refusing import Refused
+from halab.cli.look.place import Place
+from halab.provider.run.folder import LabFolder
+from halab.provisioners.engine.errors import HalabError
+
+# A report holds its own style, and nothing that runs.
+_REPORT = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"}
+_RANK: dict[Role | None, int] = {None: 0, "watch": 1, "operate": 2, "drill": 3}
+_LACKS = {
+    "watch": "You are not logged in.",
+    "operate": "This session may look, and change nothing.",
+    "drill": "Only the link that `halab console` prints lets you drill.",
+}
+
+
+class Working:
+    """`role` tells whose a request is; each route asks for a role."""
+
+    def __init__(self, place: Place, role: Callable[[Request], Role | None], jobs: Jobs | None = None) -> None:
+        self._place, self._role = place, role
+        self._jobs = jobs or Jobs(LabFolder(place.state.parent).console_job)
+
+    def routes(self) -> list[Route]:
+        """To be served beside the console's own."""
+        return [
+            Route("/api/job", partial(self._asked, self._now)),
+            Route("/api/drills", partial(self._asked, self._drills)),
+            Route("/api/report", self._report),
+            Route("/api/diff", self._diff, methods=["POST"]),
+            Route("/api/drill", self._drill, methods=["POST"]),
+        ]
+
+    def _refusal(self, request: Request, needed: Role) -> Response | None:
+        role = self._role(request)
+        if role is None:
+            return denied(401, _LACKS["watch"])
+        return None if _RANK[role] >= _RANK[needed] else denied(403, _LACKS[needed])
+
+    async def _asked(self, tell: Callable[[Request], object], request: Request) -> Response:
+        if refused := self._refusal(request, "watch"):
+            return refused
+        return await answered(run_in_threadpool(tell, request))
+
+    def _now(self, _: Request) -> Job:
+        return self._jobs.now()
+
+    def _drills(self, _: Request) -> Drills:
+        return drills.drills(self._place)
+
+    async def _report(self, request: Request) -> Response:
+        if refused := self._refusal(request, "watch"):
+            return refused
+        try:
+            text = await run_in_threadpool(drills.report, self._place, request.query_params.get("run", ""))
+        except Refused as unknown:
+            return denied(404, str(unknown))
+        except HalabError as unreadable:
+            return denied(502, f"{unreadable.summary}. {unreadable.detail}")
+        return HTMLResponse(text, headers=_REPORT)
+
+    async def _diff(self, request: Request) -> Response:
+        if refused := self._refusal(request, "operate"):
+            return refused
+        return await answered(run_in_threadpool(self._started, request, "diff", "--exit-code"))
+
+    async def _drill(self, request: Request) -> Response:
+        if refused := self._refusal(request, "drill"):
+            return refused
+        given = await body(request)
+        name = given.get("name") if isinstance(given, dict) else None
+        if not isinstance(name, str) or not drills.known(name):
+            return denied(409, "There is no drill of that name.")
+        return await answered(run_in_threadpool(self._started, request, "drill", "run", name))
+
+    def _started(self, request: Request, *words: str) -> Job:
+        """What is to begin is written down before. Refused, OSError."""
+        command = shlex.join(("halab", *words))
+        audit.note(self._place.console_audit, "begin", role=self._role(request), command=command)
+        return self._jobs.start(*words)

@@ -1,0 +1,155 @@
+"""What takes a while: a plan and drills, started by who may, followed on the page, and the drills' recordings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser
+
+from halab.cli.console.contract import Job
+from halab.cli.console.jobs import Jobs
+from halab.cli.console.refusing import Refused
+from tests.browser import needs_chromium
+
+from .recorded import Stage, served
+
+RECORDED = Path(__file__).parents[3] / "data/drills"
+RUN = "20260101T000000-crash-active"
+# Says which words it got, waits for a file, and ends as `halab diff` does when there are changes.
+_PROGRAM = """
+import pathlib, sys, time
+print("halab", *sys.argv[2:], flush=True)
+while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.02)
+print("<b>batch-limit</b> would change"); sys.exit(4)
+"""
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    return tmp_path / "go"
+
+
+@pytest.fixture
+def working(tmp_path: Path, go: Path) -> Iterator[Stage]:
+    """A console whose commands wait for the file `go`; one drill was recorded."""
+    shutil.copytree(RECORDED / "debian-13-crash", tmp_path / "drills" / RUN)
+    with served(tmp_path, declared=["web"], jobs=_jobs(tmp_path, go)) as stage:
+        yield stage
+    go.touch()
+
+
+def _jobs(folder: Path, go: Path) -> Jobs:
+    return Jobs(folder / "console-job.log", (sys.executable, "-c", _PROGRAM, str(go)))
+
+
+def _ended(jobs: Jobs) -> Job:
+    deadline = time.monotonic() + 30
+    while (job := jobs.now()).code is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return job
+
+
+def test_one_command_at_a_time_and_its_words_are_kept(tmp_path: Path, go: Path) -> None:
+    jobs = _jobs(tmp_path, go)
+    assert jobs.now() == Job("", "", 0)
+    assert jobs.start("diff", "--exit-code").code is None
+    with pytest.raises(Refused, match="`halab diff --exit-code` is under way"):
+        jobs.start("drill", "run", "pause")
+    go.touch()
+    job = _ended(jobs)
+    assert (job.command, job.code) == ("halab diff --exit-code", 4)
+    assert job.text == "halab diff --exit-code\n<b>batch-limit</b> would change\n"
+    assert (tmp_path / "console-job.log").stat().st_mode & 0o777 == 0o600
+    jobs.start("drill", "run", "pause")
+    assert "batch-limit" not in jobs.now().text or _ended(jobs).command == "halab drill run pause"
+    _ended(jobs)
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "status"),
+    [
+        ("/api/diff", "watch", 403),
+        ("/api/drill", "watch", 403),
+        ("/api/drill", "operate", 403),
+        ("/api/diff", "operate", 200),
+        ("/api/drill", "drill", 200),
+    ],
+)
+def test_who_may_start_what(working: Stage, path: str, role: str, status: int) -> None:
+    session = working.logged_in(role)  # type: ignore[arg-type]
+    answer = session.post(f"{working.url}{path}", json={"name": "pause"}, timeout=10)
+    assert answer.status_code == status
+    audit = [json.loads(line) for line in working.place.console_audit.read_text().splitlines()]
+    begun = [(one["role"], one["command"]) for one in audit if one["event"] == "begin"]
+    command = "halab diff --exit-code" if path == "/api/diff" else "halab drill run pause"
+    assert begun == ([(role, command)] if status == 200 else [])
+
+
+@pytest.mark.parametrize("given", [{}, [], {"name": 1}, {"name": "--all"}, {"name": "pause --keep"}])
+def test_only_a_drill_that_there_is_can_be_started(working: Stage, given: object) -> None:
+    answer = working.logged_in("drill").post(f"{working.url}/api/drill", json=given, timeout=10)
+    assert answer.status_code == 409
+
+
+def _get(stage: Stage, path: str) -> requests.Response:
+    return stage.logged_in("watch").get(stage.url + path, timeout=10)
+
+
+def test_a_recorded_drill_is_told_and_drawn(working: Stage) -> None:
+    (run,) = _get(working, "/api/drills").json()["runs"]
+    assert run["name"] == RUN
+    assert "site was away" in run["told"]
+    report = _get(working, f"/api/report?run={RUN}")
+    assert report.status_code == 200
+    assert "<svg" in report.text
+    policy = report.headers["content-security-policy"]
+    assert "sandbox" in policy
+    assert "script-src" not in policy
+    assert policy.startswith("default-src 'none'")
+
+
+def test_a_recording_that_cannot_be_read_is_told_and_hides_no_other(working: Stage) -> None:
+    broken = working.place.state.parent / "drills/20260102T000000-pause/events.jsonl"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    told = [(run["name"], run["result"]) for run in _get(working, "/api/drills").json()["runs"]]
+    assert told == [(broken.parent.name, ""), (RUN, told[1][1])]
+    assert told[1][1]
+    assert _get(working, f"/api/report?run={broken.parent.name}").status_code == 502
+
+
+@pytest.mark.parametrize("name", ["", "..", "../drills", f"./{RUN}", "nothing", "%2e%2e%2fkey"])
+def test_nothing_but_a_recording_is_shown(working: Stage, name: str) -> None:
+    assert _get(working, f"/api/report?run={name}").status_code == 404
+
+
+@needs_chromium
+def test_a_plan_and_a_drill_are_followed_on_the_page(browser: Browser, working: Stage, go: Path) -> None:
+    page, wrong = browser.new_page(), list[str]()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(f"{working.url}/#{working.access.link('drill')}")
+    page.get_by_role("button", name="What would a deploy change?").click()
+    dialog = page.locator("#dialog")
+    dialog.get_by_text("It is under way.").wait_for()
+    go.touch()
+    dialog.get_by_text("This is what a deploy would change; nothing was changed.").wait_for()
+    assert "<b>batch-limit</b> would change" in dialog.locator("pre").inner_text()
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Drills").click()
+    dialog.locator(f'[data-run="{RUN}"]').get_by_text("the site was away").wait_for()
+    kind = dialog.locator('[data-drill="pause"]')
+    kind.locator("summary").click()
+    kind.get_by_role("button", name="Start").click()
+    assert dialog.locator("pre").inner_text() == "halab drill run pause"
+    dialog.get_by_role("button", name="Break it").click()
+    dialog.get_by_text("It could not be carried out.").wait_for()  # 4 is no exit code of a drill
+    assert wrong == []
+    page.close()
