@@ -12,16 +12,20 @@ from halab.cli.console.doing import as_json, readable
 from halab.cli.console.guard import LARGEST_BYTES
 from halab.cli.console.refusing import Refused
 from halab.cli.lab.state import StateUnusable
+from halab.cli.look.deployed import NothingDeployed
 from halab.provisioners.engine.errors import HalabError
+
+NOT_DONE = (Refused, NothingDeployed, HalabError, StateUnusable, OSError)
+"""What is told in words."""
 
 
 async def answered(doing: Awaitable[object]) -> Response:
     """What came of it; or why nothing did, in words."""
     try:
         return json_of(await doing)
-    except Refused as error:
+    except (Refused, NothingDeployed) as error:
         return denied(409, str(error))
-    except (HalabError, StateUnusable, OSError) as error:
+    except NOT_DONE as error:
         return denied(502, readable(error))
 
 

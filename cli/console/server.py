@@ -63,6 +63,7 @@ class Console:
     def end(self) -> None:
         """Ends all streams; called in the server's own loop."""
         self._over = True
+        self._working.end()
         for news in self._streams:
             news.set()
 

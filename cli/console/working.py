@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shlex
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from halab.cli.console import audit, drills
-from halab.cli.console.answering import answered, body, denied
+from halab.cli.console.answering import NOT_DONE, answered, body, denied
 from halab.cli.console.contract import Drills, Job, Role
+from halab.cli.console.doing import readable
 from halab.cli.console.jobs import Jobs
 from halab.cli.console.refusing import Refused
+from halab.cli.console.serial import SerialLog
 from halab.cli.look.place import Place
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import HalabError
 
+_LOOK_S = 0.5
 # A report holds its own style, and nothing that runs.
 _REPORT = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"}
 _RANK: dict[Role | None, int] = {None: 0, "watch": 1, "operate": 2, "drill": 3}
@@ -34,7 +39,7 @@ class Working:
     """`role` tells whose a request is; each route asks for a role."""
 
     def __init__(self, place: Place, role: Callable[[Request], Role | None], jobs: Jobs | None = None) -> None:
-        self._place, self._role = place, role
+        self._place, self._role, self._over = place, role, False
         self._jobs = jobs or Jobs(LabFolder(place.state.parent).console_job)
 
     def routes(self) -> list[Route]:
@@ -43,9 +48,14 @@ class Working:
             Route("/api/job", partial(self._asked, self._now)),
             Route("/api/drills", partial(self._asked, self._drills)),
             Route("/api/report", self._report),
+            Route("/api/serial", self._serial),
             Route("/api/diff", self._diff, methods=["POST"]),
             Route("/api/drill", self._drill, methods=["POST"]),
         ]
+
+    def end(self) -> None:
+        """Ends all streams."""
+        self._over = True
 
     def _refusal(self, request: Request, needed: Role) -> Response | None:
         role = self._role(request)
@@ -74,6 +84,27 @@ class Working:
         except HalabError as unreadable:
             return denied(502, f"{unreadable.summary}. {unreadable.detail}")
         return HTMLResponse(text, headers=_REPORT)
+
+    async def _serial(self, request: Request) -> Response:
+        """What a machine's console has said, and says, as server-sent events."""
+        if refused := self._refusal(request, "watch"):
+            return refused
+        try:
+            log = await run_in_threadpool(SerialLog, self._place, request.query_params.get("machine", ""))
+        except NOT_DONE as error:
+            return denied(409, readable(error))
+        return StreamingResponse(self._said(request, log), media_type="text/event-stream")
+
+    async def _said(self, request: Request, log: SerialLog) -> AsyncIterator[str]:
+        while self._role(request) is not None and not self._over:
+            try:
+                text = await run_in_threadpool(log.news)
+            except HalabError as error:
+                yield f"event: ended\ndata: {json.dumps(readable(error))}\n\n"
+                return
+            # A comment where nothing was said: so the end of the connection is noticed.
+            yield f"data: {json.dumps(text)}\n\n" if text else ":\n\n"
+            await asyncio.sleep(_LOOK_S)
 
     async def _diff(self, request: Request) -> Response:
         if refused := self._refusal(request, "operate"):

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from halab.cli.console.contract import typescript
+from halab.cli.console.typescript import typescript
 
 _PAGE = "cli/console/page"
 _COMPILER = "node_modules/typescript/bin/tsc"

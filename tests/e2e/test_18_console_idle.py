@@ -9,8 +9,8 @@ import pytest
 
 from tests.browser import chromium, needs_chromium
 from tests.e2e.conftest import ARTIFACTS
+from tests.e2e.console_page import console_link, well
 from tests.e2e.lab import Lab
-from tests.e2e.test_17_console import console_link, well
 
 pytestmark = [needs_chromium, pytest.mark.long]
 _WINDOW_S = 120.0

@@ -18,7 +18,7 @@ from halab.cli.look.place import Place
 from halab.provisioners.pacemaker.cib import QUERY, Cib, parse, query
 from halab.provisioners.pacemaker.edit import EditCib
 from halab.provisioners.pacemaker.primitives import PARAMS, options
-from tests.browser import chromium, needs_chromium
+from tests.browser import chromium, needs_chromium, violations
 from tests.pacemaker.cluster import RealCluster, until
 from tests.pacemaker.console_stage import Nodes, files, operated
 from tests.pacemaker.test_cib import configuration
@@ -138,6 +138,7 @@ def test_the_talks_clicks_for_a_fencing_device(cluster: RealCluster, page: Page)
     expect(dialog).to_contain_text("This enables a static delay for fencing actions")
     dialog.get_by_text("What the device calls each node").click()
     dialog.get_by_label("Plug of node1").fill("7")
+    assert violations(page) == []
     dialog.get_by_role("button", name="What would it do?").click()
     words = "pcs stonith create mine fence_pen pcmk_delay_base=1s pcmk_host_map=node1:7 op monitor interval=60s"
     _say_yes(dialog, words)
@@ -150,9 +151,11 @@ def test_the_talks_clicks_for_a_fencing_device(cluster: RealCluster, page: Page)
 
     chosen("Try it")
     expect(dialog.locator("li")).to_have_text([re.compile(f"{name}.*answers.*knows") for name in cluster.names])
+    assert violations(page) == []
     dialog.get_by_role("button", name="Close").click()
     chosen("Options")
     dialog.get_by_label("pcmk_delay_base", exact=True).fill("3s", timeout=60_000)
+    assert violations(page) == []
     dialog.get_by_role("button", name="What would it do?").click()
     _say_yes(dialog, "pcs stonith update mine pcmk_delay_base=3s")
     assert _options(cluster) == {"pcmk_delay_base": "3s", "pcmk_host_map": "node1:7"}
@@ -160,6 +163,7 @@ def test_the_talks_clicks_for_a_fencing_device(cluster: RealCluster, page: Page)
     page.get_by_role("button", name="Levels").click()
     dialog.get_by_role("button", name="New level").click(timeout=60_000)
     dialog.get_by_label("Device").select_option("mine")
+    assert violations(page) == []
     dialog.get_by_role("button", name="What would it do?").click()
     _say_yes(dialog, "pcs stonith level add 1 node1 mine")
     assert levels.set_now(query(cluster.host("node1"))) == [("node1", 1, ("mine",))]

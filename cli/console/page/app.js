@@ -3,7 +3,7 @@ import { constraint, resource } from "./creating.js";
 import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
 import { el } from "./parts.js";
-import { drills, plan } from "./work.js";
+import { drills, plan, serial } from "./work.js";
 import { draw, tick, verdict } from "./view.js";
 function by(id, kind) {
     const found = document.getElementById(id);
@@ -104,6 +104,8 @@ function opened(what, name, who) {
         void changed(dialog, name);
     else if (what === "try")
         void trial(dialog, name);
+    else if (what === "serial")
+        serial(dialog, name);
     else if (what === "plan")
         void plan(dialog);
     else if (what === "drills")

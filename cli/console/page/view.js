@@ -45,22 +45,24 @@ function menu(label, items) {
     });
     return el("details", { class: "menu", "data-menu": label }, el("summary", { "aria-label": `Actions for ${label}` }, "⋯"), el("div", {}, ...buttons));
 }
-function nodeMenu(one, act) {
-    if (one.role !== "member")
-        return null;
+function nodeMenu(one, act, open) {
+    const serial = ["Serial console", () => open("serial", one.name)];
+    if (one.role !== "member" || act === null)
+        return menu(one.name, [serial]);
     const node = { node: one.name };
     const item = (text, action) => [text, () => act(action, node)];
     const start = item("Start the cluster", "start");
     if (one.cluster === "" || one.cluster === "offline")
-        return one.answers ? menu(one.name, [start]) : null;
+        return menu(one.name, one.answers ? [start, serial] : [serial]);
     return menu(one.name, [
         one.cluster === "standby" ? item("Out of standby", "unstandby") : item("Standby", "standby"),
         one.cluster === "maintenance" ? item("Out of maintenance", "unmaintenance") : item("Maintenance", "maintenance"),
         item("Stop the cluster", "stop"),
         item("Restart the cluster", "restart"),
+        serial,
     ]);
 }
-function machines(report, overview, act) {
+function machines(report, overview, act, open) {
     const rows = report.machines.map((one) => [
         el("span", { class: "name" }, one.name, one.dc ? el("span", { class: "tag", title: "designated controller" }, "DC") : null),
         state(one.power),
@@ -68,7 +70,7 @@ function machines(report, overview, act) {
         one.uptime_s === null ? "–" : age(one.uptime_s),
         one.load === null ? "–" : one.load.toFixed(2),
         el("span", {}, el("code", {}, one.address), " ", one.answers ? null : el("span", { class: "state bad" }, "silent "), since(one.heard_at)),
-        act ? nodeMenu(one, act) : null,
+        nodeMenu(one, act, open),
     ]);
     return card("Machines", since(overview.ages.power, "power "), table("Machines", ["Name", "Power", "Cluster", "Up for", "Load", "Heard", ""], rows));
 }
@@ -187,7 +189,7 @@ export function draw(overview, role, act, open) {
     const { report } = overview, may = role !== "watch" ? act : null;
     if (!report)
         return el("p", { class: "empty" }, overview.trouble);
-    const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
+    const main = [faults(report), machines(report, overview, may, open), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
     const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report), declaration(report, overview.declared, may !== null, open),
         card("Drills", null, openers(opener("Drills", () => open("drills"))))];
     return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));

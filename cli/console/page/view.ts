@@ -4,7 +4,7 @@ import { type Child, card, el, fact, opener, openers } from "./parts.js";
 
 export type Do = (action: string, fields: { node?: string; resource?: string }) => void;
 /** Opens a dialog of its own; `name`: of what it is about. */
-export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try" | "plan" | "drills", name?: string) => void;
+export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try" | "plan" | "drills" | "serial", name?: string) => void;
 
 /** A span of time in one or two units, as `halab status` has it. */
 export function age(seconds: number): string {
@@ -61,21 +61,23 @@ function menu(label: string, items: [string, () => void][]): HTMLElement {
     el("summary", { "aria-label": `Actions for ${label}` }, "⋯"), el("div", {}, ...buttons));
 }
 
-function nodeMenu(one: MachineReport, act: Do): Child {
-  if (one.role !== "member") return null;
+function nodeMenu(one: MachineReport, act: Do | null, open: Open): Child {
+  const serial: [string, () => void] = ["Serial console", () => open("serial", one.name)];
+  if (one.role !== "member" || act === null) return menu(one.name, [serial]);
   const node = { node: one.name };
   const item = (text: string, action: string): [string, () => void] => [text, () => act(action, node)];
   const start = item("Start the cluster", "start");
-  if (one.cluster === "" || one.cluster === "offline") return one.answers ? menu(one.name, [start]) : null;
+  if (one.cluster === "" || one.cluster === "offline") return menu(one.name, one.answers ? [start, serial] : [serial]);
   return menu(one.name, [
     one.cluster === "standby" ? item("Out of standby", "unstandby") : item("Standby", "standby"),
     one.cluster === "maintenance" ? item("Out of maintenance", "unmaintenance") : item("Maintenance", "maintenance"),
     item("Stop the cluster", "stop"),
     item("Restart the cluster", "restart"),
+    serial,
   ]);
 }
 
-function machines(report: Report, overview: Overview, act: Do | null): HTMLElement {
+function machines(report: Report, overview: Overview, act: Do | null, open: Open): HTMLElement {
   const rows = report.machines.map((one) => [
     el("span", { class: "name" }, one.name, one.dc ? el("span", { class: "tag", title: "designated controller" }, "DC") : null),
     state(one.power),
@@ -83,7 +85,7 @@ function machines(report: Report, overview: Overview, act: Do | null): HTMLEleme
     one.uptime_s === null ? "–" : age(one.uptime_s),
     one.load === null ? "–" : one.load.toFixed(2),
     el("span", {}, el("code", {}, one.address), " ", one.answers ? null : el("span", { class: "state bad" }, "silent "), since(one.heard_at)),
-    act ? nodeMenu(one, act) : null,
+    nodeMenu(one, act, open),
   ]);
   return card("Machines", since(overview.ages.power, "power "),
     table("Machines", ["Name", "Power", "Cluster", "Up for", "Load", "Heard", ""], rows));
@@ -228,7 +230,7 @@ export function verdict(overview: Overview): [string, string] {
 export function draw(overview: Overview, role: Session["role"], act: Do, open: Open): HTMLElement {
   const { report } = overview, may = role !== "watch" ? act : null;
   if (!report) return el("p", { class: "empty" }, overview.trouble);
-  const main = [faults(report), machines(report, overview, may), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
+  const main = [faults(report), machines(report, overview, may, open), resources(report, false, overview.declared, may, open), resources(report, true, overview.declared, may, open)];
   const side = [cluster(report, open), site(report, overview), fencing(report, overview), storage(report), declaration(report, overview.declared, may !== null, open),
     card("Drills", null, openers(opener("Drills", () => open("drills"))))];
   return el("div", { class: "grid" }, el("div", { class: "wide" }, ...main), el("div", { class: "side" }, ...side), journal(overview.lines));

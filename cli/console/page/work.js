@@ -43,6 +43,26 @@ export async function drills(dialog, may) {
         show(dialog, title, told(words(error), "bad"), buttons(dialog));
     }
 }
+/** A machine's serial console, as it speaks; it is closed with the dialog. */
+export function serial(dialog, name) {
+    const text = el("pre", { tabindex: "0", class: "said serial", "aria-label": `Serial console of ${name}` }), state = el("div");
+    show(dialog, `Serial console of ${name}`, text, state, buttons(dialog));
+    const events = new EventSource(`/api/serial?machine=${encodeURIComponent(name)}`);
+    const end = (words) => {
+        events.close();
+        state.replaceChildren(told(words, "bad"));
+    };
+    events.addEventListener("message", (event) => {
+        const below = text.scrollHeight - text.scrollTop - text.clientHeight < 40;
+        text.append(JSON.parse(event.data));
+        if (below)
+            text.scrollTop = text.scrollHeight;
+    });
+    events.addEventListener("ended", (event) => end(JSON.parse(event.data)));
+    events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED)
+        end("It cannot be read: the machine has no console log, or the session has ended."); });
+    dialog.addEventListener("close", () => events.close(), { once: true });
+}
 function run(one) {
     const when = one.at ? new Date(one.at * 1000).toLocaleString() : one.name;
     const good = one.result === "PASS";

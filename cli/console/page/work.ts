@@ -51,6 +51,25 @@ export async function drills(dialog: HTMLDialogElement, may: boolean): Promise<v
   }
 }
 
+/** A machine's serial console, as it speaks; it is closed with the dialog. */
+export function serial(dialog: HTMLDialogElement, name: string): void {
+  const text = el("pre", { tabindex: "0", class: "said serial", "aria-label": `Serial console of ${name}` }), state = el("div");
+  show(dialog, `Serial console of ${name}`, text, state, buttons(dialog));
+  const events = new EventSource(`/api/serial?machine=${encodeURIComponent(name)}`);
+  const end = (words: string) => {
+    events.close();
+    state.replaceChildren(told(words, "bad"));
+  };
+  events.addEventListener("message", (event: MessageEvent<string>) => {
+    const below = text.scrollHeight - text.scrollTop - text.clientHeight < 40;
+    text.append(JSON.parse(event.data) as string);
+    if (below) text.scrollTop = text.scrollHeight;
+  });
+  events.addEventListener("ended", (event) => end(JSON.parse((event as MessageEvent<string>).data) as string));
+  events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) end("It cannot be read: the machine has no console log, or the session has ended."); });
+  dialog.addEventListener("close", () => events.close(), { once: true });
+}
+
 function run(one: DrillRun): HTMLElement {
   const when = one.at ? new Date(one.at * 1000).toLocaleString() : one.name;
   const good = one.result === "PASS";

@@ -17,7 +17,10 @@ from halab.provider.hypervisor.waiting import Wait
 _HOST_KEY = re.compile(r"^HALAB-HOST-KEY (\S+) (\S+)[ \t]*\r*\n", re.MULTILINE)
 _READY = re.compile(r"^HALAB-READY[ \t]*\r*\n", re.MULTILINE)
 _FATAL = re.compile(r"Kernel panic - not syncing[^\r\n]*|^halab initramfs: [^\r\n]*", re.MULTILINE)
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>cMD78]|[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>cMD78]|[\x00-\x08\x0b-\x1f\x7f]"
+)
+"""What is not text: colours, cursor movements, titles and other controls, but for tabs and ends of lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def parse_console(text: str) -> ConsoleReport:
 
 def last_lines(text: str, count: int = 15) -> str:
     """The end of a console log for people: without control sequences and empty lines."""
-    lines = [_CONTROL.sub("", line).rstrip() for line in text.replace("\r", "").split("\n")]
+    lines = [CONTROL.sub("", line).rstrip() for line in text.replace("\r", "").split("\n")]
     return "\n".join([line for line in lines if line][-count:])
 
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from halab.cli.look.snapshot import Power
-from tests.browser import needs_chromium
+from tests.browser import needs_chromium, violations
 
 from .recorded import Stage, hostile
 
 pytestmark = needs_chromium
-_RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
-
-def _violations(page: Page) -> list[str]:
-    found = Axe().run(page, options=_RULES).response["violations"]
-    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -30,23 +23,23 @@ def test_the_page_and_its_dialogs_are_accessible(
     page = browser.new_page(viewport={"width": wide, "height": 900}, color_scheme=scheme)
     page.goto(stage.url)
     page.get_by_label("Password of hacluster").wait_for()
-    assert _violations(page) == []
+    assert violations(page) == []
     page.goto(f"{stage.url}/?again#{stage.access.link('operate')}")
     page.wait_for_selector(".grid")
     stage.watch.board.powers({"uuid3": Power("off")})
     page.get_by_text(hostile(stage)).wait_for()
     page.get_by_text("1 thing is wrong").wait_for()
-    assert _violations(page) == []
+    assert violations(page) == []
     page.locator("details[data-menu=node2] summary").click()
-    assert _violations(page) == []
+    assert violations(page) == []
     page.locator("details[data-menu=node2]").get_by_role("button", name="Standby").click()
     page.locator("#dialog .told.bad").wait_for()  # no machine answers here
-    assert _violations(page) == []
+    assert violations(page) == []
     page.close()
 
 
 def test_a_broken_page_would_be_found(browser: Browser) -> None:
     page = browser.new_page()
     page.set_content('<html><body><img src="x"><p style="color: #ccc; background: #fff">pale</p></body></html>')
-    assert {one.partition(":")[0] for one in _violations(page)} >= {"image-alt", "color-contrast", "html-has-lang"}
+    assert {one.partition(":")[0] for one in violations(page)} >= {"image-alt", "color-contrast", "html-has-lang"}
     page.close()

@@ -9,7 +9,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from halab.cli.console.contract import CONTRACT, Ages, Overview, typescript
+from halab.cli.console.contract import CONTRACT, Ages, Overview
+from halab.cli.console.typescript import typescript
 from halab.cli.look.snapshot import Power
 from tests.unit.cli.look.samples import lab
 

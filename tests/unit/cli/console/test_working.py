@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from halab.cli.console.contract import Job
 from halab.cli.console.jobs import Jobs
 from halab.cli.console.refusing import Refused
-from tests.browser import needs_chromium
+from tests.browser import needs_chromium, violations
 
 from .recorded import Stage, served
 
@@ -142,11 +142,15 @@ def test_a_plan_and_a_drill_are_followed_on_the_page(browser: Browser, working: 
     go.touch()
     dialog.get_by_text("This is what a deploy would change; nothing was changed.").wait_for()
     assert "<b>batch-limit</b> would change" in dialog.locator("pre").inner_text()
+    assert violations(page) == []
     dialog.get_by_role("button", name="Close").click()
+    page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("button", name="Drills").click()
     dialog.locator(f'[data-run="{RUN}"]').get_by_text("the site was away").wait_for()
     kind = dialog.locator('[data-drill="pause"]')
     kind.locator("summary").click()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
     kind.get_by_role("button", name="Start").click()
     assert dialog.locator("pre").inner_text() == "halab drill run pause"
     dialog.get_by_role("button", name="Break it").click()
