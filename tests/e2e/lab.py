@@ -57,10 +57,14 @@ class Lab:
 
     def deploy(self) -> None:
         timeout_s = 9000 if self.settings.image.by_installer else 2400
-        assert self.run(str(HALAB), "deploy", "--yes", timeout_s=timeout_s).returncode == 0
+        self._halab("deploy", timeout_s)
 
     def destroy(self) -> None:
-        assert self.run(str(HALAB), "destroy", "--yes").returncode == 0
+        self._halab("destroy", 2400)
+
+    def _halab(self, command: str, timeout_s: float) -> None:
+        done = self.run(str(HALAB), command, "--yes", timeout_s=timeout_s)
+        assert done.returncode == 0, "\n".join((done.stdout + done.stderr).splitlines()[-40:])
 
     # --- hosts ---
 
