@@ -91,6 +91,8 @@ done
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --login >/dev/null || rc=$?
 # 15: the session is there already
 [ $rc = 0 ] || [ $rc = 15 ] || exit $rc
+# Its end logs out. Where it has not started the machine goes down without that, and its kernel waits for the disk.
+systemctl start --no-block "$9"
 """
 # Exit code 0: nothing stands on the target's disks any more (a file system, a volume group in use).
 _UNUSED = """# see what stands on the target's disks
