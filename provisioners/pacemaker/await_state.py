@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 from halab.provisioners.engine.command import Result, cmd
 from halab.provisioners.engine.errors import UnexpectedOutput
-from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.steps import Await
 from halab.provisioners.pacemaker.cib import NOT_CONNECTED
 from halab.provisioners.pacemaker.status import (
@@ -92,23 +91,6 @@ def await_status(
         return lacks(parse_status(result.stdout)) or "" if result.rc == 0 else result.stderr.strip()
 
     return Await(what, STATUS_COMMAND, ready, deadline_s, interval_s, failed_for_good, seen)
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetFailures:
-    """Have the cluster try again what failed under an earlier definition (`crm_resource --cleanup`)."""
-
-    name: str
-    primitives: tuple[str, ...]
-
-    def run(self, host: Host) -> None:
-        status = parse_status(host.ask(STATUS_COMMAND).stdout)
-        failed = {c.resource for c in status.fail_counts} | {f.resource for f in status.failures}
-        if failed & set(self.primitives):
-            host.ask(cmd("crm_resource", "--cleanup", "--resource", self.name, timeout_s=120.0))
-
-    def __str__(self) -> str:
-        return f"forget earlier failures of {self.name}"
 
 
 def missing(status: ClusterStatus, expected: Expected) -> Iterator[str]:

@@ -9,15 +9,13 @@ from functools import partial
 from typing import ClassVar, TypeVar
 from xml.etree.ElementTree import Element
 
-from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
 from halab.provisioners.engine.platform import Platform
-from halab.provisioners.engine.steps import Run, Step
+from halab.provisioners.engine.steps import Step
 from halab.provisioners.pacemaker import constraints
 from halab.provisioners.pacemaker.await_state import (
     Expected,
-    ForgetFailures,
     await_applied,
     await_started,
     await_stopped,
@@ -26,6 +24,7 @@ from halab.provisioners.pacemaker.await_state import (
 from halab.provisioners.pacemaker.cib import Cib, observe
 from halab.provisioners.pacemaker.constraints import ColocatedWith, Link, NodePreference, StartsAfter
 from halab.provisioners.pacemaker.edit import EditCib
+from halab.provisioners.pacemaker.forget import ForgetFailures, LookAgain
 from halab.provisioners.pacemaker.held import held, held_by_default
 from halab.provisioners.pacemaker.primitives import holding, set_stopped
 from halab.provisioners.pacemaker.status import STATUS_COMMAND, parse_status
@@ -129,9 +128,9 @@ class ResourceItem(Item[S]):
             yield from self._stop(now, gone)
         changes = now is None or now != _as_observed(wanted, now)
         # Before the change: what happened while nobody managed it must not count as a failure when it is managed again.
-        # An unmounted file system would be one that is answered by fencing. --force: only the primitive itself.
+        # An unmounted file system would be one that is answered by fencing.
         for name in sorted(self._neglected(now) - self._neglected(wanted)):
-            yield Run(cmd("crm_resource", "--refresh", "--force", "--resource", name, timeout_s=120.0))
+            yield LookAgain(name)
         if changes:
             yield EditCib(wanted.name, partial(self._edit, now, wanted))
         yield from self._wait(now, wanted, changes)

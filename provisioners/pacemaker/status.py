@@ -73,6 +73,17 @@ class ResourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that the cluster remembers. `call` and `at` tell it from the next one of its kind."""
+
+    resource: str
+    node: str
+    task: str
+    call: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class FailedOperation:
     """An operation that failed. `said` is the exit status in words, and the agent's own reason if it gave one."""
 
@@ -81,6 +92,7 @@ class FailedOperation:
     task: str
     exit_code: int
     said: str
+    call: str = ""
 
     def __str__(self) -> str:
         return f"{self.task} of {self.resource} failed on {self.node}: {self.said}"
@@ -91,6 +103,7 @@ class FailCount:
     resource: str
     node: str
     infinite: bool
+    last_failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,7 @@ class ClusterStatus:
     bans: tuple[Ban, ...]
     fencing: tuple[FencingEvent, ...]
     fencing_enabled: bool = True
+    history: frozenset[Operation] = frozenset()
 
     def node(self, name: str) -> NodeStatus | None:
         return next((n for n in self.nodes if n.name == name), None)
@@ -168,6 +182,7 @@ def parse_status(xml: str) -> ClusterStatus:
         bans=tuple(_ban(e) for e in root.iterfind("bans/ban") if _forbids(e)),
         fencing=tuple(_fencing(e) for e in root.iterfind("fence_history/fence_event")),
         fencing_enabled=_yes(options, "stonith-enabled"),
+        history=frozenset(_history(root)),
     )
 
 
@@ -214,7 +229,8 @@ def _failure(e: Element) -> FailedOperation:
     if (status := e.get("status", "complete").lower()) not in ("complete", "done"):
         words = f"{words}, {status}"
     said = words if reason in (None, "", "none") else f"{words} ({reason})"
-    return FailedOperation(plain_id(resource), e.get("node", ""), e.get("task", ""), int(e.get("exitcode", "-1")), said)
+    code, call = int(e.get("exitcode", "-1")), e.get("call", "")
+    return FailedOperation(plain_id(resource), e.get("node", ""), e.get("task", ""), code, said, call)
 
 
 def _failed_probes(root: Element) -> Iterator[FailedOperation]:
@@ -226,7 +242,7 @@ def _failed_probes(root: Element) -> Iterator[FailedOperation]:
                 if e.get("task") == "probe" and code in HARD_ERRORS:
                     said = e.get("rc_text", "unknown").lower()
                     name = plain_id(resource.get("id", ""))
-                    yield FailedOperation(name, node.get("name", ""), "probe", code, said)
+                    yield FailedOperation(name, node.get("name", ""), "probe", code, said, e.get("call", ""))
 
 
 def _fail_counts(root: Element) -> Iterator[FailCount]:
@@ -234,7 +250,15 @@ def _fail_counts(root: Element) -> Iterator[FailCount]:
         for e in node.iterfind("resource_history"):
             if count := e.get("fail-count"):
                 infinite = (score(count) or 0) >= INFINITY
-                yield FailCount(plain_id(e.get("id", "")), node.get("name", ""), infinite)
+                yield FailCount(plain_id(e.get("id", "")), node.get("name", ""), infinite, e.get("last-failure", ""))
+
+
+def _history(root: Element) -> Iterator[Operation]:
+    for node in root.iterfind("node_history/node"):
+        for resource in node.iterfind("resource_history"):
+            where = plain_id(resource.get("id", "")), node.get("name", "")
+            for e in resource.iterfind("operation_history"):
+                yield Operation(*where, e.get("task", ""), e.get("call", ""), e.get("last-rc-change", ""))
 
 
 def _fencing(e: Element) -> FencingEvent:

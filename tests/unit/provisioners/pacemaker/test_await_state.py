@@ -10,7 +10,6 @@ from halab.provisioners.engine.errors import CommandFailed, TimedOut, Unexpected
 from halab.provisioners.engine.host import Host, Pace, Polls
 from halab.provisioners.pacemaker.await_state import (
     Expected,
-    ForgetFailures,
     await_started,
     await_stopped,
     hopeless,
@@ -242,13 +241,6 @@ def test_a_stop_that_failed_ends_the_wait() -> None:
         host(Mon([text])).do(await_stopped("web", WEB.primitives, 3))
     with pytest.raises(CommandFailed, match="stop of web will not come"):
         host(Mon([text.replace('blocked="false"', 'blocked="true"')])).do(await_stopped("web", WEB.primitives, 3))
-
-
-def test_only_what_failed_is_cleaned_up() -> None:
-    mon = Mon([FAILED])
-    host(mon).do(ForgetFailures("c1-clone", ("c1a", "c1b")))
-    host(mon).do(ForgetFailures("nope", ("nope",)))
-    assert [c for c in mon.commands if "crm_mon" not in c] == ["crm_resource --cleanup --resource nope"]
 
 
 def test_next_actions() -> None:

@@ -135,10 +135,9 @@ def test_what_happened_while_nobody_managed_it_is_looked_at_before_it_is_managed
     """A file system that was unmounted meanwhile must not be fenced for it."""
     now = replace(WEB, primitives=(WEB.primitives[0], replace(WEB.primitives[1], meta={"is-managed": "false"})))
     said = [str(step) for step in GroupItem().steps(DEBIAN_13, now, WEB)]
-    assert said[:2] == ["crm_resource --refresh --force --resource b", "change the CIB: web"]
+    assert said[:2] == ["have the cluster look at b again", "change the CIB: web"]
     said = [str(step) for step in GroupItem().steps(DEBIAN_13, replace(WEB, meta={"maintenance": "true"}), WEB)]
-    refreshed = ["crm_resource --refresh --force --resource a", "crm_resource --refresh --force --resource b"]
-    assert sorted(said[:2]) == refreshed
+    assert sorted(said[:2]) == ["have the cluster look at a again", "have the cluster look at b again"]
 
 
 @pytest.mark.parametrize(
