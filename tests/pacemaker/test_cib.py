@@ -24,8 +24,9 @@ from halab.provisioners.pacemaker.settings import (
     Order,
     OrderItem,
 )
+from halab.provisioners.pacemaker.status import STATUS_COMMAND, parse_status
 from halab.provisioners.pacemaker.stonith import FencingLevel, FencingLevelItem, Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster
+from tests.pacemaker.cluster import RealCluster, until
 
 pytestmark = pytest.mark.long
 
@@ -175,6 +176,25 @@ def test_the_life_of(cluster: RealCluster, name: str) -> None:
     for item, spec in reversed(case.stands_on):
         remove(host(), item, spec)
     assert configuration(cluster) == before, "nothing is left behind"
+
+
+@pytest.mark.parametrize("node", ["node1", "node2"])
+def test_what_it_did_while_nobody_managed_it_is_no_failure(cluster: RealCluster, node: str) -> None:
+    """It would be answered by fencing the node, as the file system's failures are."""
+    watched = Operation(name="monitor", interval="1s", timeout="20s", on_fail="fence")
+    managed = replace(alone("one"), operations=(watched,), locations=(NodePreference(node=node, score="5"),))
+    left_alone = replace(managed, meta={"is-managed": "false"})
+    host, item = fresh(cluster), PrimitiveItem()
+    assert converge(host(), item, None, managed) == managed
+    assert converge(host(), item, managed, left_alone) == left_alone
+    cluster.nodes[node].ask("crm_resource", "--resource", "one", "--force-stop")
+    until("its failure", lambda: parse_status(cluster.nodes["node1"].ask(*STATUS_COMMAND.argv)).fail_counts)
+    assert converge(host(), item, left_alone, managed) == managed
+    seen = parse_status(cluster.nodes["node1"].ask(*STATUS_COMMAND.argv))
+    assert [r.nodes for r in seen.instances("one")] == [(node,)]
+    assert (seen.failures, seen.fail_counts, seen.fencing) == ((), (), ())
+    assert cluster.fenced == []
+    remove(host(), item, managed)
 
 
 def fresh(cluster: RealCluster) -> Callable[[], Host]:

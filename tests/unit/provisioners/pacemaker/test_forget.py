@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.errors import TimedOut
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.pacemaker.forget import ForgetFailures, LookAgain
+from halab.provisioners.pacemaker.status import parse_status
+
+DATA = Path(__file__).parents[3] / "data" / "pacemaker"
+FAILED = (DATA / "crm_mon-3.0-failed.xml").read_text()
+COUNTED = (DATA / "crm_mon-2.1-failed.xml").read_text()
+AWAY = FAILED.replace('online="true"', 'online="false"')
+
+
+@dataclass
+class Mon:
+    """Answers crm_mon with one text after the other, the last one for ever."""
+
+    answers: list[str]
+    name: str = "node1"
+    commands: list[str] = field(default_factory=list)
+
+    def run(self, command: Command, timeout_s: float) -> Result:
+        del timeout_s
+        self.commands.append(str(command))
+        if "crm_mon" not in str(command):
+            return Result(command, 0, "", "")
+        return Result(command, 0, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0], "")
+
+    def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+        raise AssertionError
+
+    @property
+    def acted(self) -> list[str]:
+        return [command for command in self.commands if "crm_mon" not in command]
+
+
+def host(mon: Mon) -> Host:
+    now = [0.0]
+
+    def pause(seconds: float) -> bool:
+        now[0] += seconds
+        return False
+
+    return Host(mon, pace=Pace(clock=lambda: now[0], pause=pause))
+
+
+def anew(text: str, *calls: int) -> str:
+    """The same, but these operations were carried out once more."""
+    for call in calls:
+        text = text.replace(f'call="{call}"', f'call="{call + 100}"')
+    return text
+
+
+def test_only_what_failed_is_cleaned_up() -> None:
+    mon = Mon([FAILED, FAILED.replace('rc="5"', 'rc="0"')])
+    host(mon).do(ForgetFailures("c1-clone", ("c1a", "c1b")))
+    assert mon.acted == []
+    host(mon).do(ForgetFailures("nope", ("nope",)))
+    assert mon.acted == []
+    mon = Mon([FAILED, anew(FAILED, 105)])
+    host(mon).do(ForgetFailures("nope", ("nope",)))
+    assert mon.acted == ["crm_resource --cleanup --resource nope"]
+
+
+ANSWERS = [
+    pytest.param(ForgetFailures("nope", ("nope",)), FAILED, anew(FAILED, 105), id="failure"),
+    pytest.param(
+        ForgetFailures("apache", ("apache",)),
+        COUNTED,
+        anew(COUNTED.replace(' fail-count="1" last-failure="Sun Nov 22 15:17:01 2026"', ""), 2),
+        id="fail count",
+    ),
+    pytest.param(LookAgain("d1"), FAILED, anew(FAILED, 81, 82), id="history"),
+]
+
+
+@pytest.mark.parametrize(("step", "known", "forgotten"), ANSWERS)
+def test_it_waits_until_nothing_of_it_is_known(step: ForgetFailures | LookAgain, known: str, forgotten: str) -> None:
+    mon = Mon([known, known, known, forgotten])
+    host(mon).do(step)
+    assert len(mon.acted) == 1
+    assert mon.commands.index(mon.acted[0]) == 1
+    assert len(mon.commands) == 5
+
+
+@pytest.mark.parametrize(("step", "known", "forgotten"), ANSWERS)
+def test_what_is_not_forgotten_in_time_is_named(step: ForgetFailures | LookAgain, known: str, forgotten: str) -> None:
+    del forgotten
+    with pytest.raises(TimedOut, match=getattr(step, "primitive", getattr(step, "name", ""))):
+        host(Mon([known])).do(step)
+
+
+def test_half_of_the_history_is_not_all_of_it() -> None:
+    with pytest.raises(TimedOut, match="'82'"):
+        host(Mon([FAILED, anew(FAILED, 81)])).do(LookAgain("d1"))
+
+
+def test_a_node_that_is_away_is_not_waited_for() -> None:
+    assert any(operation.resource == "d1" for operation in parse_status(AWAY).history)
+    mon = Mon([AWAY])
+    host(mon).do(LookAgain("d1"))
+    assert mon.acted == ["crm_resource --refresh --force --resource d1"]
