@@ -14,6 +14,7 @@ from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Await, Run, Step
 from halab.provisioners.storage.growth import grown, lun_bytes
 from halab.provisioners.storage.lvm_report import ANY_DEVICE, ON_OTHERS, REPORT, devices_file, seen_and_rows
+from halab.provisioners.storage.withdrawn import withdrawn
 
 _SETTING = "global/use_lvmlockd = 1"
 _LOCAL_CONFIG = "/etc/lvm/lvmlocal.conf"
@@ -185,6 +186,10 @@ class LvmDeviceItem(Item[LvmDevice]):
             uuid, *size = found.stdout.split()
             return with_fields(wanted, uuid=uuid, lun_bytes=grown(int(size[0]) if size else None, wanted.lun_bytes))
         return wanted if found.rc == 2 and wanted.uuid else None
+
+    def warnings(self, host: Host, seen: LvmDevice) -> Iterable[tuple[str, str]]:
+        del seen
+        return withdrawn(host)
 
     def steps(self, platform: Platform, now: LvmDevice | None, wanted: LvmDevice | None) -> Iterator[Step]:
         if wanted is not None and now is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 
@@ -96,6 +97,23 @@ def test_two_of_three_are_reset_at_once(lab: Lab, capfd: pytest.CaptureFixture[s
         print(f"\n{active} and {other} reset: the site was away for {away:.0f} s", flush=True)
     for node, boot in boots.items():
         assert lab.boot_id(node) not in (None, boot)
+    _healthy(lab)
+
+
+def test_a_withdraw_shows_in_a_plan_with_its_remedy(lab: Lab) -> None:
+    """For another reason than a lost device: the cluster does not notice."""
+    active = lab.until("the site", lab.served_by)
+    idle, witness = (node for node in lab.nodes if node != active)
+    boot = lab.boot_id(idle)
+    lab.ask(idle, "sh", "-euc", "echo 1 > /sys/fs/gfs2/*/withdraw")
+    done = lab.run("npx", "cdktf", "diff")
+    said = re.sub(r"[\s│]+", " ", done.stdout + done.stderr)
+    assert done.returncode == 0
+    assert f"has withdrawn on {idle}" in said
+    remedy = re.search(r"`(stonith_admin [^`]+)`", said)
+    assert remedy is not None
+    lab.ask(witness, *remedy[1].split(), timeout_s=300)
+    lab.until("another boot", lambda: lab.boot_id(idle) not in (None, boot), deadline_s=600)
     _healthy(lab)
 
 
