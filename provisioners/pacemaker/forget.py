@@ -53,8 +53,11 @@ class LookAgain:
 
     def run(self, host: Host) -> None:
         before = self._known(parse_status(host.ask(STATUS_COMMAND).stdout))
-        # --force: only the primitive itself, not all of its group
-        host.ask(cmd("crm_resource", "--refresh", "--force", "--resource", self.primitive, timeout_s=120.0))
+        # --force: only the primitive itself, not all of its group. Of a clone that is one instance, anybody's: so each
+        # node is named.
+        refresh = ("crm_resource", "--refresh", "--force", "--resource", self.primitive)
+        for node in sorted({one.node for one in before}):
+            host.ask(cmd(*refresh, "--node", node, timeout_s=120.0))
         host.wait(_await_forgotten(f"history of {self.primitive}", before, self._known))
 
     def _known(self, status: ClusterStatus) -> frozenset[_Known]:

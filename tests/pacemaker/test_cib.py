@@ -182,16 +182,17 @@ def test_the_life_of(cluster: RealCluster, name: str) -> None:
 def test_what_it_did_while_nobody_managed_it_is_no_failure(cluster: RealCluster, node: str) -> None:
     """It would be answered by fencing the node, as the file system's failures are."""
     watched = Operation(name="monitor", interval="1s", timeout="20s", on_fail="fence")
-    managed = replace(alone("one"), operations=(watched,), locations=(NodePreference(node=node, score="5"),))
-    left_alone = replace(managed, meta={"is-managed": "false"})
-    host, item = fresh(cluster), PrimitiveItem()
+    member = replace(dummy("all"), operations=(watched,))
+    managed = Clone(cluster=CLUSTER, name="all-clone", primitives=(member,))
+    left_alone = replace(managed, primitives=(replace(member, meta={"is-managed": "false"}),))
+    host, item = fresh(cluster), CloneItem()
     assert converge(host(), item, None, managed) == managed
     assert converge(host(), item, managed, left_alone) == left_alone
-    cluster.nodes[node].ask("crm_resource", "--resource", "one", "--force-stop")
+    cluster.nodes[node].ask("crm_resource", "--resource", "all", "--force-stop")
     until("its failure", lambda: parse_status(cluster.nodes["node1"].ask(*STATUS_COMMAND.argv)).fail_counts)
     assert converge(host(), item, left_alone, managed) == managed
     seen = parse_status(cluster.nodes["node1"].ask(*STATUS_COMMAND.argv))
-    assert [r.nodes for r in seen.instances("one")] == [(node,)]
+    assert {name for r in seen.instances("all") for name in r.nodes} == set(cluster.names)
     assert (seen.failures, seen.fail_counts, seen.fencing) == ((), (), ())
     assert cluster.fenced == []
     remove(host(), item, managed)

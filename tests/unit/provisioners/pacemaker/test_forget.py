@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,4 +107,20 @@ def test_a_node_that_is_away_is_not_waited_for() -> None:
     assert any(operation.resource == "d1" for operation in parse_status(AWAY).history)
     mon = Mon([AWAY])
     host(mon).do(LookAgain("d1"))
-    assert mon.acted == ["crm_resource --refresh --force --resource d1"]
+    assert mon.acted == []
+
+
+def test_each_node_that_knows_of_it_looks_again() -> None:
+    """Without a node's name Pacemaker would take one instance of a clone, whichever it finds first."""
+    one = ET.fromstring(FAILED)
+    nodes, history = one.find("nodes"), one.find("node_history")
+    assert nodes is not None
+    assert history is not None
+    for parent in (nodes, history):
+        other = copy.deepcopy(parent[0])
+        other.set("name", "node2")
+        parent.append(other)
+    both = ET.tostring(one, encoding="unicode")
+    mon = Mon([both, anew(both, 93)])
+    host(mon).do(LookAgain("c1a"))
+    assert mon.acted == [f"crm_resource --refresh --force --resource c1a --node node{n}" for n in (1, 2)]
