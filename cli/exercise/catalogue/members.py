@@ -53,7 +53,7 @@ EXERCISES = (
         ),
         broken=Step(IDLE, f"! {_IS_ITSELF}"),
         hints=(
-            "`systemctl status corosync` and its journal on {idle}: what does it not find?",
+            "`corosync-cfgtool -s` on {idle} and on another node: from which address does {idle} speak, and with whom?",
             f"{_CONF} has to be the same on all nodes. `pcs cluster sync` copies it, and so does scp.",
         ),
         solution=(

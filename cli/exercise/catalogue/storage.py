@@ -12,6 +12,8 @@ _INITIATOR = "InitiatorName=iqn.2016-06.test.halab:{lab}-"
 _USES_LOCKS = "lvmconfig --typeconfig full global/use_lvmlockd | grep -qx use_lvmlockd=1"
 _LOG_OUT = "iscsiadm --mode node --logoutall=all || [ $? = 21 ]"
 _LOG_IN = "iscsiadm --mode node --loginall=automatic"
+# SBD waits for its disk, and the cluster for SBD.
+_TRY = JOIN.replace("start", "start --no-block", 1)
 _TRIED = "crm_resource --cleanup --node {idle}; crm_resource --wait --timeout=240s"
 
 EXERCISES = (
@@ -41,11 +43,11 @@ EXERCISES = (
     Exercise(
         "same-initiator",
         level=3,
-        symptom="{idle} was made anew from an image of {active}. It joins the cluster and does not get at the shared "
-        "disk: the target does not let it in.",
+        symptom="{idle} was made anew from an image of {active}. It does not get at the shared disk, and nothing that "
+        "needs the disk comes up on it.",
         breaks=(
             Step(IDLE, f"{LEAVE}\n{_LOG_OUT}"),
-            Step(IDLE, f"echo '{_INITIATOR}{{active}}' > {_NAME}\nsystemctl restart iscsid\n{_LOG_IN} || :\n{JOIN}"),
+            Step(IDLE, f"echo '{_INITIATOR}{{active}}' > {_NAME}\nsystemctl restart iscsid\n{_TRY}"),
         ),
         broken=Step(IDLE, f"grep -qx '{_INITIATOR}{{active}}' {_NAME}"),
         hints=(
@@ -53,7 +55,10 @@ EXERCISES = (
             "The target knows its initiators by their names, and each has a password of its own. Which name does "
             f"{{idle}} give ({_NAME}), and which do the others?",
         ),
-        solution=(Step(IDLE, f"echo '{_INITIATOR}{{idle}}' > {_NAME}\nsystemctl restart iscsid\n{_LOG_IN}\n{_TRIED}"),),
+        solution=(
+            Step(IDLE, f"{LEAVE}\necho '{_INITIATOR}{{idle}}' > {_NAME}"),
+            Step(IDLE, f"systemctl restart iscsid\n{_LOG_IN}\n{JOIN}"),
+        ),
         checks=(
             Healthy(40),
             OnNodes(20, "a node gives a name that is not its own", IDLE, f"grep -qx '{_INITIATOR}{{idle}}' {_NAME}"),
