@@ -15,6 +15,9 @@ _ENDS_MACHINE = re.compile(
     r"^\s*(?:exec\s+)?(?:/\S*/)?"
     r"(?:(?:systemctl\s+(?:-\S+\s+)*)?(?:poweroff|halt|reboot|kexec)\b|shutdown\b|(?:tel)?init\s+[06]\b)"
 )
+_HERE_DOCUMENT = re.compile(r"""(?<!<)<<-?\s*(?P<quote>["']?)(?P<end>[A-Za-z_]\w*)(?P=quote)""")
+_KERNEL_NAME = re.compile(r"(?:/dev/)?(?P<drive>(?:[shv]d[a-z]|nvme\d+n\d+))(?:p?\d+)?")
+_DRIVE = "vda"  # of the installer's machine; vdb is what the image comes out of
 _WHEN = {"%pre": "before installing", "%pre-install": "before installing", "%post": "before the system is sealed"}
 _PLAIN_TEXT = (
     "Give a hash (--iscrypted; `openssl passwd -6` makes one), or lock the account (--lock). If the password may be "
@@ -46,6 +49,11 @@ def ends_by_itself(text: str) -> bool:
     return parse(text).reboot.action is not None
 
 
+def has_environment(text: str) -> bool:
+    """Whether the file says which environment of packages it wants (@^...): there is one, and the last one counts."""
+    return bool(parse(text).packages.environment)
+
+
 def parse(text: str) -> Any:
     """pykickstart's handler with all commands of a file. Includes are left out: they are the installer's to read."""
     import warnings
@@ -75,7 +83,8 @@ def _problems(text: str, disk_mib: int, allow_plaintext_password: bool) -> Itera
         return
     yield from _ending(handler)
     yield from _interaction(handler)
-    yield from _disk(handler, disk_mib)
+    yield from _drives(handler)
+    yield from _disk(handler, disk_mib, included=_INCLUDE.search(text) is not None)
     if not allow_plaintext_password:
         yield from _passwords(handler)
     if handler.rhsm.seen:
@@ -91,10 +100,22 @@ def _ending(handler: Any) -> Iterator[Problem]:
         yield Problem(handler.reboot.lineno, f"the installer {action}", "Its end is told by the power: use poweroff.")
     for script in handler.scripts:
         section = _section(script)
-        for offset, line in enumerate(script.script.splitlines(), 1):
+        for offset, line in _commands(script.script):
             if section and _ENDS_MACHINE.match(line):
                 words = f"{section} runs `{line.strip()}`: the machine goes off {_WHEN[section]}"
                 yield Problem(script.lineno + offset, words, "Take it out; the command poweroff ends the installation.")
+
+
+def _commands(script: str) -> Iterator[tuple[int, str]]:
+    """The lines of a script with their numbers, without the texts that it writes (here-documents)."""
+    end = ""
+    for number, line in enumerate(script.splitlines(), 1):
+        if end:
+            end = "" if line.strip() == end else end
+            continue
+        yield number, line
+        if found := _HERE_DOCUMENT.search(line):
+            end = found["end"]
 
 
 def _section(script: Any) -> str:
@@ -111,16 +132,40 @@ def _interaction(handler: Any) -> Iterator[Problem]:
         yield Problem(line, "the installer's machine has no screen", "Use the command cmdline.")
 
 
-def _disk(handler: Any, disk_mib: int) -> Iterator[Problem]:
-    parts = handler.partition.partitions
-    if not parts and not handler.autopart.seen:
+def drives_are_chosen(text: str) -> bool:
+    """Whether the file says which drives the installer may touch."""
+    chosen = parse(text).ignoredisk
+    return bool(chosen.onlyuse or chosen.ignoredisk)
+
+
+def _drives(handler: Any) -> Iterator[Problem]:
+    parts, loader = handler.partition.partitions, handler.bootloader
+    named = [
+        *((handler.ignoredisk.lineno, name) for name in handler.ignoredisk.onlyuse),
+        *((handler.clearpart.lineno, name) for name in handler.clearpart.drives),
+        *((part.lineno, part.disk) for part in parts),
+        *((part.lineno, part.onPart) for part in parts),
+        (loader.lineno, loader.bootDrive),
+    ]
+    for line, name in dict.fromkeys(named):
+        found = _KERNEL_NAME.fullmatch(name or "")
+        if found and found["drive"] != _DRIVE:
+            yield Problem(
+                line, f"the drive {name} is not the system's", f"The installer's machine has {_DRIVE} for it."
+            )
+    if _DRIVE in handler.ignoredisk.ignoredisk:
+        yield Problem(handler.ignoredisk.lineno, f"{_DRIVE} is ignored", "It is the drive for the system.")
+
+
+def _disk(handler: Any, disk_mib: int, *, included: bool) -> Iterator[Problem]:
+    """`included`: a part of the file, and so maybe of the layout, is in another one."""
+    parts, mounts = handler.partition.partitions, handler.mount.mount_points
+    if not parts and not mounts and not handler.autopart.seen and not included:
         yield Problem(0, "no disk layout", "Add reqpart and part /, or autopart.")
         return
-    if (
-        parts
-        and not any(part.mountpoint == "/" for part in parts)
-        and not any(volume.mountpoint == "/" for volume in handler.logvol.lvList)
-    ):
+    on = [thing.mountpoint for thing in (*parts, *handler.logvol.lvList, *handler.raid.raidList)]
+    on += [mount.mount_point for mount in mounts]
+    if parts and "/" not in on and not included:
         yield Problem(
             parts[0].lineno, "no partition or volume for /", "Add one, for example part / --size=6000 --grow."
         )

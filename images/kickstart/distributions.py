@@ -14,6 +14,7 @@ from halab.provisioners.engine.errors import ConfigError
 Addon = Literal["HighAvailability", "ResilientStorage"]
 ADDONS: tuple[Addon, ...] = ("HighAvailability", "ResilientStorage")
 _RELEASE = "9"
+_WITHOUT_CREDENTIALS = ("9.0", "9.1")  # systemd 250; 9.2 has 252
 _WORKS = "What works: image.suite el9 with a tree of release 9, trixie, bookworm."
 _COMPOSE = re.compile(r"(?P<root>https?://.*)/BaseOS/(?P<arch>[^/]+)/(os|kickstart)")
 
@@ -67,6 +68,13 @@ def distribution_of(tree: Tree) -> Distribution:
         raise ConfigError(
             f"the tree {tree.location} is {words}, not release {_RELEASE}",
             f"image.suite is el9: take the tree of {found.name} {_RELEASE}. {_WORKS}",
+            SETTING,
+        )
+    if tree.version in _WITHOUT_CREDENTIALS:
+        raise ConfigError(
+            f"the tree {tree.location} is {words}, whose machines cannot be let in",
+            "Its systemd is older than 252 and does not take the key that a machine gets at its boot (SMBIOS). "
+            f"Take the tree of {found.name} 9.2 or newer.",
             SETTING,
         )
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from halab.images.debian import EMULATED_CMDLINE
 from halab.images.installation import ArchiveFile, Installation, SecretFile, failures, read_secret, stages
-from halab.images.kickstart.check import check, ends_by_itself
+from halab.images.kickstart.check import check, drives_are_chosen, ends_by_itself, has_environment
 from halab.images.kickstart.distributions import distribution_of, sources_of
 from halab.images.kickstart.render import SECRET_INCLUDE, Wanted, extend, render
 from halab.images.tree import read_tree
@@ -112,7 +112,13 @@ def _kickstart(request: Request, wanted: Wanted) -> str:
     plaintext, setting = request.allow_plaintext_password, "image.kickstart"
     own = _read(request.kickstart)
     check(own, str(request.kickstart), setting, disk_mib=disk_mib, allow_plaintext_password=plaintext)
-    text = extend(own, wanted, power_off=not ends_by_itself(own))
+    text = extend(
+        own,
+        wanted,
+        power_off=not ends_by_itself(own),
+        choose_drive=not drives_are_chosen(own),
+        environment=not has_environment(own),
+    )
     name = f"{request.kickstart} with what halab adds"
     check(text, name, setting, disk_mib=disk_mib, allow_plaintext_password=plaintext)
     return text

@@ -16,6 +16,8 @@ SECRET_INCLUDE = "halab-secret.ks"  # Anaconda's initrd hands /*.ks on to the in
 # The installer's root is BIOS-bootable and boots on its serial console without the lab too.
 BOOT_ARGUMENTS = "console=ttyS0 net.ifnames=0"
 _GROUPS = ("@^minimal-environment", "@standard")  # @core, and what @base was until EL 7
+# Else `clearpart --all` and autopart take the drive for the image's parts, too.
+_ONLY_DRIVE = "ignoredisk --only-use=vda"
 _EXCLUDED = ("dracut-config-rescue", "iwl*-firmware", "plymouth")
 _LOG = "/var/log/halab-install.log"
 _FILES_GO_HERE = "# @FILES@"
@@ -40,9 +42,15 @@ def render(wanted: Wanted) -> str:
     return "\n".join([f"# {wanted.heading}", *_commands(wanted), "", *sections(wanted)]) + "\n"
 
 
-def extend(own: str, wanted: Wanted, *, power_off: bool) -> str:
-    """The user's kickstart, and after it what makes its system a host of the lab."""
-    lines = [f"# {wanted.heading}", *_sources(wanted), *(["poweroff"] if power_off else []), "", *sections(wanted)]
+def extend(own: str, wanted: Wanted, *, power_off: bool, choose_drive: bool, environment: bool) -> str:
+    """The user's kickstart, and after it what makes its system a host of the lab.
+
+    `power_off`, `choose_drive`, `environment`: it does not say itself how it ends, which drives the installer may
+    touch, and which environment of packages it wants.
+    """
+    commands = [*(["poweroff"] if power_off else []), *([_ONLY_DRIVE] if choose_drive else [])]
+    groups = _GROUPS if environment else _GROUPS[1:]
+    lines = [f"# {wanted.heading}", *_sources(wanted), *commands, "", *sections(wanted, groups)]
     return f"{own.rstrip()}\n\n" + "\n".join(lines) + "\n"
 
 
@@ -65,7 +73,7 @@ def _commands(wanted: Wanted) -> Iterator[str]:
     yield "selinux --enforcing"
     yield _firewall(wanted)
     yield _services(profile)
-    yield "ignoredisk --only-use=vda"
+    yield _ONLY_DRIVE
     yield "zerombr"
     yield "clearpart --all --initlabel --drives=vda"
     yield f'bootloader --location=mbr --boot-drive=vda --timeout=1 --append="{BOOT_ARGUMENTS}"'
@@ -105,7 +113,7 @@ def _services(profile: HostProfile) -> str:
     return f"services --enabled={','.join(enabled)} --disabled={','.join(names_of(profile.disabled, 'el'))}"
 
 
-def sections(wanted: Wanted) -> Iterator[str]:
+def sections(wanted: Wanted, groups: tuple[str, ...] = _GROUPS) -> Iterator[str]:
     """%packages and %post: what every kickstart gets, the user's own too."""
     roles = roles_of(wanted.role)
     table = [entry for entry in wanted.profile.packages if set(entry.roles) & set(roles)]
@@ -114,7 +122,7 @@ def sections(wanted: Wanted) -> Iterator[str]:
     later = [*addons, *sorted(wanted.extra_packages)] if wanted.sources.enabled else []
     now = [name for entry in table for name in entry.el] + sorted(wanted.extra_packages)
     yield "%packages"
-    yield from _GROUPS
+    yield from groups
     yield from dict.fromkeys([*(name for name in now if name not in later), *_tools(wanted)])
     yield from (f"-{name}" for name in _EXCLUDED)
     yield "%end"

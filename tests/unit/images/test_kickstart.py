@@ -227,12 +227,14 @@ def test_a_subscription_is_neither_in_the_file_nor_in_the_image() -> None:
 
 def test_a_kickstart_of_one_s_own_is_kept_and_completed() -> None:
     own = "lang de_DE.UTF-8\nrootpw --lock\nautopart --type=lvm\n%packages\n@core\nvim-enhanced\n%end\n"
-    text = extend(own, VARIANTS["almalinux-any-firewall"], power_off=True)
+    text = extend(own, VARIANTS["almalinux-any-firewall"], power_off=True, choose_drive=True, environment=True)
     ks = parse(text)
     assert text.startswith(own)
     assert (ks.lang.lang, ks.autopart.autopart) == ("de_DE.UTF-8", True)
     assert {"vim-enhanced", "openssh-server"} <= set(ks.packages.packageList)
     assert "pacemaker" in lists_of(ks)["ADDON_PACKAGES"]
+    assert ks.ignoredisk.onlyuse == ["vda"], "autopart would take the drive for the image's parts, too"
+    assert ks.packages.environment == "minimal-environment"
     check(text, "own", "image.kickstart", disk_mib=10240)
 
 

@@ -82,6 +82,17 @@ def test_a_good_file_is_accepted() -> None:
         ),
         (("part / --fstype=ext4 --size=6000 --grow\n", ""), ["no disk layout", "autopart"]),
         (("part / ", "part /home "), ["line 6: no partition or volume for /"]),
+        # its drives
+        (("reqpart", "ignoredisk --only-use=sda"), ["line 5: the drive sda is not the system's", "has vda"]),
+        (("reqpart", "ignoredisk --drives=vda"), ["line 5: vda is ignored"]),
+        (("reqpart", "clearpart --all --drives=vda,nvme0n1"), ["line 5: the drive nvme0n1"]),
+        (("--grow", "--grow --ondisk=vdb"), ["line 6: the drive vdb"]),
+        (("part / --fstype=ext4 --size=6000", "part / --onpart=/dev/sda2"), ["line 6: the drive sda2"]),
+        (("poweroff", "poweroff\nbootloader --boot-drive=sda"), ["line 8: the drive sda"]),
+        (
+            ("%packages", "%post\ncat <<EOF\nx\nEOF\nreboot\n%end\n%packages"),
+            ["line 12: %post runs `reboot`"],
+        ),
     ],
 )
 def test_mistakes(change: tuple[str, str], words: list[str]) -> None:
@@ -108,7 +119,14 @@ def test_a_setting_lets_plain_text_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["%post\necho 'then reboot'\n%end", "%post\n# poweroff\n%end", "%post\nhaltingproblem\n%end"]
+    "script",
+    [
+        "%post\necho 'then reboot'\n%end",
+        "%post\n# poweroff\n%end",
+        "%post\nhaltingproblem\n%end",
+        "%post\ncat > /usr/local/bin/again <<'EOF'\n#!/bin/sh\nreboot\nEOF\n%end",
+        "%post\ncat <<-END | tee /root/notes\n\tpoweroff\n\tEND\n%end",
+    ],
 )
 def test_words_that_only_look_like_it(script: str) -> None:
     check(f"{GOOD}{script}\n", "my.ks", "image.kickstart", disk_mib=10240)
@@ -121,3 +139,20 @@ def test_volumes_count_as_a_layout() -> None:
 
 def test_includes_are_the_installer_s_to_read() -> None:
     check(f"{GOOD}%include /tmp/made-by-pre.ks\n", "my.ks", "image.kickstart", disk_mib=10240)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        "%include /tmp/layout-made-by-pre.ks\n",
+        "part /boot --size=500\n%include /tmp/layout-made-by-pre.ks\n",
+        "mount /dev/vda2 /\n",
+        "part raid.1 --size=3000\npart raid.2 --size=3000\nraid / --level=1 --device=md0 raid.1 raid.2\n",
+        "part / --size=6000 --ondisk=/dev/vda\n",
+        "part / --size=6000 --ondisk=disk/by-path/pci-0000:00:03.0\n",
+        "part / --onpart=vda2\n",
+    ],
+)
+def test_layouts_that_are_right(layout: str) -> None:
+    text = GOOD.replace("reqpart\npart / --fstype=ext4 --size=6000 --grow\n", layout)
+    check(text, "my.ks", "image.kickstart", disk_mib=10240)

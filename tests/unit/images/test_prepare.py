@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from halab.images.installation import Installation
+from halab.images.kickstart.check import parse
 from halab.images.prepare import Request, prepare
 from halab.provisioners.engine.errors import ConfigError
 from tests.unit.images.conftest import TREES, repository
@@ -80,6 +81,13 @@ def test_a_directory_is_served(compose: Compose) -> None:
     ("name", "old", "new", "words"),
     [
         ("almalinux-9-dvd", "9.4", "10.0", ["AlmaLinux 10.0, which has no GFS2", "EL 10 removed GFS2", "What works:"]),
+        (
+            "almalinux-9-dvd",
+            "9.4",
+            "9.1",
+            ["AlmaLinux 9.1, whose machines cannot be let in", "systemd", "9.2 or newer"],
+        ),
+        ("rhel-9-dvd", "9.4", "9.0", ["Red Hat Enterprise Linux 9.0", "9.2 or newer"]),
         ("rhel-9-dvd", "9.4", "10.1", ["which has no GFS2", "trixie", "bookworm"]),
         ("centos-stream-9", "= 9", "= 8", ["CentOS Stream 8, not release 9"]),
         ("centos-stream-9", "= 9", "= 10", ["CentOS Stream 10, which has no GFS2"]),
@@ -94,6 +102,14 @@ def test_trees_of_another_release(
     error = refusal(lambda: el9(name, text=text))
     assert error.attribute == "image.tree"
     assert all(word in str(error) for word in words), str(error)
+
+
+def test_what_a_kickstart_of_one_s_own_chooses_stays_chosen(el9: Callable[..., Installation], tmp_path: Path) -> None:
+    own = "rootpw --lock\nignoredisk --drives=vdb\nautopart\n%packages\n@^server-product-environment\n%end\n"
+    (file := tmp_path / "own.ks").write_text(own)
+    ks = parse(el9("almalinux-9-dvd", kickstart=file).answer.decode())
+    assert (ks.ignoredisk.ignoredisk, ks.ignoredisk.onlyuse) == (["vdb"], [])
+    assert ks.packages.environment == "server-product-environment"
 
 
 def test_rhel_without_subscription(el9: Callable[..., Installation]) -> None:
