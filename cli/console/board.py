@@ -11,6 +11,7 @@ from halab.cli.console.contract import Ages, Line, Overview
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.judgement import judge
 from halab.cli.look.snapshot import Answer, Endpoint, Machine, Power, Site, Snapshot
+from halab.provider.hypervisor.machine.presence import Presence
 
 _LINES = 200
 _NOT_YET = "it was not asked yet"
@@ -40,7 +41,7 @@ class Board:
     def runs(self, uuid: str) -> bool:
         """Whether it is worth asking the machine."""
         with self._lock:
-            return self._power.get(uuid, Power("unknown")).state in ("running", "unknown")
+            return self._power.get(uuid, Power(Presence.UNKNOWN)).state.may_answer
 
     def powers(self, told: Mapping[str, Power]) -> frozenset[str]:
         """What libvirt says. The machines (UUID) whose power is another than before."""
@@ -86,7 +87,7 @@ class Board:
         return Overview(now, judge(snapshot), ages, lines, "", self._declared)
 
     def _machine(self, known: KnownMachine) -> Machine:
-        power = self._power.get(known.uuid, Power("unknown", "libvirt was not asked yet"))
-        silence = self._silence[known.uuid] if power.state in ("running", "unknown") else f"it is {power.state}"
+        power = self._power.get(known.uuid, Power(Presence.UNKNOWN, "libvirt was not asked yet"))
+        silence = self._silence[known.uuid] if power.state.may_answer else f"it is {power.state.value}"
         answer = self._answers.get(known.uuid)
         return Machine(known.name, known.uuid, known.address, bool(known.cluster), power, answer, silence)

@@ -18,6 +18,7 @@ from halab.cli.look.deployed import Deployed, KnownMachine, NothingDeployed, dep
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Power, recall
 from halab.cli.look.status import LIMIT_S
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.errors import HalabError
 
 POWER_S, SITE_S, ENDPOINT_S = 2.0, 5.0, 30.0
@@ -170,7 +171,7 @@ class Round:
         try:
             told = hypervisor.powers(self._place.uri, self._place.lab, list(self._wakes))
         except HalabError as error:
-            told = dict.fromkeys(self._wakes, Power("unknown", f"{error.summary}. {error.detail}"))
+            told = dict.fromkeys(self._wakes, Power(Presence.UNKNOWN, f"{error.summary}. {error.detail}"))
         for uuid in self._board.powers(told):
             self._wakes[uuid].set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -46,7 +47,8 @@ class GuestStream:
         self._stop.set()
         with self._lock:
             if self._process is not None and self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGTERM)  # with what it has started for itself
+                with contextlib.suppress(ProcessLookupError):  # the thread has seen its end at this moment
+                    os.killpg(self._process.pid, signal.SIGTERM)  # with what it has started for itself
         self._thread.join()
 
     def _run(self) -> None:

@@ -11,13 +11,14 @@ from halab.cli.drill.declaration import HALF, TWIN, Drill, Guest, Injection, Pow
 from halab.cli.drill.guests import Guests
 from halab.cli.drill.recording import Recorder
 from halab.provider.hypervisor.machine.handling import Hands
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import Command, cmd
 from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut
 
 _POLL_S = 0.5
 _KILL_S = 5.0
 _UNDO_UNIT = "halab-drill-undo"
-_STATE = {"cut": ("off",), "suspend": ("paused",), "reset": ("running",)}
+_PROOF = {"cut": Presence.OFF, "suspend": Presence.PAUSED}
 _UNDONE_BY = {"cut": "start", "suspend": "resume"}
 
 _NOBODY = {
@@ -128,8 +129,8 @@ class Injector:
         if isinstance(injection, Power):
             if injection.action == "reset":
                 self._until(f"a restart of {name}", lambda: self._rebooted(name))
-            elif self.hands.state(uuid) not in _STATE[injection.action]:
-                raise NoEffect(f"{name} is {self.hands.state(uuid)} after a {injection.action}")
+            elif (state := self.hands.state(uuid)) is not _PROOF[injection.action]:
+                raise NoEffect(f"{name} is {state.value} after a {injection.action}")
         elif injection.kills:
             self._until(f"{injection.shown!r} on the console of {name}", lambda: self._shown(injection.shown, name))
         elif injection.took:

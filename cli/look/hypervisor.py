@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from halab.cli.look.snapshot import Power
 from halab.cli.look.together import together
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.errors import HalabError
 
 _LIMIT_S = 2.0
-_STATES = {"GONE": "gone", "OFF": "off", "RUNNING": "running"}
 
 
 def powers(uri: str, lab: str, machines: Sequence[str]) -> dict[str, Power]:
-    """The power of each machine (a domain's UUID). `unknown` with the reason when libvirt does not tell."""
+    """The power of each machine (a domain's UUID). UNKNOWN with the reason when libvirt does not tell."""
     told = together({"libvirt": lambda: _ask(uri, lab, machines)}, _LIMIT_S).get("libvirt")
-    return told or dict.fromkeys(machines, Power("unknown", f"libvirt does not answer within {_LIMIT_S:.0f} s"))
+    return told or dict.fromkeys(machines, Power(Presence.UNKNOWN, f"libvirt does not answer within {_LIMIT_S:.0f} s"))
 
 
 def _ask(uri: str, lab: str, machines: Sequence[str]) -> dict[str, Power]:
@@ -33,7 +33,5 @@ def _power(inventory: object, machine: str) -> Power:
     try:
         view = inventory.machine(machine)
     except HalabError as error:
-        return Power("unknown", error.summary)
-    if view.pause:
-        return Power("paused", f"{view.pause.why}. {view.pause.remedy}")
-    return Power(_STATES[view.presence.name])
+        return Power(Presence.UNKNOWN, error.summary)
+    return Power(view.presence, f"{view.pause.why}. {view.pause.remedy}" if view.pause else "")

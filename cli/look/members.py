@@ -8,7 +8,15 @@ from halab.cli.look import guest
 from halab.cli.look.report import Fault, MachineReport
 from halab.cli.look.snapshot import Machine, Snapshot
 from halab.cli.look.views import View
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.pacemaker.status import NodeStatus
+
+_POWER = {
+    Presence.GONE: "does not exist any more",
+    Presence.OFF: "is powered off",
+    Presence.PAUSED: "is paused {}",
+    Presence.UNKNOWN: "its power is unknown: {}",
+}
 
 
 def machines(snapshot: Snapshot, view: View | None) -> tuple[MachineReport, ...]:
@@ -22,7 +30,7 @@ def _report(machine: Machine, view: View | None) -> MachineReport:
         name=machine.name,
         role="member" if machine.member else "target",
         address=machine.address,
-        power=machine.power.state,
+        power=machine.power.state.value,
         uptime_s=heard.uptime_s if heard else None,
         answers=heard is not None,
         heard_at=machine.answer.at if machine.answer else None,
@@ -48,12 +56,9 @@ def faults(snapshot: Snapshot, view: View | None) -> Iterator[Fault]:
 
 def _of_machine(machine: Machine) -> Iterator[Fault]:
     power = machine.power
-    if power.state in ("off", "gone", "paused"):
-        words = {"off": "is powered off", "gone": "does not exist any more", "paused": f"is paused {power.why}"}
-        yield Fault(machine.name, words[power.state])
-    elif power.state == "unknown":
-        yield Fault(machine.name, f"its power is unknown: {power.why}")
-    if machine.silence and power.state in ("running", "unknown"):
+    if power.state is not Presence.RUNNING:
+        yield Fault(machine.name, _POWER[power.state].format(power.why))
+    if machine.silence and power.state.may_answer:
         yield Fault(machine.name, f"does not answer: {machine.silence}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provider.run.files import read_or_none, write_private
 
 FORMAT = 1
@@ -15,9 +16,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What libvirt says of a machine. `state`: running, off, paused, gone, or unknown (libvirt did not answer)."""
+    """What libvirt says of a machine; UNKNOWN when it did not answer."""
 
-    state: str
+    state: Presence
     why: str = ""
 
 
@@ -81,7 +82,11 @@ class Snapshot:
 
 
 def dump(snapshot: Snapshot) -> str:
-    return json.dumps({"format": FORMAT, **asdict(snapshot)}, indent=1) + "\n"
+    return json.dumps({"format": FORMAT, **asdict(snapshot)}, indent=1, default=_value) + "\n"
+
+
+def _value(state: Presence) -> str:
+    return str(state.value)
 
 
 def parse(text: str) -> Snapshot:
@@ -104,7 +109,8 @@ def parse(text: str) -> Snapshot:
 
 def _machine(data: Mapping[str, Any]) -> Machine:
     answer = Answer(**data["answer"]) if data["answer"] else None
-    return Machine(**{**data, "power": Power(**data["power"]), "answer": answer})
+    power = Power(Presence(data["power"]["state"]), data["power"]["why"])
+    return Machine(**{**data, "power": power, "answer": answer})
 
 
 def recall(file: Path) -> Snapshot | None:

@@ -32,7 +32,7 @@ def take(place: Place, lab: Deployed, limit_s: float) -> Snapshot:
     """What can be seen now; what is silent is given as it was seen last. Remembered in the lab's folder."""
     at = time.time()
     power = hypervisor.powers(place.uri, place.lab, [machine.uuid for machine in lab.machines])
-    asked = [machine for machine in lab.machines if power[machine.uuid].state in ("running", "unknown")]
+    asked = [machine for machine in lab.machines if power[machine.uuid].state.may_answer]
     way = (lab.endpoint.address, lab.endpoint.port) if lab.endpoint else None
     jobs: dict[str, Callable[[], object]] = {
         machine.uuid: partial(_hear, machine, place.private_key, way, limit_s) for machine in asked
@@ -89,8 +89,8 @@ def _machine(known: KnownMachine, power: Power, heard: object, limit_s: float) -
     answer, silence = (heard if isinstance(heard, Answer) else None), ""
     if answer is None:
         silence = heard if isinstance(heard, str) else f"no answer within {limit_s:.0f} s"
-    if power.state not in ("running", "unknown"):
-        silence = f"it is {power.state}"
+    if not power.state.may_answer:
+        silence = f"it is {power.state.value}"
     return Machine(known.name, known.uuid, known.address, bool(known.cluster), power, answer, silence)
 
 

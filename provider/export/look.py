@@ -31,7 +31,7 @@ class Look:
     def __init__(self, provider: Any, cluster: str, tell: Tell = lambda _: None) -> None:
         self._provider, self._cluster, self._tell = provider, cluster, tell
         self._built: dict[str, Resource] = {}
-        views = [view for view in provider.inventory.machines() if view.presence.name == "RUNNING"]
+        views = [view for view in provider.inventory.machines() if view.presence.on]
         self._members: list[MachineView] = [view for view in views if view.cluster == cluster]
         self._others: list[MachineView] = [view for view in views if not view.cluster]
         self.configuration = Configuration(self.resource, {v.hostname: v.uuid for v in (*self._members, *self._others)})

@@ -161,7 +161,7 @@ class ClusterResource(StateOnly):
         """The cluster as a machine has it already: the run that made it may not have lived to save its state."""
         members = self.provider.inventory.members(name)
         # One without a host key has not been up yet.
-        up = [view for view in members if view.presence.name == "RUNNING" and view.host_key]
+        up = [view for view in members if view.presence.on and view.host_key]
         hosts: list[Host] = [self.provider.hosts.machine(view.uuid, ctx.stop) for view in up]
         if not hosts:
             return None
@@ -197,7 +197,7 @@ class ClusterResource(StateOnly):
 
     def _any_machine(self, ctx: Ctx, name: str) -> Host:
         """A machine of the cluster that answers, whether the cluster runs on it or not."""
-        members = [view for view in self.provider.inventory.members(name) if view.presence.name == "RUNNING"]
+        members = [view for view in self.provider.inventory.members(name) if view.presence.on]
         mute: ConnectError | None = None
         for view in members:
             host: Host = self.provider.hosts.machine(view.uuid, ctx.stop)

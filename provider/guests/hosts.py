@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host, Pace, Shared, Transport
@@ -106,7 +107,7 @@ class Hosts:
             view = self._inventory.machine(uuid)
             _must_run(view)
             self._host(view, stop, _silent, None, reading=True)
-            first = next((v for v in self._inventory.members(view.cluster) if v.presence.name == "RUNNING"), None)
+            first = next((v for v in self._inventory.members(view.cluster) if v.presence.on), None)
             if view.cluster and first == view:
                 host = self.cluster(view.cluster, stop, reading=True)
                 if isinstance(host, ReadingHost):
@@ -130,7 +131,7 @@ class Hosts:
             if unmarked := self._inventory.unmarked():
                 raise Off(f"of cluster {name} no machine is known: {', '.join(unmarked)} has lost the lab's mark")
             raise Gone(f"cluster {name} has no machine any more")
-        running = _spread([view for view in members if view.presence.name == "RUNNING"])
+        running = _spread([view for view in members if view.presence.on])
         if not running:
             raise Off(f"all machines of cluster {name} are off")
         cluster = self._cluster(name)
@@ -210,9 +211,9 @@ def _spread(running: list[MachineView]) -> list[MachineView]:
 
 
 def _must_run(view: MachineView) -> None:
-    if view.presence.name == "GONE":
+    if view.presence is Presence.GONE:
         raise Gone(f"machine {view.uuid} does not exist any more")
-    if view.presence.name == "OFF":
+    if view.presence is Presence.OFF:
         raise Off(f"machine {view.hostname} is powered off")
     if view.pause:
         raise view.pause.error(view.hostname)

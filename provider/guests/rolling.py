@@ -62,7 +62,7 @@ class Rolling:
                 leave.wait()
             except BaseException:
                 self._failed = view.hostname
-                if self._inventory().machine(uuid).presence.name == "RUNNING":
+                if self._inventory().machine(uuid).presence.on:
                     leave.undo()
                 raise
 
@@ -80,7 +80,7 @@ class Rolling:
 
     def _leave(self, view: MachineView, stop: threading.Event, report: Report) -> Leave:
         """Take a machine out of the cluster that it belongs to."""
-        if view.presence.name != "RUNNING":
+        if not view.presence.on:
             return Leave()
         if not view.cluster:
             return self._spare_server(view, stop, report)

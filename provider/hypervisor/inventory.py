@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from halab.provider.hypervisor.connection import Connection, doing, is_code
 from halab.provider.hypervisor.machine.paused import Pause, pause_of
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provider.hypervisor.mark import MARK_URI, Mark, parse_mark
 from halab.provisioners.engine.errors import Conflict, Unmarked
-
-
-class Presence(enum.Enum):
-    """GONE only if libvirt itself says that there is no such domain."""
-
-    GONE = "gone"
-    OFF = "off"
-    RUNNING = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +26,7 @@ class MachineView:
     cluster: str
     presence: Presence
     pause: Pause | None = None
-    """Why it stands still, although it runs."""
+    """Why it stands still, and how it goes on: where it is PAUSED."""
 
 
 class Inventory:
@@ -88,8 +80,8 @@ class Inventory:
 
         try:
             mark = read_mark(domain)
-            running = bool(domain.isActive())
-            pause = pause_of(domain) if running else None
+            pause = pause_of(domain)
+            presence = presence_of(domain, pause)
         except libvirt.libvirtError as error:
             if is_code(error, "VIR_ERR_NO_DOMAIN"):
                 return None
@@ -104,9 +96,16 @@ class Inventory:
             address=mark.address,
             host_key=mark.host_key,
             cluster=mark.cluster,
-            presence=Presence.RUNNING if running else Presence.OFF,
+            presence=presence,
             pause=pause,
         )
+
+
+def presence_of(domain: Any, pause: Pause | None) -> Presence:
+    """The verdict on a domain that is there. Raises libvirtError."""
+    if pause:
+        return Presence.PAUSED
+    return Presence.RUNNING if domain.isActive() else Presence.OFF
 
 
 def _unmarked(name: str, lab: str) -> Unmarked:

@@ -54,7 +54,7 @@ class SimulatedCluster:
 
     def up(self) -> dict[str, bool]:
         views = self.provider.inventory.machines()
-        return {view.hostname: view.presence.name == "RUNNING" for view in views if view.cluster}
+        return {view.hostname: view.presence.on for view in views if view.cluster}
 
     def _status(self) -> str:
         self.moving = max(0, self.moving - 1)

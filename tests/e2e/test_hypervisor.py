@@ -15,8 +15,9 @@ import pytest
 
 from halab.images import DebianRecipe, ImageCache, default_cache_dir
 from halab.provider.hypervisor.context import HypervisorContext
-from halab.provider.hypervisor.inventory import Inventory, Presence
+from halab.provider.hypervisor.inventory import Inventory
 from halab.provider.hypervisor.machine.machine import MachineResource
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provider.hypervisor.network.network import NetworkResource
 from halab.provider.hypervisor.storage.image import ImageResource
 from halab.provider.hypervisor.storage.pool import PoolResource

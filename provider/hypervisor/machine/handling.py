@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from halab.provider.hypervisor.connection import Connection, doing
-from halab.provider.hypervisor.inventory import read_mark
+from halab.provider.hypervisor.inventory import presence_of, read_mark
+from halab.provider.hypervisor.machine.paused import pause_of
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.errors import Conflict
 
 
@@ -44,18 +46,14 @@ class Hands:
         """Lets it go on, if it stands still."""
         with doing("let a machine go on"):
             domain = self._own(uuid)
-            if self.state(uuid) == "paused":
+            if self.state(uuid) is Presence.PAUSED:
                 domain.resume()
 
-    def state(self, uuid: str) -> str:
-        """off, paused or running."""
-        import libvirt
-
+    def state(self, uuid: str) -> Presence:
+        """Off, paused or running."""
         with doing("ask for a machine's state"):
             domain = self._own(uuid)
-            if not domain.isActive():
-                return "off"
-            return "paused" if domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED else "running"
+            return presence_of(domain, pause_of(domain))
 
     def _own(self, uuid: str) -> Any:
         domain = self._connection.domain_by_uuid(uuid)

@@ -23,6 +23,7 @@ from halab.cli.console.watching import Watch
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Answer, Endpoint, Power, Site, Snapshot
+from halab.provider.hypervisor.machine.presence import Presence
 from tests.unit.cli.look.samples import lab
 
 PASSWORD = "right enough 1"
@@ -111,5 +112,5 @@ def off(shown: Snapshot, name: str) -> Snapshot:
     """The same lab with a machine that is off."""
     from dataclasses import replace
 
-    machines = tuple(replace(m, power=Power("off")) if m.name == name else m for m in shown.machines)
+    machines = tuple(replace(m, power=Power(Presence.OFF)) if m.name == name else m for m in shown.machines)
     return replace(shown, machines=machines)

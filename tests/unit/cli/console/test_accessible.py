@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from halab.cli.look.snapshot import Power
+from halab.provider.hypervisor.machine.presence import Presence
 from tests.browser import needs_chromium, violations
 
 from .recorded import Stage, hostile
@@ -26,7 +27,7 @@ def test_the_page_and_its_dialogs_are_accessible(
     assert violations(page) == []
     page.goto(f"{stage.url}/?again#{stage.access.link('operate')}")
     page.wait_for_selector(".grid")
-    stage.watch.board.powers({"uuid3": Power("off")})
+    stage.watch.board.powers({"uuid3": Power(Presence.OFF)})
     page.get_by_text(hostile(stage)).wait_for()
     page.get_by_text("1 thing is wrong").wait_for()
     assert violations(page) == []

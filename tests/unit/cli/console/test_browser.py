@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from halab.cli.look.snapshot import Power
+from halab.provider.hypervisor.machine.presence import Presence
 from tests.browser import needs_chromium
 
 from .recorded import PASSWORD, Stage, hostile
@@ -31,7 +32,7 @@ def test_news_are_drawn_and_no_text_is_html(browser: Browser, stage: Stage) -> N
     assert page.inner_text("#verdict") == "All is well"
     text = hostile(stage)
     page.get_by_text(text).wait_for()
-    stage.watch.board.powers({"uuid3": Power("off")})
+    stage.watch.board.powers({"uuid3": Power(Presence.OFF)})
     page.get_by_text("1 thing is wrong").wait_for()
     assert page.locator("[data-card=Machines] tr[data-key=node3]").inner_text().split()[:3] == ["node3DC", "✕", "off"]
     assert page.title() == "summit: 1 thing is wrong"
@@ -44,7 +45,7 @@ def test_an_open_menu_stays_when_news_come(browser: Browser, stage: Stage) -> No
     menu = page.locator("details[data-menu=node2]")
     menu.locator("summary").focus()
     page.keyboard.press("Enter")
-    stage.watch.board.powers({"uuid3": Power("off")})
+    stage.watch.board.powers({"uuid3": Power(Presence.OFF)})
     page.get_by_text("1 thing is wrong").wait_for()
     assert menu.get_attribute("open") is not None
     page.keyboard.press("Escape")

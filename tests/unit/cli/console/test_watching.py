@@ -12,6 +12,7 @@ from typing import Any
 from halab.cli.console.contract import CONTRACT, Ages, Overview
 from halab.cli.console.typescript import typescript
 from halab.cli.look.snapshot import Power
+from halab.provider.hypervisor.machine.presence import Presence
 from tests.unit.cli.look.samples import lab
 
 from .recorded import hostile, served
@@ -31,7 +32,7 @@ def test_a_change_is_pushed(tmp_path: Path) -> None:
             first = next(news)
             assert first["report"]["faults"] == []
             began = time.monotonic()
-            stage.watch.board.powers({"uuid3": Power("off")})
+            stage.watch.board.powers({"uuid3": Power(Presence.OFF)})
             while not (told := next(news))["report"]["faults"]:
                 pass
             assert time.monotonic() - began < 1
@@ -62,7 +63,7 @@ def test_a_stream_ends_with_its_session(tmp_path: Path) -> None:
             lines = stream.iter_lines(chunk_size=1)
             next(_news(lines))
             session.post(f"{stage.url}/api/logout", json={}, timeout=10)
-            stage.watch.board.powers({"uuid3": Power("off")})
+            stage.watch.board.powers({"uuid3": Power(Presence.OFF)})
             rest = list(lines)
         assert b"event: ended" in rest
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from halab.cli.look.snapshot import Answer, Endpoint, Machine, Power, Site, Snapshot
+from halab.provider.hypervisor.machine.presence import Presence
 
 DATA = Path(__file__).parents[3] / "data"
 AT = 1_795_767_000.0
@@ -33,12 +34,12 @@ initiator iqn.test:node3 LOGGED_IN 192.168.77.13
 
 def member(number: int, look: str = MEMBER, cluster: str = RUNNING) -> Machine:
     address = f"192.168.77.1{number}"
-    return Machine(f"node{number}", f"uuid{number}", address, True, Power("running"), Answer(AT, look, cluster))
+    return Machine(f"node{number}", f"uuid{number}", address, True, Power(Presence.RUNNING), Answer(AT, look, cluster))
 
 
 def lab(*members: Machine, **changes: object) -> Snapshot:
     """A lab without a fault, but for what is given."""
-    exporter = Machine("target", "uuid0", "192.168.77.10", False, Power("running"), Answer(AT, EXPORTER))
+    exporter = Machine("target", "uuid0", "192.168.77.10", False, Power(Presence.RUNNING), Answer(AT, EXPORTER))
     machines = (*(members or map(member, (1, 2, 3))), exporter)
     healthy = Snapshot(
         "summit",

@@ -8,11 +8,12 @@ import pytest
 
 from halab.cli.look.judgement import judge
 from halab.cli.look.snapshot import Endpoint, Machine, Power, Site, Snapshot
+from halab.provider.hypervisor.machine.presence import Presence
 
 from .samples import AT, EXPORTER, MEMBER, RUNNING, STOPPED, TARGET, lab, member
 
 
-def _silent(machine: Machine, power: str, why: str = "", silence: str = "no answer within 5 s") -> Machine:
+def _silent(machine: Machine, power: Presence, why: str = "", silence: str = "no answer within 5 s") -> Machine:
     assert machine.answer
     return replace(machine, power=Power(power, why), silence=silence, answer=replace(machine.answer, at=AT - 180))
 
@@ -37,23 +38,23 @@ FAULTS = [
     # machines
     (
         "powered off",
-        lab(member(1), member(2), _silent(member(3), "off")),
+        lab(member(1), member(2), _silent(member(3), Presence.OFF)),
         [("node3", "is powered off")],
     ),
     (
         "mute",
-        lab(member(1), member(2), _silent(member(3), "running")),
+        lab(member(1), member(2), _silent(member(3), Presence.RUNNING)),
         [("node3", "does not answer: no answer within 5 s")],
     ),
     (
         "paused",
-        lab(member(1), member(2), _silent(member(3), "paused", "by hand. Let it go on")),
+        lab(member(1), member(2), _silent(member(3), Presence.PAUSED, "by hand. Let it go on")),
         [("node3", "is paused by hand. Let it go on")],
     ),
-    ("gone", lab(member(1), member(2), _silent(member(3), "gone")), [("node3", "does not exist any more")]),
+    ("gone", lab(member(1), member(2), _silent(member(3), Presence.GONE)), [("node3", "does not exist any more")]),
     (
         "libvirt silent",
-        lab(member(1), member(2), replace(member(3), power=Power("unknown", "libvirt does not answer"))),
+        lab(member(1), member(2), replace(member(3), power=Power(Presence.UNKNOWN, "libvirt does not answer"))),
         [("node3", "its power is unknown: libvirt does not answer")],
     ),
     # the cluster
@@ -73,7 +74,7 @@ FAULTS = [
     ),
     (
         "all mute",
-        lab(*(_silent(member(number), "off") for number in (1, 2, 3))),
+        lab(*(_silent(member(number), Presence.OFF) for number in (1, 2, 3))),
         [
             *((f"node{number}", "is powered off") for number in (1, 2, 3)),
             ("cluster", "no member answers"),
@@ -170,12 +171,12 @@ def test_the_target_that_exports_nothing_and_one_that_is_not_enabled() -> None:
 
 
 def test_an_old_view_counts_only_when_there_is_no_other() -> None:
-    old = _silent(member(1, cluster=RUNNING), "running")
+    old = _silent(member(1, cluster=RUNNING), Presence.RUNNING)
     now = _OFFLINE
     report = judge(lab(old, member(2, cluster=now), member(3, cluster=now)))
     assert report.cluster
     assert (report.cluster.current, report.cluster.online) == (True, 2)
-    report = judge(lab(*(_silent(member(number), "running") for number in (1, 2, 3))))
+    report = judge(lab(*(_silent(member(number), Presence.RUNNING) for number in (1, 2, 3))))
     assert report.cluster
     assert (report.cluster.current, report.cluster.seen_at, report.cluster.online) == (False, AT - 180, 3)
     assert [machine.heard_at for machine in report.machines[:3]] == [AT - 180] * 3

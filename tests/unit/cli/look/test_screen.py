@@ -11,6 +11,7 @@ from rich.console import Console
 from halab.cli.look.judgement import judge
 from halab.cli.look.screen import draw
 from halab.cli.look.snapshot import Power, Snapshot
+from halab.provider.hypervisor.machine.presence import Presence
 
 from .samples import AT, MEMBER, lab, member
 
@@ -53,7 +54,7 @@ def test_a_silent_machine_is_shown_with_the_age_of_what_is_known() -> None:
     answer = member(3).answer
     assert answer
     silent = replace(
-        member(3), power=Power("running"), silence="no answer within 5 s", answer=replace(answer, at=AT - 7200)
+        member(3), power=Power(Presence.RUNNING), silence="no answer within 5 s", answer=replace(answer, at=AT - 7200)
     )
     assert "silent, heard 2 h 0 min ago" in _drawn(lab(member(1), member(2), silent), 120)
     never = replace(silent, answer=None)

@@ -8,6 +8,7 @@ import pytest
 
 from halab.provider.guests import cluster_definition
 from halab.provider.guests.cluster_definition import ClusterResource
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provider.protocol import Ctx
 from halab.provisioners.corosync.founded import Definition
 from halab.provisioners.engine.command import Secret
@@ -17,8 +18,8 @@ KEYS = {"corosync_authkey": "c" * 20, "pacemaker_authkey": "p" * 20}
 FOUND = Definition("", *(Secret(key) for key in KEYS.values()))
 
 
-def view(uuid: str, presence: str = "RUNNING", host_key: str = "ssh-ed25519 AAAA") -> SimpleNamespace:
-    return SimpleNamespace(uuid=uuid, presence=SimpleNamespace(name=presence), host_key=host_key)
+def view(uuid: str, presence: Presence = Presence.RUNNING, host_key: str = "ssh-ed25519 AAAA") -> SimpleNamespace:
+    return SimpleNamespace(uuid=uuid, presence=presence, host_key=host_key)
 
 
 def create(
@@ -45,11 +46,11 @@ def create(
 
 
 def test_a_machine_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = create(monkeypatch, [view("u1"), view("u2"), view("u3", "OFF")], {"u1": None, "u2": FOUND})
+    made = create(monkeypatch, [view("u1"), view("u2"), view("u3", Presence.OFF)], {"u1": None, "u2": FOUND})
     assert {key: made[key] for key in KEYS} == KEYS
 
 
-@pytest.mark.parametrize("views", [[], [view("u1")], [view("u2", "OFF"), view("boots", host_key="")]])
+@pytest.mark.parametrize("views", [[], [view("u1")], [view("u2", Presence.OFF), view("boots", host_key="")]])
 def test_where_none_knows_them_they_are_new(monkeypatch: pytest.MonkeyPatch, views: list[SimpleNamespace]) -> None:
     first, second = (create(monkeypatch, views, {"u1": None}) for _ in range(2))
     assert all(len(str(first[key])) > 300 and first[key] != second[key] for key in KEYS)

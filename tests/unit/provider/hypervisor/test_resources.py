@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from halab.provider.hypervisor.inventory import Inventory, Presence, read_mark, write_mark
+from halab.provider.hypervisor.inventory import Inventory, read_mark, write_mark
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provider.hypervisor.mark import Mark
 from halab.provider.hypervisor.network import network
 from halab.provider.hypervisor.network.network import NetworkResource, _spec, _update

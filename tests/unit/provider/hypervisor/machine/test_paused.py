@@ -6,8 +6,9 @@ import libvirt
 import pytest
 
 from halab.provider.hypervisor.connection import Connection
-from halab.provider.hypervisor.inventory import Inventory, Presence, write_mark
+from halab.provider.hypervisor.inventory import Inventory, write_mark
 from halab.provider.hypervisor.machine.paused import pause_of
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provider.hypervisor.mark import Mark
 
 XML = """<domain type='kvm'><devices>
@@ -70,6 +71,6 @@ def test_the_inventory_shows_it(connection: Connection) -> None:
     assert inventory.machine(domain.UUIDString()).pause is None
     domain.suspend()
     view = inventory.machine(domain.UUIDString())
-    assert view.presence is Presence.RUNNING
+    assert view.presence is Presence.PAUSED
     assert view.pause is not None
     assert view.pause.why == "by hand"
