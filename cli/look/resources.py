@@ -50,7 +50,7 @@ def faults(view: View) -> Iterator[Fault]:
         instances = status.instances(name)
         if _disabled(instances):
             yield Fault(name, "is disabled (target-role Stopped)", by_hand=True)
-        elif not status.maintenance_mode and not all(one.managed for one in instances):
+        elif not status.maintenance_mode and not all(one.managed or one.blocked for one in instances):
             yield Fault(name, "is unmanaged: the cluster does not look after it", by_hand=True)
         if not status.stop_all_resources and not _disabled(instances):
             yield from _amiss(status, name, instances)
@@ -59,7 +59,7 @@ def faults(view: View) -> Iterator[Fault]:
 
 def _amiss(status: ClusterStatus, name: str, instances: tuple[ResourceStatus, ...]) -> Iterator[Fault]:
     report = _report(instances)
-    why = "; ".join(str(failure) for failure in status.failures if failure.resource == name)
+    why = "; ".join(sorted(str(failure) for failure in status.failures if failure.resource == name))
     reason = f" ({why})" if why else ""
     where = " ".join(sorted({node for one in instances if one.failed or one.blocked for node in one.nodes}))
     if report.state in ("failed", "blocked", "failed and blocked"):
