@@ -11,6 +11,7 @@ from halab.cli.fence.devices import Device, able, devices
 from halab.cli.fence.evidence import REBOOT, Evidence
 from halab.cli.look.hypervisor import powers
 from halab.provider.hypervisor.machine.happenings import Happenings
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError, TimedOut
 from halab.provisioners.pacemaker.status import ClusterStatus
@@ -61,9 +62,9 @@ class Firing:
         asker = self._asker(self.seen_from_elsewhere(node), node)
         machine, place = self.guests.machine(node), self.guests.place
         power = powers(place.uri, place.lab, [machine.uuid])[machine.uuid]
-        if power.state not in ("running", "off", "paused"):
-            raise HalabError(f"{node} is {power.state} for libvirt", power.why)
-        evidence = Evidence(machine.uuid, power.state != "off")
+        if power.state is not Presence.OFF and not power.state.on:
+            raise HalabError(f"{node} is {power.state.value} for libvirt", power.why)
+        evidence = Evidence(machine.uuid, power.state.on)
         boot = self.boot_id(node) if evidence.was_on else ""
         host, limit_s = self.guests.host(asker), round(LIMIT_S * self.stretch)
         with Happenings(evidence.tell, place.uri):

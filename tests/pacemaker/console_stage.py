@@ -15,6 +15,7 @@ from halab.cli.drill.guests import Guests
 from halab.cli.look.deployed import Deployed
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Answer, Machine, Power, Snapshot
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
 from tests.pacemaker.cluster import RealCluster
@@ -53,7 +54,7 @@ def files(folder: Path) -> Place:
 def operated(cluster: RealCluster, place: Place) -> Iterator[str]:
     """The link that opens the page."""
     machines = tuple(
-        Machine(name, f"uuid-{name}", node.address, True, Power("running"), _said(cluster, name))
+        Machine(name, f"uuid-{name}", node.address, True, Power(Presence.RUNNING), _said(cluster, name))
         for name, node in cluster.nodes.items()
     )
     watch, access, over = (
