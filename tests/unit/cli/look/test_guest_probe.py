@@ -9,13 +9,13 @@ from pathlib import Path
 
 from halab.cli.look import guest
 
-# The part that tries one mount, with the limit that the tests can wait for.
+# The part that tries one mount, with a limit ($4) that the tests can wait for.
 _TRY = guest._LOOK[guest._LOOK.index("try() {") : guest._LOOK.index("for fs in")]
-_ASK = 'rc=0; IFS= read -r -t 0.5 said < <(try "$1" "$2" "$3") || rc=$?; echo "$rc $said"'
+_ASK = 'rc=0; IFS= read -r -t "$4" said < <(try "$1" "$2" "$3") || rc=$?; echo "$rc $said"'
 
 
-def _tried(lock: Path, point: Path, device: Path) -> str:
-    argv = ["bash", "-euc", f"{_TRY}\n{_ASK}", "halab", str(lock), str(point), str(device)]
+def _tried(lock: Path, point: Path, device: Path, limit_s: float = 15) -> str:
+    argv = ["bash", "-euc", f"{_TRY}\n{_ASK}", "halab", str(lock), str(point), str(device), str(limit_s)]
     # communicate() returns when nobody holds the outputs any more: so does sshd end a session.
     return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 
@@ -45,7 +45,7 @@ def test_a_device_that_hangs_is_left_behind_and_asked_once(tmp_path: Path) -> No
     os.mkfifo(device)  # to open it waits for a writer
     try:
         began = time.monotonic()
-        assert int(_tried(lock, mount, device).split()[0]) > 128
+        assert int(_tried(lock, mount, device, limit_s=0.5).split()[0]) > 128
         assert _tried(lock, mount, device) == "0 an earlier look still waits for it"
         assert time.monotonic() - began < 10
     finally:
