@@ -24,7 +24,7 @@ def table(rows: Iterable[Row]) -> Table:
             row.device.method,
             row.device.name,
             _seconds(row.monitor_s),
-            _list(row),
+            _seconds(row.list_s),
             _seconds(fired.took_s if fired else None),
             fired.proof if fired and fired.proof else _NOT_ASKED,
             _seconds(row.back_s),
@@ -50,7 +50,3 @@ def as_data(row: Row) -> dict[str, Any]:
 
 def _seconds(value: float | None) -> str:
     return _NOT_ASKED if value is None else f"{value:.1f} s"
-
-
-def _list(row: Row) -> str:
-    return _NOT_ASKED if row.list_s is None else f"{len(row.targets)} in {row.list_s:.1f} s"

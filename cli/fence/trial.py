@@ -16,7 +16,10 @@ from halab.provisioners.engine.errors import HalabError
 
 @dataclass
 class Row:
-    """A device and what came of it. Seconds, None where it was not asked; `fault` is empty while all is well."""
+    """A device and what came of it. Seconds, None where it was not asked; `fault` is empty while all is well.
+
+    `targets`: what the agent lists, its numbers and its names, each once.
+    """
 
     device: Device
     monitor_s: float | None = None
@@ -36,22 +39,28 @@ class Trial:
 
     def look(self) -> list[Row]:
         """Each device's monitor, and its list where its agent has one. HalabError."""
-        guests = self.firing.guests
-        rows = [Row(device) for device in devices(guests.status())]
+        rows = [Row(device) for device in devices(self.firing.guests.status())]
         lists: dict[str, bool] = {}
         for row in rows:
-            agent, node = row.device.agent, row.device.runs_on
-            if not node:
-                row.fault = "it is not started: halab status says why"
-                continue
-            if agent not in lists:
-                lists[agent] = asking.knows(guests.host(node).ask(asking.metadata(agent)), "list")
-            row.monitor_s, row.fault = self._timed(node, asking.monitor(row.device.name), "monitor")
-            if lists[agent] and not row.fault:
-                said: list[Result] = []
-                row.list_s, row.fault = self._timed(node, asking.targets(row.device.name), "list", said.append)
-                row.targets = [] if row.fault else asking.items(said[0])
+            try:
+                self._look(row, lists)
+            except HalabError as error:  # the node on which it runs is mute: the other devices are asked all the same
+                row.fault = str(error)
         return rows
+
+    def _look(self, row: Row, lists: dict[str, bool]) -> None:
+        """`lists`: whether an agent has one, for those that were asked."""
+        agent, node = row.device.agent, row.device.runs_on
+        if not node:
+            row.fault = "it is not started: halab status says why"
+            return
+        if agent not in lists:
+            lists[agent] = asking.knows(self.firing.guests.host(node).ask(asking.metadata(agent)), "list")
+        row.monitor_s, row.fault = self._timed(node, asking.monitor(row.device.name), "monitor")
+        if lists[agent] and not row.fault:
+            said: list[Result] = []
+            row.list_s, row.fault = self._timed(node, asking.targets(row.device.name), "list", said.append)
+            row.targets = [] if row.fault else list(dict.fromkeys(asking.items(said[0])))
 
     def fire(self, rows: Iterable[Row], node: str) -> None:
         """Each method that can fence the node, once, alone; after each it has to be a member again.

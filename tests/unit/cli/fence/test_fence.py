@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from halab.cli.fence import asking, session
+from halab.cli.fence import session
 from halab.cli.fence.devices import Device, chosen, devices
 from halab.cli.fence.evidence import OFF, REBOOT, Evidence
 from halab.cli.fence.firing import Fired, Firing, idlest
@@ -22,7 +22,7 @@ from halab.cli.main import app
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.inventory import write_mark
 from halab.provider.hypervisor.mark import Mark
-from halab.provisioners.engine.command import Command, Result, cmd
+from halab.provisioners.engine.command import Command, Result
 from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.pacemaker.status import ClusterStatus, NodeStatus, ResourceStatus, parse_status
@@ -237,28 +237,17 @@ def test_each_method_is_fired_once_and_a_failure_is_told(domain: Any, monkeypatc
     ]
 
 
-def test_the_levels_of_before_and_meanwhile() -> None:
-    asked: list[Command] = []
-    found = '<xpath-query><fencing-level id="l1" target="n" index="1" devices="a,b"/></xpath-query>'
+def test_a_mute_node_costs_its_own_devices_only(domain: Any) -> None:
+    cluster = Cluster(domain)
 
-    class Transport:
-        name = "node1"
+    def answer(name: str, command: Command) -> Result:
+        if name == "node3":
+            raise ConnectError("node3 does not answer")
+        return Result(command, 0, "<x><metadata>&lt;x/&gt;</metadata></x>", "")
 
-        def run(self, command: Command, timeout_s: float) -> Result:
-            asked.append(command)
-            return Result(command, 0, found if command.argv[0] == "cibadmin" else OK, "")
-
-        def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
-            raise AssertionError(path)
-
-    assert asking.refusal(asking.fence_by(Host(Transport()), "sbd", "n", REBOOT, 60)) == ""
-    during, others, before, only = asked[-1].argv[-4:]
-    assert ('id="l1" devices="sbd"' in during, 'id="l1" devices="a,b"' in before, only) == (True, True, "")
-    assert others == "//fencing-level[@target='n'][@devices!='sbd']"
-
-
-def test_what_is_no_xml_is_told_as_it_came() -> None:
-    assert asking.refusal(Result(cmd("x"), 1, "", "stonith_admin: not found")) == "stonith_admin: not found"
+    cluster.answer = answer  # type: ignore[method-assign]
+    rows = Trial(firing(cluster), lambda _: None).look()
+    assert {row.device.method: row.fault for row in rows} == {"redfish": "", "sbd": "node3 does not answer"}
 
 
 @pytest.mark.parametrize("words", [["fence"], ["fence", "--test", "--off"], ["fence", "--test", "--method", "sbd"]])

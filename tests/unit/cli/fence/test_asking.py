@@ -1,0 +1,34 @@
+"""What Pacemaker is asked, and how its answers are read."""
+
+from __future__ import annotations
+
+from halab.cli.fence import asking
+from halab.cli.fence.evidence import REBOOT
+from halab.provisioners.engine.command import Command, Result, cmd
+from halab.provisioners.engine.host import Host
+
+OK = "<pacemaker-result><status code='0' message='OK'/></pacemaker-result>"
+
+
+def test_the_levels_of_before_and_meanwhile() -> None:
+    asked: list[Command] = []
+    found = '<xpath-query><fencing-level id="l1" target="n" index="1" devices="a,b"/></xpath-query>'
+
+    class Transport:
+        name = "node1"
+
+        def run(self, command: Command, timeout_s: float) -> Result:
+            asked.append(command)
+            return Result(command, 0, found if command.argv[0] == "cibadmin" else OK, "")
+
+        def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+            raise AssertionError(path)
+
+    assert asking.refusal(asking.fence_by(Host(Transport()), "sbd", "n", REBOOT, 60)) == ""
+    during, others, before, only = asked[-1].argv[-4:]
+    assert ('id="l1" devices="sbd"' in during, 'id="l1" devices="a,b"' in before, only) == (True, True, "")
+    assert others == "//fencing-level[@target='n'][@devices!='sbd']"
+
+
+def test_what_is_no_xml_is_told_as_it_came() -> None:
+    assert asking.refusal(Result(cmd("x"), 1, "", "stonith_admin: not found")) == "stonith_admin: not found"
