@@ -108,7 +108,7 @@ export async function trial(dialog, name) {
     await filled(dialog, title, "Each node asks the device. Nothing is switched.", async () => {
         const all = await post("/api/try", { name });
         const rows = all.trials.map((one) => el("li", {}, el("strong", {}, one.node), " ", el("span", { class: one.fault ? "state bad" : "state good" }, one.fault ? `✕ ${one.fault}` : "● answers"), one.targets.length ? el("span", { class: "quiet" }, ` and knows ${one.targets.join(", ")}`) : null));
-        show(dialog, title, el("p", { class: "quiet" }, "A person would type, on each node"), el("pre", { tabindex: "0", "aria-label": "The commands" }, all.commands.join("\n")), el("ul", { class: "plain", role: "status" }, ...rows), buttons(dialog));
+        show(dialog, title, el("p", { class: "quiet" }, "A person would type, on each node"), el("pre", { tabindex: "0", "aria-label": "The commands" }, all.commands.join("\n")), el("div", { role: "status" }, el("ul", { class: "plain" }, ...rows)), buttons(dialog));
     });
 }
 export async function levels(dialog, report, may) {

@@ -116,7 +116,7 @@ export async function trial(dialog: HTMLDialogElement, name: string): Promise<vo
       el("span", { class: one.fault ? "state bad" : "state good" }, one.fault ? `✕ ${one.fault}` : "● answers"),
       one.targets.length ? el("span", { class: "quiet" }, ` and knows ${one.targets.join(", ")}`) : null));
     show(dialog, title, el("p", { class: "quiet" }, "A person would type, on each node"), el("pre", { tabindex: "0", "aria-label": "The commands" }, all.commands.join("\n")),
-      el("ul", { class: "plain", role: "status" }, ...rows), buttons(dialog));
+      el("div", { role: "status" }, el("ul", { class: "plain" }, ...rows)), buttons(dialog));
   });
 }
 
