@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from halab.cli.console import edits, properties
+from halab.cli.console import edits, properties, rules
 from halab.cli.console.contract import Wish
 from halab.provisioners.engine.command import Command, cmd
 from halab.provisioners.pacemaker import constraints
@@ -139,6 +139,9 @@ ACTIONS = {
     "level": Action("Have level {value} of {node} fence by {name}", ("node", "value", "name"), ""),
     "level-delete": Action(
         "Remove level {value} of {node}", ("node", "value"), "pcs stonith level remove {value} target {node}"
+    ),
+    "constraint-delete": Action(
+        "Remove the constraint {name}", ("name",), "pcs constraint delete {name}", rules.remove
     ),
     "property": Action(
         "Set {name} to {value}",

@@ -212,6 +212,29 @@ class Levels:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A constraint: `kind` location, colocation, order and so on, from `first` to `second`, and in a sentence.
+
+    Both are empty where it is about more than two.
+    """
+
+    id: str
+    kind: str
+    first: str
+    second: str
+    value: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All constraints, as the member `by` has them."""
+
+    by: str
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A command of halab that was started from the page. `code`: how it ended, None while it is under way.
 
@@ -253,5 +276,5 @@ class Drills:
 
 CONTRACT = (
     *(Overview, Session, Preview, Outcome, Properties, Agents, Agent),
-    *(Device, FenceAgents, Trials, Levels, Job, Drills),
+    *(Device, FenceAgents, Trials, Levels, Rules, Job, Drills),
 )

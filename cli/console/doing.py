@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
-from halab.cli.console import audit, creating, daemons, edits, fencing, levels
+from halab.cli.console import audit, creating, daemons, edits, fencing, levels, rules
 from halab.cli.console.actions import Action
 from halab.cli.console.checking import checked, devices, names
 from halab.cli.console.contract import (
@@ -20,6 +20,7 @@ from halab.cli.console.contract import (
     Outcome,
     Preview,
     Properties,
+    Rules,
     Trials,
     Wish,
 )
@@ -132,6 +133,10 @@ class Doing:
         """Refused, HalabError, StateUnusable."""
         return self._of_speaker(lambda host: levels.levels(host, self.place))
 
+    def rules(self) -> Rules:
+        """The constraints. Refused, HalabError, StateUnusable."""
+        return self._of_speaker(rules.rules)
+
     def tried(self, name: str) -> Trials:
         """A fencing device, tried on all members that answer. Nothing is switched. Refused, StateUnusable."""
         report = self._report()
@@ -205,7 +210,9 @@ def _fitted(asked: Asked) -> Action:
         return fencing.fitted(action, wish, cib, about, names(report))
     if wish.action in levels.ACTIONS:
         return levels.fitted(action, wish, query(asked.host), devices(report))
-    if "name" in action.takes:
+    if wish.action == "constraint-delete":
+        rules.refuse_gone(query(asked.host), wish)
+    elif "name" in action.takes:
         refuse_unknown(asked.host, wish.name, wish.value or None)
     return action
 

@@ -9,19 +9,21 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from halab.cli.console import fencing, levels
+from halab.cli.console import fencing, levels, rules
 from halab.cli.console.actions import ACTIONS, Action
 from halab.cli.console.contract import Trial, Wish
 from halab.cli.console.foretelling import foretold, simulation
 from halab.cli.look.deployed import Deployed
 from halab.cli.look.place import Place
+from halab.provisioners.engine.item import converge, remove
 from halab.provisioners.pacemaker.cib import QUERY, Cib, parse, query
 from halab.provisioners.pacemaker.edit import EditCib
+from halab.provisioners.pacemaker.items import PrimitiveItem
 from halab.provisioners.pacemaker.primitives import PARAMS, options
 from tests.browser import chromium, needs_chromium, violations
 from tests.pacemaker.cluster import RealCluster, until
 from tests.pacemaker.console_stage import Nodes, files, operated
-from tests.pacemaker.test_cib import configuration
+from tests.pacemaker.test_cib import alone, configuration
 
 pytestmark = pytest.mark.long
 
@@ -171,4 +173,42 @@ def test_the_talks_clicks_for_a_fencing_device(cluster: RealCluster, page: Page)
     expect(dialog.locator(".would")).to_contain_text("No device can fence node1 then", timeout=60_000)
     _say_yes(dialog, "pcs stonith delete mine")
     expect(row).to_have_count(0, timeout=60_000)
+    assert configuration(cluster) == before, "nothing is left behind"
+
+
+@needs_chromium
+def test_constraints_are_made_seen_and_removed(cluster: RealCluster, page: Page) -> None:
+    before, host = configuration(cluster), cluster.host("node1")
+    for name in ("one", "two"):
+        assert converge(host, PrimitiveItem(), None, alone(name)) == alone(name)
+    dialog = page.locator("#dialog")
+    expect(page.locator('[data-card=Resources] tr[data-key="two"]')).to_contain_text("started", timeout=60_000)
+    for kind, choice in (
+        ("starts before another", "two"),
+        ("runs where another runs", "two"),
+        ("runs on a node", "node2"),
+    ):
+        page.get_by_role("button", name="New constraint").click()
+        dialog.get_by_label("Resource").select_option("one")
+        dialog.get_by_label("It", exact=True).select_option(kind)
+        dialog.get_by_label("Node" if choice == "node2" else "The other").select_option(choice)
+        dialog.get_by_role("button", name="What would it do?").click()
+        _say_yes(dialog, "pcs constraint")
+    expect(page.locator('[data-card=Resources] tr[data-key="one"]')).to_contain_text("node2", timeout=60_000)
+    page.get_by_role("button", name="Constraints", exact=True).click()
+    rows = dialog.locator("li")
+    expect(rows).to_have_count(3, timeout=60_000)
+    told = {"two starts after one (mandatory)", "one runs where two runs (always)", "one prefers node2 (always)"}
+    assert {text.removesuffix("Remove").strip() for text in rows.all_inner_texts()} == told
+    expect(dialog.locator("svg rect")).to_have_count(2)
+    expect(dialog.locator("svg path[data-edge]")).to_have_count(2)
+    assert violations(page) == []
+    while ids := [one.id for one in rules.rules(host).rules]:
+        if not dialog.is_visible():
+            page.get_by_role("button", name="Constraints", exact=True).click()
+        dialog.get_by_role("button", name=f"Remove {ids[0]}").click()
+        _say_yes(dialog, f"pcs constraint delete {ids[0]}")
+        assert ids[0] not in {one.id for one in rules.rules(host).rules}
+    for name in ("one", "two"):
+        remove(host, PrimitiveItem(), alone(name))
     assert configuration(cluster) == before, "nothing is left behind"

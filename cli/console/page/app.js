@@ -3,6 +3,7 @@ import { constraint, resource } from "./creating.js";
 import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
 import { el } from "./parts.js";
+import { constraints } from "./constraints.js";
 import { drills, plan, serial } from "./work.js";
 import { draw, tick, verdict } from "./view.js";
 function by(id, kind) {
@@ -106,6 +107,8 @@ function opened(what, name, who) {
         void trial(dialog, name);
     else if (what === "serial")
         serial(dialog, name);
+    else if (what === "constraints")
+        void constraints(dialog, may);
     else if (what === "plan")
         void plan(dialog);
     else if (what === "drills")

@@ -224,6 +224,20 @@ export interface Levels {
   readonly levels: readonly Level[];
 }
 
+export interface Rule {
+  readonly id: string;
+  readonly kind: string;
+  readonly first: string;
+  readonly second: string;
+  readonly value: string;
+  readonly told: string;
+}
+
+export interface Rules {
+  readonly by: string;
+  readonly rules: readonly Rule[];
+}
+
 export interface Job {
   readonly command: string;
   readonly text: string;

@@ -123,7 +123,7 @@ function resources(report, fencing, declared, act, open) {
     const seen = report.cluster ? since(report.cluster.seen_at, `seen by ${report.cluster.seen_by} `) : null;
     const title = fencing ? "Fencing devices" : "Resources";
     const more = fencing ? openers(act ? opener("New device", () => open("new-device")) : null, opener("Levels", () => open("levels")))
-        : act ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null;
+        : openers(act ? opener("New resource", () => open("resource")) : null, act ? opener("New constraint", () => open("constraint")) : null, opener("Constraints", () => open("constraints")));
     const none = el("p", { class: "quiet" }, "There is none: a node that fails is not fenced.");
     return card(title, seen, rows.length ? table(title, ["Name", "State", "Runs on", "Agent", ""], rows) : none, more);
 }

@@ -4,7 +4,7 @@ import { type Child, card, el, fact, opener, openers } from "./parts.js";
 
 export type Do = (action: string, fields: { node?: string; resource?: string }) => void;
 /** Opens a dialog of its own; `name`: of what it is about. */
-export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try" | "plan" | "drills" | "serial", name?: string) => void;
+export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try" | "plan" | "drills" | "serial" | "constraints", name?: string) => void;
 
 /** A span of time in one or two units, as `halab status` has it. */
 export function age(seconds: number): string {
@@ -138,7 +138,8 @@ function resources(report: Report, fencing: boolean, declared: readonly string[]
   const seen = report.cluster ? since(report.cluster.seen_at, `seen by ${report.cluster.seen_by} `) : null;
   const title = fencing ? "Fencing devices" : "Resources";
   const more = fencing ? openers(act ? opener("New device", () => open("new-device")) : null, opener("Levels", () => open("levels")))
-    : act ? openers(opener("New resource", () => open("resource")), opener("New constraint", () => open("constraint"))) : null;
+    : openers(act ? opener("New resource", () => open("resource")) : null, act ? opener("New constraint", () => open("constraint")) : null,
+      opener("Constraints", () => open("constraints")));
   const none = el("p", { class: "quiet" }, "There is none: a node that fails is not fenced.");
   return card(title, seen, rows.length ? table(title, ["Name", "State", "Runs on", "Agent", ""], rows) : none, more);
 }
