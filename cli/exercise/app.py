@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,7 +73,7 @@ def check(
 
     Exit codes: 0 all is done, 3 something is missing.
     """
-    with _course() as course:
+    with _course(_tell) as course:
         answers, points = course.check(drills=not quick)
         if as_json:
             import json
@@ -104,8 +104,8 @@ def _tell(line: str) -> None:
 
 
 @contextmanager
-def _course() -> Iterator[Course]:
-    """For this checkout's lab; errors end the program with 1."""
+def _course(tell: Callable[[str], None] = print) -> Iterator[Course]:
+    """For this checkout's lab; errors end the program with 1. `tell`: where stdout is for a program, elsewhere."""
     from halab.cli.drill.session import runner_of
     from halab.cli.exercise.course import Course
     from halab.cli.lab.state import StateUnusable
@@ -117,7 +117,7 @@ def _course() -> Iterator[Course]:
 
     try:
         where = place()
-        yield Course(where, lab_settings(), _tell, runner_of(where, _tell).stretch)
+        yield Course(where, lab_settings(), tell, runner_of(where, tell).stretch)
     except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

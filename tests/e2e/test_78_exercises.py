@@ -64,7 +64,7 @@ def test_it_is_broken_and_its_solution_repairs_it(
     started = ready.run(str(HALAB), "exercise", "start", exercise.name)
     assert started.returncode == 0
     now = under_way(ready.folder.exercise)
-    assert filled(exercise.symptom, now.cast) in started.stderr
+    assert filled(exercise.symptom, now.cast) in started.stdout
     code, said = check(ready, "--quick")
     assert code == 3, "it is broken"
     assert said["points"] < 70
