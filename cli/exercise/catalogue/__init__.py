@@ -15,6 +15,7 @@ PROVEN = frozenset(
         *("forgotten-standby", "stale-preference", "nowhere-to-go", "fencing-off", "remembered-failures"),
         *("reversed-colocation", "quorum-policy", "missing-order", "wrong-machine"),
         *("forgotten-maintenance", "started-at-boot", "another-address", "no-password", "closed-port"),
+        *("without-locks", "same-initiator"),
     }
 )
 """Those that tests/e2e has broken and repaired on a real lab. Others are listed so."""
