@@ -79,11 +79,14 @@ def test_an_answer_that_the_installer_refuses(
     terraform: TerraformLab, tree: StandInTree, cache: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "own.ks"
-    own.write_text("cmdline\nrootpw --lock\nignoredisk --only-use=vdz\nzerombr\nclearpart --all\nautopart\npoweroff\n")
+    disk = "disk/by-id/virtio-none"  # a kernel's name would be known to be wrong before
+    own.write_text(
+        f"cmdline\nrootpw --lock\nignoredisk --only-use={disk}\nzerombr\nclearpart --all\nautopart\npoweroff\n"
+    )
     wants(terraform, tree.directory, cache, kickstart=str(own))
     said = failure(terraform, cache)
     assert f"the installation of {INSTALLER} failed at the stage: the installer starts" in said
-    assert 'Disk "vdz" given in ignoredisk command does not exist.' in said
+    assert f'Disk "{disk}" given in ignoredisk command does not exist.' in said
     assert "The last lines on its console: " in said
     assert (terraform.halab / f"{INSTALLER}.console.log").read_text().count("anaconda stand-in started")
 
