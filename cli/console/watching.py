@@ -22,8 +22,8 @@ from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.errors import HalabError
 
 POWER_S, SITE_S, ENDPOINT_S = 2.0, 5.0, 30.0
-QUIET_S = 20.0
-"""Between two questions to a machine whose journals say nothing: an emulated one needs 0.3 s for its answer."""
+QUIET_S = 30.0
+"""Between two questions to a machine whose journals say nothing: an emulated one needs 0.4 s for its answer."""
 _EMULATED_LIMIT_S = 25.0  # nobody waits for it: a busy emulated machine may take its time
 _TOGETHER_S = 0.3  # a change comes with many lines
 _AGAIN_S = 2.0
