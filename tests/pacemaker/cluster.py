@@ -1,4 +1,4 @@
-"""A real Corosync and Pacemaker of this host's Debian on nodes that are namespaces: nothing is installed."""
+"""A real Corosync and Pacemaker on nodes that are namespaces: nothing is installed on this host."""
 
 from __future__ import annotations
 
@@ -14,16 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
-
 from halab.provisioners.corosync.conf import Member, render_corosync_conf
 from halab.provisioners.engine.command import Command, Result, Secret
 from halab.provisioners.engine.errors import ConnectError
 from halab.provisioners.engine.host import Host, Pace
-from halab.provisioners.engine.platform import DEBIAN_12
+from tests.pacemaker.system import System
 
 HERE = Path(__file__).parent
-_PACKAGES = ("corosync", "pacemaker", "pacemaker-cli-utils", "pacemaker-resource-agents", "resource-agents")
 _NETWORK = "10.99.1"
 # A node here may neither be a real-time process nor have a handle of the kernel's for its network.
 _OPTIONS = {
@@ -35,24 +32,6 @@ _OPTIONS = {
     "logging.logfile": "/var/log/corosync/corosync.log",
 }
 T = TypeVar("T")
-
-
-def unpacked(cache: Path) -> Path:
-    """The packages and what they need beyond this host's own, unpacked below `cache`; fetched once."""
-    root = cache / "root"
-    if root.is_dir():
-        return root
-    shutil.rmtree(cache, ignore_errors=True)
-    (cache / "archives/partial").mkdir(parents=True)
-    fetch = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "--download-only"]
-    subprocess.run([*fetch, "-o", f"Dir::Cache::archives={cache}/archives", *_PACKAGES], check=True, timeout=300)
-    for package in sorted((cache / "archives").glob("*.deb")):
-        subprocess.run(["dpkg", "-x", str(package), str(cache / "new")], check=True)
-    if (old := cache / "new/lib").is_dir():  # a link to usr/lib on the host
-        shutil.copytree(old, cache / "new/usr/lib", symlinks=True, dirs_exist_ok=True)
-        shutil.rmtree(old)
-    (cache / "new").rename(root)
-    return root
 
 
 def until(what: str, look: Callable[[], T | None], deadline_s: float = 90.0) -> T:
@@ -109,7 +88,7 @@ class Node:
 class RealCluster:
     """Nodes on one network. Whoever a fence agent asks for is switched off, for good."""
 
-    packages: Path
+    system: System
     directory: Path
     names: tuple[str, ...] = ("node1", "node2")
     nodes: dict[str, Node] = field(default_factory=dict)
@@ -133,7 +112,7 @@ class RealCluster:
             (place / "conf/authkey").write_bytes(key)
             process = _unshared(
                 *("--net", "--mount", "--propagation=private", "--uts", "--ipc", "--pid", "--fork", "--kill-child"),
-                *("--mount-proc", str(HERE / "node"), str(self.packages), str(place), member.name, member.address),
+                *("--mount-proc", str(HERE / "node"), str(self.system.root), str(place), member.name, member.address),
                 log=place / "log",
             )
             self.nodes[member.name] = Node(member.name, member.address, process)
@@ -192,7 +171,7 @@ class RealCluster:
 
     def host(self, name: str) -> Host:
         """As items see it."""
-        return Host(self.nodes[name], platform=DEBIAN_12, pace=Pace())
+        return Host(self.nodes[name], platform=self.system.platform, pace=Pace())
 
     def status(self, name: str) -> ET.Element | None:
         """crm_mon's XML as this node sees it; None while its Pacemaker does not answer."""
@@ -221,9 +200,3 @@ def _unshared(*argv: str, log: Path | None = None) -> subprocess.Popen[bytes]:
     with open(log or os.devnull, "wb") as output:
         command = ["setpriv", "--pdeathsig", "KILL", "unshare", *argv]
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-
-
-def needs() -> None:
-    """Skips what this host cannot have."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        pytest.skip("only as root on a Debian")

@@ -1,22 +1,26 @@
-"""One cluster of two nodes for each module: its tests leave nothing behind."""
+"""One cluster of two nodes for each module and each Pacemaker: its tests leave nothing behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from halab.provisioners.engine.item import converge
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, needs, unpacked
+from tests.pacemaker.cluster import RealCluster
+from tests.pacemaker.system import SUITES, System, system
+
+
+@pytest.fixture(scope="module", params=SUITES)
+def debian(request: pytest.FixtureRequest) -> System:
+    """What the nodes run: each test runs on Pacemaker 2.1 and on 3.0."""
+    return system(request.param)
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
-    needs()
-    packages = unpacked(Path(__file__).parents[2] / ".cache/pacemaker")
-    made = RealCluster(packages, tmp_path_factory.mktemp("pen"))
+def cluster(debian: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+    made = RealCluster(debian, tmp_path_factory.mktemp("pen"))
     try:
         made.start()
         keeper = Stonith(cluster="pen", name="keeper", agent="fence_pen", node="node2")

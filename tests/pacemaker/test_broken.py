@@ -18,22 +18,22 @@ from halab.provisioners.pacemaker.items import Primitive, PrimitiveItem
 from halab.provisioners.pacemaker.primitives import Operation
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, needs, unpacked
-from tests.unit.cli.look.broken import ALL, BROKEN, WHOLE, Verdict, snapshot, verdict
+from tests.pacemaker.cluster import RealCluster
+from tests.pacemaker.system import SUITES, System
+from tests.unit.cli.look.broken import ALL, WHOLE, Verdict, broken, snapshot, verdict
 
 pytestmark = pytest.mark.long
 
 _DUMMY = "ocf:pacemaker:Dummy"
 _DEADLINE_S = 90.0
 _CAPTURES = os.environ.get("HALAB_CAPTURES")
-"""A folder for what was seen: that is how tests/data/pacemaker/broken was filled."""
+"""A folder for what was seen, by version: that is how tests/data/pacemaker/broken was filled."""
 
 
 @contextmanager
-def _cluster(directory: Path) -> Iterator[RealCluster]:
+def _cluster(debian: System, directory: Path) -> Iterator[RealCluster]:
     """With a fencing device for each node, and two resources on node1."""
-    needs()
-    made = RealCluster(unpacked(Path(__file__).parents[2] / ".cache/pacemaker"), directory, ALL)
+    made = RealCluster(debian, directory, ALL)
     try:
         made.start()
         _furnish(made)
@@ -43,9 +43,9 @@ def _cluster(directory: Path) -> Iterator[RealCluster]:
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+def three(debian: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
     """For all ways but one."""
-    with _cluster(tmp_path_factory.mktemp("pen")) as made:
+    with _cluster(debian, tmp_path_factory.mktemp("pen")) as made:
         yield made
 
 
@@ -170,27 +170,28 @@ def _comes(three: RealCluster, wanted: Verdict, by: tuple[str, ...] = ("node1",)
         time.sleep(0.2)
 
 
-def _keep(name: str, views: Mapping[str, str]) -> None:
+def _keep(system: System, name: str, views: Mapping[str, str]) -> None:
     for node, seen in views.items() if _CAPTURES else ():
-        Path(str(_CAPTURES), f"{name.replace(' ', '-')}.{node}.xml").write_text(seen)
+        Path(str(_CAPTURES), system.pacemaker, f"{name.replace(' ', '-')}.{node}.xml").write_text(seen)
 
 
 @pytest.mark.parametrize("name", WAYS)
 def test_what_is_said_of_it(three: RealCluster, name: str) -> None:
     way = WAYS[name]
     way.breaks(three)
-    _keep(name, _comes(three, BROKEN[name]))
+    _keep(three.system, name, _comes(three, broken(three.system.pacemaker)[name]))
     if way.mends:
         way.mends(three)
         _comes(three, WHOLE)
 
 
-def test_what_is_said_where_no_part_has_quorum(tmp_path: Path) -> None:
-    with _cluster(tmp_path) as three:
+def test_what_is_said_where_no_part_has_quorum(debian: System, tmp_path: Path) -> None:
+    with _cluster(debian, tmp_path) as three:
         three.cut()
-        _keep("no quorum", _comes(three, BROKEN["no quorum"], by=ALL))
+        _keep(debian, "no quorum", _comes(three, broken(debian.pacemaker)["no quorum"], by=ALL))
         assert three.fenced == []
 
 
-def test_each_verdict_is_tried_on_a_real_cluster() -> None:
-    assert BROKEN.keys() == {*WAYS, "no quorum"}
+@pytest.mark.parametrize("pacemaker", SUITES)
+def test_each_verdict_is_tried_on_a_real_cluster(pacemaker: str) -> None:
+    assert broken(pacemaker).keys() == {*WAYS, "no quorum"}

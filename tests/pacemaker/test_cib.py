@@ -155,6 +155,13 @@ CASES = {
 }
 
 
+def test_it_is_that_pacemaker(cluster: RealCluster) -> None:
+    root = cluster.status("node1")
+    dc = None if root is None else root.find("summary/current_dc")
+    assert dc is not None
+    assert dc.get("version", "").startswith(f"{cluster.system.pacemaker}.")
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_life_of(cluster: RealCluster, name: str) -> None:
     case, node = CASES[name], cluster.nodes["node1"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -21,7 +20,8 @@ from halab.provisioners.pacemaker.items import Clone, CloneItem, Group, GroupIte
 from halab.provisioners.pacemaker.primitives import Member, Operation
 from halab.provisioners.pacemaker.settings import ClusterProperty, ClusterPropertyItem
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, needs, unpacked, until
+from tests.pacemaker.cluster import RealCluster, until
+from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
 
@@ -39,11 +39,9 @@ def _dummy(name: str) -> Member:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
+def lab(debian: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
     """Three nodes, and what a lab has in its CIB, under its names; Dummies do the work."""
-    needs()
-    packages = unpacked(Path(__file__).parents[2] / ".cache/pacemaker")
-    made = RealCluster(packages, tmp_path_factory.mktemp("pen"), names=("node1", "node2", "node3"))
+    made = RealCluster(debian, tmp_path_factory.mktemp("pen"), names=("node1", "node2", "node3"))
     try:
         made.start()
         _furnish(made.host("node1"), made.names)

@@ -13,16 +13,16 @@ from halab.cli.fence.devices import Device, able, chosen, devices
 from halab.provisioners.engine.item import converge
 from halab.provisioners.pacemaker.status import parse_status
 from halab.provisioners.pacemaker.stonith import FencingLevel, FencingLevelItem, Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, needs, unpacked
+from tests.pacemaker.cluster import RealCluster
+from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[RealCluster]:
+def pair(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
     """Its node2 can be fenced by two devices, and by a broken one."""
-    needs()
-    made = RealCluster(unpacked(Path(__file__).parents[2] / ".cache/pacemaker"), tmp_path)
+    made = RealCluster(debian, tmp_path)
     try:
         made.start()
         for name in ("first", "second", "broken"):

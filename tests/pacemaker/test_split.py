@@ -15,7 +15,8 @@ from halab.provisioners.pacemaker.items import Group, GroupItem
 from halab.provisioners.pacemaker.primitives import Member
 from halab.provisioners.pacemaker.settings import ClusterProperty, ClusterPropertyItem
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, needs, unpacked, until
+from tests.pacemaker.cluster import RealCluster, until
+from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
 
@@ -24,10 +25,9 @@ _DELAY_S = 5
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[RealCluster]:
+def pair(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
     """Its nodes do not live long."""
-    needs()
-    made = RealCluster(unpacked(Path(__file__).parents[2] / ".cache/pacemaker"), tmp_path)
+    made = RealCluster(debian, tmp_path)
     try:
         made.start()
         yield made
