@@ -131,7 +131,7 @@ def _a_fencing_device(page: Page, lab: Lab) -> None:
     page.get_by_role("button", name="Levels").click()
     expect(dialog.locator("li")).not_to_have_count(0, timeout=SEEN_MS)
     picture(page, "levels")
-    dialog.get_by_role("button", name="Close").click()
+    dialog.get_by_role("button", name="Cancel").click()
     row.locator("summary").click()
     row.get_by_role("button", name="Remove").click()
     expect(dialog.locator("pre")).to_contain_text(f"# pcs stonith delete {name}", timeout=SEEN_MS)
