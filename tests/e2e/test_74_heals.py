@@ -105,7 +105,7 @@ def test_a_withdraw_shows_in_a_plan_with_its_remedy(lab: Lab) -> None:
     active = lab.until("the site", lab.served_by)
     idle, witness = (node for node in lab.nodes if node != active)
     boot = lab.boot_id(idle)
-    lab.ask(idle, "sh", "-euc", "echo 1 > /sys/fs/gfs2/*/withdraw")
+    lab.ask(idle, "sh", "-euc", "echo 1 | tee /sys/fs/gfs2/*/withdraw")
     done = lab.run("npx", "cdktf", "diff")
     said = re.sub(r"[\s│]+", " ", done.stdout + done.stderr)
     assert done.returncode == 0
