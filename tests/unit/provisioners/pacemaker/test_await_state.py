@@ -169,6 +169,8 @@ class Mon:
     def run(self, command: Command, timeout_s: float) -> Result:
         self.commands.append(str(command))
         del timeout_s
+        if "crm_mon" not in str(command):
+            return Result(command, 0, "", "")
         return Result(command, self.rc, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0], "gone")
 
     def put(self, path: str, content: bytes, mode: int, owner: str) -> None:

@@ -2,54 +2,22 @@ from __future__ import annotations
 
 import copy
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from halab.provisioners.engine.command import Command, Result
 from halab.provisioners.engine.errors import TimedOut
-from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.pacemaker.forget import ForgetFailures, LookAgain
 from halab.provisioners.pacemaker.status import parse_status
+from tests.unit.provisioners.pacemaker.test_await_state import FAILED, Mon, host
 
 DATA = Path(__file__).parents[3] / "data" / "pacemaker"
-FAILED = (DATA / "crm_mon-3.0-failed.xml").read_text()
 COUNTED = (DATA / "crm_mon-2.1-failed.xml").read_text()
 AWAY = FAILED.replace('online="true"', 'online="false"')
 
 
-@dataclass
-class Mon:
-    """Answers crm_mon with one text after the other, the last one for ever."""
-
-    answers: list[str]
-    name: str = "node1"
-    commands: list[str] = field(default_factory=list)
-
-    def run(self, command: Command, timeout_s: float) -> Result:
-        del timeout_s
-        self.commands.append(str(command))
-        if "crm_mon" not in str(command):
-            return Result(command, 0, "", "")
-        return Result(command, 0, self.answers.pop(0) if len(self.answers) > 1 else self.answers[0], "")
-
-    def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
-        raise AssertionError
-
-    @property
-    def acted(self) -> list[str]:
-        return [command for command in self.commands if "crm_mon" not in command]
-
-
-def host(mon: Mon) -> Host:
-    now = [0.0]
-
-    def pause(seconds: float) -> bool:
-        now[0] += seconds
-        return False
-
-    return Host(mon, pace=Pace(clock=lambda: now[0], pause=pause))
+def acted(mon: Mon) -> list[str]:
+    return [command for command in mon.commands if "crm_mon" not in command]
 
 
 def anew(text: str, *calls: int) -> str:
@@ -62,12 +30,12 @@ def anew(text: str, *calls: int) -> str:
 def test_only_what_failed_is_cleaned_up() -> None:
     mon = Mon([FAILED, FAILED.replace('rc="5"', 'rc="0"')])
     host(mon).do(ForgetFailures("c1-clone", ("c1a", "c1b")))
-    assert mon.acted == []
+    assert acted(mon) == []
     host(mon).do(ForgetFailures("nope", ("nope",)))
-    assert mon.acted == []
+    assert acted(mon) == []
     mon = Mon([FAILED, anew(FAILED, 105)])
     host(mon).do(ForgetFailures("nope", ("nope",)))
-    assert mon.acted == ["crm_resource --cleanup --resource nope"]
+    assert acted(mon) == ["crm_resource --cleanup --resource nope"]
 
 
 ANSWERS = [
@@ -86,8 +54,8 @@ ANSWERS = [
 def test_it_waits_until_nothing_of_it_is_known(step: ForgetFailures | LookAgain, known: str, forgotten: str) -> None:
     mon = Mon([known, known, known, forgotten])
     host(mon).do(step)
-    assert len(mon.acted) == 1
-    assert mon.commands.index(mon.acted[0]) == 1
+    assert len(acted(mon)) == 1
+    assert mon.commands.index(acted(mon)[0]) == 1
     assert len(mon.commands) == 5
 
 
@@ -107,7 +75,7 @@ def test_a_node_that_is_away_is_not_waited_for() -> None:
     assert any(operation.resource == "d1" for operation in parse_status(AWAY).history)
     mon = Mon([AWAY])
     host(mon).do(LookAgain("d1"))
-    assert mon.acted == []
+    assert acted(mon) == []
 
 
 def test_each_node_that_knows_of_it_looks_again() -> None:
@@ -123,4 +91,4 @@ def test_each_node_that_knows_of_it_looks_again() -> None:
     both = ET.tostring(one, encoding="unicode")
     mon = Mon([both, anew(both, 93)])
     host(mon).do(LookAgain("c1a"))
-    assert mon.acted == [f"crm_resource --refresh --force --resource c1a --node node{n}" for n in (1, 2)]
+    assert acted(mon) == [f"crm_resource --refresh --force --resource c1a --node node{n}" for n in (1, 2)]
