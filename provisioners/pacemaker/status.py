@@ -73,17 +73,6 @@ class ResourceStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation that the cluster remembers. `call` and `at` tell it from the next one of its kind."""
-
-    resource: str
-    node: str
-    task: str
-    call: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
 class FailedOperation:
     """An operation that failed. `said` is the exit status in words, and the agent's own reason if it gave one."""
 
@@ -141,7 +130,6 @@ class ClusterStatus:
     bans: tuple[Ban, ...]
     fencing: tuple[FencingEvent, ...]
     fencing_enabled: bool = True
-    history: frozenset[Operation] = frozenset()
 
     def node(self, name: str) -> NodeStatus | None:
         return next((n for n in self.nodes if n.name == name), None)
@@ -182,7 +170,6 @@ def parse_status(xml: str) -> ClusterStatus:
         bans=tuple(_ban(e) for e in root.iterfind("bans/ban") if _forbids(e)),
         fencing=tuple(_fencing(e) for e in root.iterfind("fence_history/fence_event")),
         fencing_enabled=_yes(options, "stonith-enabled"),
-        history=frozenset(_history(root)),
     )
 
 
@@ -251,14 +238,6 @@ def _fail_counts(root: Element) -> Iterator[FailCount]:
             if count := e.get("fail-count"):
                 infinite = (score(count) or 0) >= INFINITY
                 yield FailCount(plain_id(e.get("id", "")), node.get("name", ""), infinite, e.get("last-failure", ""))
-
-
-def _history(root: Element) -> Iterator[Operation]:
-    for node in root.iterfind("node_history/node"):
-        for resource in node.iterfind("resource_history"):
-            where = plain_id(resource.get("id", "")), node.get("name", "")
-            for e in resource.iterfind("operation_history"):
-                yield Operation(*where, e.get("task", ""), e.get("call", ""), e.get("last-rc-change", ""))
 
 
 def _fencing(e: Element) -> FencingEvent:

@@ -12,6 +12,7 @@ import pytest
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, converge, remove
 from halab.provisioners.pacemaker.constraints import NodePreference, StartsAfter
+from halab.provisioners.pacemaker.forget import LookAgain
 from halab.provisioners.pacemaker.items import Clone, CloneItem, Group, GroupItem, Primitive, PrimitiveItem
 from halab.provisioners.pacemaker.primitives import Member, Operation
 from halab.provisioners.pacemaker.settings import (
@@ -203,6 +204,31 @@ def test_what_it_did_while_nobody_managed_it_is_no_failure(cluster: RealCluster,
     assert (seen.failures, seen.fail_counts, seen.fencing) == ((), (), ())
     assert cluster.fenced == []
     remove(host(), item, managed)
+
+
+def test_each_node_looks_again_at_a_member_of_a_cloned_group(cluster: RealCluster) -> None:
+    """Looking takes a while here: what a node has not yet looked at must not keep the next node from being asked."""
+    slow = replace(dummy("late"), params={"op_sleep": "2"})
+    group = Clone(cluster=CLUSTER, name="pair-clone", group_name="pair", primitives=(dummy("early"), slow))
+    left_alone = replace(group, primitives=(dummy("early"), replace(slow, meta={"is-managed": "false"})))
+    host, item = fresh(cluster), CloneItem()
+    assert converge(host(), item, None, group) == group
+    assert converge(host(), item, group, left_alone) == left_alone
+    before = {node: call_ids(cluster, node, "late") for node in cluster.names}
+    host().do(LookAgain("late"))
+    for node in cluster.names:
+        assert before[node], node
+        assert not before[node] & call_ids(cluster, node, "late"), node
+    assert converge(host(), item, left_alone, group) == group
+    assert cluster.fenced == []
+    remove(host(), item, group)
+
+
+def call_ids(cluster: RealCluster, node: str, primitive: str) -> set[str]:
+    """What the cluster remembers of it: a node never gives a number twice."""
+    root = ET.fromstring(cluster.nodes["node1"].ask("cibadmin", "--query", "--scope", "status"))
+    done = root.iterfind(f"node_state[@uname='{node}']//lrm_resource[@id='{primitive}']/lrm_rsc_op")
+    return {operation.attrib["call-id"] for operation in done if operation.get("op-status") != "-1"}
 
 
 def fresh(cluster: RealCluster) -> Callable[[], Host]:

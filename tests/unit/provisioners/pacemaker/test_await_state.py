@@ -7,7 +7,7 @@ import pytest
 
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import CommandFailed, TimedOut, UnexpectedOutput
-from halab.provisioners.engine.host import Host, Pace, Polls
+from halab.provisioners.engine.host import Host, Pace, Polls, Transport
 from halab.provisioners.pacemaker.await_state import (
     Expected,
     await_started,
@@ -177,7 +177,7 @@ class Mon:
         raise AssertionError
 
 
-def host(mon: Mon) -> Host:
+def host(mon: Transport) -> Host:
     now = [0.0]
 
     def pause(seconds: float) -> bool:
