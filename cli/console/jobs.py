@@ -17,21 +17,23 @@ from halab.cli.console.contract import Job
 from halab.cli.console.refusing import Refused
 from halab.cli.lab.this_lab import CHECKOUT
 
-_HALAB = (sys.executable, "-P", "-m", "halab.cli.main")
+_PYTHON = (sys.executable, "-P", "-m")
+_HALAB = (*_PYTHON, "halab.cli.main")
+RECORDER = "halab.cli.console.recorded_job"
 _SHOWN_BYTES = 256 * 1024
 
 
 class Jobs:
-    """`log`: where the last one's words are kept, for its owner only."""
+    """`log`: where the last one's words are kept, for its owner only. `audit`: where it stands how each ended."""
 
-    def __init__(self, log: Path, program: Sequence[str] = _HALAB) -> None:
-        self._log, self._program = log, tuple(program)
+    def __init__(self, log: Path, audit: Path, program: Sequence[str] = _HALAB) -> None:
+        self._log, self._audit, self._program = log, audit, tuple(program)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._command = ""
 
-    def start(self, *words: str) -> Job:
-        """`halab WORDS`. Refused: another one is under way; OSError."""
+    def start(self, role: str, *words: str) -> Job:
+        """`halab WORDS`, wanted by a session of that role. Refused: another one is under way; OSError."""
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 raise Refused(f"`{self._command}` is under way: wait for its end.")
@@ -39,7 +41,7 @@ class Jobs:
             descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
                 self._process = subprocess.Popen(
-                    (*self._program, *words),
+                    (*_PYTHON, RECORDER, str(self._audit), role, self._command, *self._program, *words),
                     cwd=CHECKOUT,
                     env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100"},
                     stdin=subprocess.DEVNULL,

@@ -57,7 +57,7 @@ class Console:
 
     def __init__(self, place: Place, doing: Doing, access: Access, port: int, jobs: Jobs | None = None) -> None:
         self._place, self._doing, self._access, self._port = place, doing, access, port
-        self._working = Working(place, self._role, jobs)
+        self._working = Working(place, self._role, self._session_of, jobs)
         self._streams: set[asyncio.Event] = set()
         self._over = False
 
@@ -100,7 +100,10 @@ class Console:
         return f"halab-console-{self._port}"  # a browser sends cookies to all ports of a host
 
     def _role(self, request: Request) -> Role | None:
-        return self._access.role(request.cookies.get(self._cookie, ""))
+        return self._access.role(self._session_of(request))
+
+    def _session_of(self, request: Request) -> str:
+        return request.cookies.get(self._cookie, "")
 
     async def _session(self, request: Request) -> Response:
         if (role := self._role(request)) is None:
@@ -139,7 +142,7 @@ class Console:
         return self._access.log_in_as(str(user), str(password)) if right else None
 
     async def _log_out(self, request: Request) -> Response:
-        self._access.log_out(request.cookies.get(self._cookie, ""))
+        self._access.log_out(self._session_of(request))
         response = JSONResponse({})
         response.delete_cookie(self._cookie, path="/", httponly=True, samesite="strict")
         return response

@@ -6,11 +6,12 @@ import asyncio
 import json
 import shlex
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from halab.cli.console import audit, drills
@@ -20,11 +21,14 @@ from halab.cli.console.doing import readable
 from halab.cli.console.jobs import Jobs
 from halab.cli.console.refusing import Refused
 from halab.cli.console.serial import SerialLog
+from halab.cli.console.streams import HeldStream, Places, TooManyStreams
 from halab.cli.look.place import Place
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import HalabError
 
 _LOOK_S = 0.5
+SERIAL_EACH, SERIAL_TOGETHER = 6, 24
+"""Serial consoles that may be open at once: of one session, and in all. Each is looked at twice a second."""
 # A report holds its own style, and nothing that runs.
 _REPORT = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"}
 _RANK: dict[Role | None, int] = {None: 0, "watch": 1, "operate": 2, "drill": 3}
@@ -36,11 +40,18 @@ _LACKS = {
 
 
 class Working:
-    """`role` tells whose a request is; each route asks for a role."""
+    """`role` tells whose a request is, `session` of which session; each route asks for a role."""
 
-    def __init__(self, place: Place, role: Callable[[Request], Role | None], jobs: Jobs | None = None) -> None:
-        self._place, self._role, self._over = place, role, False
-        self._jobs = jobs or Jobs(LabFolder(place.state.parent).console_job)
+    def __init__(
+        self,
+        place: Place,
+        role: Callable[[Request], Role | None],
+        session: Callable[[Request], str],
+        jobs: Jobs | None = None,
+    ) -> None:
+        self._place, self._role, self._session, self._over = place, role, session, False
+        self._jobs = jobs or Jobs(LabFolder(place.state.parent).console_job, place.console_audit)
+        self._serials = Places(SERIAL_EACH, SERIAL_TOGETHER)
 
     def routes(self) -> list[Route]:
         """To be served beside the console's own."""
@@ -89,11 +100,15 @@ class Working:
         """What a machine's console has said, and says, as server-sent events."""
         if refused := self._refusal(request, "watch"):
             return refused
-        try:
-            log = await run_in_threadpool(SerialLog, self._place, request.query_params.get("machine", ""))
-        except NOT_DONE as error:
-            return denied(409, readable(error))
-        return StreamingResponse(self._said(request, log), media_type="text/event-stream")
+        with ExitStack() as held:  # before anything is waited for: many that come at once are counted, too
+            try:
+                held.enter_context(self._serials.one(self._session(request)))
+                log = await run_in_threadpool(SerialLog, self._place, request.query_params.get("machine", ""))
+            except TooManyStreams as error:
+                return denied(error.status, str(error))
+            except NOT_DONE as error:
+                return denied(409, readable(error))
+            return HeldStream(self._said(request, log), held.pop_all())
 
     async def _said(self, request: Request, log: SerialLog) -> AsyncIterator[str]:
         while self._role(request) is not None and not self._over:
@@ -121,7 +136,11 @@ class Working:
         return await answered(run_in_threadpool(self._started, request, "drill", "run", name))
 
     def _started(self, request: Request, *words: str) -> Job:
-        """What is to begin is written down before. Refused, OSError."""
-        command = shlex.join(("halab", *words))
-        audit.note(self._place.console_audit, "begin", role=self._role(request), command=command)
-        return self._jobs.start(*words)
+        """What is to begin is written down before; how it ended, after. Refused, OSError."""
+        command, role = shlex.join(("halab", *words)), self._role(request) or "watch"
+        audit.note(self._place.console_audit, "begin", role=role, command=command)
+        try:
+            return self._jobs.start(role, *words)
+        except (Refused, OSError) as error:
+            audit.note(self._place.console_audit, "failed", role=role, command=command, result=readable(error))
+            raise

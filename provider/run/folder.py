@@ -151,7 +151,8 @@ class LabFolder:
         return (
             *(self.progress, self.outputs, self.log, self.destroy_log, self.terraform_pid, self.changes_lock),
             self.command_lock,
-            *(self.kvm_verdict, self.questions, self.ledger, self.seen, self.console_audit, self.exercise),
+            *(self.kvm_verdict, self.questions, self.ledger, self.seen, self.exercise),
+            *(self.console_audit, self.console_job),
         )
 
     @property

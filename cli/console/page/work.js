@@ -60,7 +60,7 @@ export function serial(dialog, name) {
     });
     events.addEventListener("ended", (event) => end(JSON.parse(event.data)));
     events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED)
-        end("It cannot be read: the machine has no console log, or the session has ended."); });
+        end("It cannot be read: the machine has no console log, too many consoles are open, or the session has ended."); });
     dialog.addEventListener("close", () => events.close(), { once: true });
 }
 function run(one) {

@@ -66,7 +66,7 @@ export function serial(dialog: HTMLDialogElement, name: string): void {
     if (below) text.scrollTop = text.scrollHeight;
   });
   events.addEventListener("ended", (event) => end(JSON.parse((event as MessageEvent<string>).data) as string));
-  events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) end("It cannot be read: the machine has no console log, or the session has ended."); });
+  events.addEventListener("error", () => { if (events.readyState === EventSource.CLOSED) end("It cannot be read: the machine has no console log, too many consoles are open, or the session has ended."); });
   dialog.addEventListener("close", () => events.close(), { once: true });
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def working(tmp_path: Path, go: Path) -> Iterator[Stage]:
 
 
 def _jobs(folder: Path, go: Path) -> Jobs:
-    return Jobs(folder / "console-job.log", (sys.executable, "-c", _PROGRAM, str(go)))
+    return Jobs(folder / "console-job.log", folder / "audit.jsonl", (sys.executable, "-c", _PROGRAM, str(go)))
 
 
 def _ended(jobs: Jobs) -> Job:
@@ -60,17 +61,73 @@ def _ended(jobs: Jobs) -> Job:
 def test_one_command_at_a_time_and_its_words_are_kept(tmp_path: Path, go: Path) -> None:
     jobs = _jobs(tmp_path, go)
     assert jobs.now() == Job("", "", 0)
-    assert jobs.start("diff", "--exit-code").code is None
+    assert jobs.start("operate", "diff", "--exit-code").code is None
     with pytest.raises(Refused, match="`halab diff --exit-code` is under way"):
-        jobs.start("drill", "run", "pause")
+        jobs.start("drill", "drill", "run", "pause")
     go.touch()
     job = _ended(jobs)
     assert (job.command, job.code) == ("halab diff --exit-code", 4)
     assert job.text == "halab diff --exit-code\n<b>batch-limit</b> would change\n"
     assert (tmp_path / "console-job.log").stat().st_mode & 0o777 == 0o600
-    jobs.start("drill", "run", "pause")
+    jobs.start("drill", "drill", "run", "pause")
     assert "batch-limit" not in jobs.now().text or _ended(jobs).command == "halab drill run pause"
     _ended(jobs)
+
+
+def _audit(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "event", "result"),
+    [
+        (("diff", "--exit-code"), 0, "done", "nothing would change"),
+        (("diff", "--exit-code"), 4, "done", "something would change"),
+        (("diff", "--exit-code"), 1, "failed", "could not be carried out"),
+        (("drill", "run", "pause"), 0, "done", "passed"),
+        (("drill", "run", "pause"), 3, "failed", "did not pass"),
+        (("drill", "run", "pause"), 4, "failed", "could not be carried out"),
+        (("drill", "run", "pause"), -9, "failed", "ended by signal 9"),
+    ],
+)
+def test_the_audit_log_says_how_it_ended(
+    tmp_path: Path, words: tuple[str, ...], code: int, event: str, result: str
+) -> None:
+    program = f"import os, signal, sys; os.kill(os.getpid(), {-code}) if {code} < 0 else sys.exit({code})"
+    audit = tmp_path / "audit.jsonl"
+    jobs = Jobs(tmp_path / "console-job.log", audit, (sys.executable, "-c", program))
+    jobs.start("drill", *words)
+    assert _ended(jobs).code == (128 - code if code < 0 else code)
+    (said,) = _audit(audit)
+    assert (said["event"], said["result"], said["role"]) == (event, result, "drill")
+    assert said["command"] == " ".join(("halab", *words))
+    assert audit.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_end_is_written_down_when_the_console_has_ended_before(tmp_path: Path, go: Path) -> None:
+    audit = tmp_path / "audit.jsonl"
+    console = (
+        "import sys; from pathlib import Path; from halab.cli.console.jobs import Jobs\n"
+        f"Jobs(Path(sys.argv[1]), Path(sys.argv[2]), (sys.executable, '-c', {_PROGRAM!r}, sys.argv[3]))"
+        ".start('operate', 'diff')"
+    )
+    argv = [sys.executable, "-c", console, str(tmp_path / "job.log"), str(audit), str(go)]
+    subprocess.run(argv, check=True, timeout=30)
+    assert not audit.exists()
+    go.touch()
+    deadline = time.monotonic() + 30
+    while not audit.exists() or not audit.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert [(one["event"], one["result"]) for one in _audit(audit)] == [("done", "something would change")]
+
+
+def test_one_that_is_refused_is_written_down_as_well(working: Stage, go: Path) -> None:
+    session = working.logged_in("drill")
+    codes = [session.post(f"{working.url}/api/drill", json={"name": "pause"}, timeout=10).status_code for _ in (1, 2)]
+    assert codes == [200, 409]
+    said = [one for one in _audit(working.place.console_audit) if one["event"] == "failed"]
+    assert [one["result"] for one in said] == ["`halab drill run pause` is under way: wait for its end."]
 
 
 @pytest.mark.parametrize(
