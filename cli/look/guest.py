@@ -52,6 +52,12 @@ try() {
   dd if="$3" of=/dev/null bs=4096 count=1 iflag=direct status=none || exit
   echo "answers $usage"
 }
+# Without quorum every look would leave one more behind, until quorum is back. 2: Corosync says that there is none.
+quorum=yes
+if [ -d /sys/fs/gfs2 ]; then
+  rc=0; timeout "$limit" corosync-quorumtool -s > /dev/null 2>&1 || rc=$?
+  [ "$rc" != 2 ] || quorum=no
+fi
 for fs in /sys/fs/gfs2/*; do
   [ -d "$fs" ] || continue
   of "$fs/id"; id=$it
@@ -59,7 +65,8 @@ for fs in /sys/fs/gfs2/*; do
   while read -r _ _ number _ point rest; do
     [ "$number" = "$id" ] || continue
     rest=${rest#* - }; read -r _ device _ <<< "$rest"
-    rc=0; IFS= read -r -t "$limit" said < <(try "$fs" "$point" "$device") || rc=$?
+    rc=0 said="stands still without quorum"
+    [ "$quorum" = no ] || IFS= read -r -t "$limit" said < <(try "$fs" "$point" "$device") || rc=$?
     [ "$rc" -le 128 ] || said="does not answer within $limit s"
     [ "$withdrawn" != 1 ] || said="has withdrawn: $said"
     echo "mount ${fs##*/} $device $point $said"

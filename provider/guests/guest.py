@@ -8,9 +8,12 @@ from typing import Any
 from halab.provider.guests import specs
 from halab.provider.guests.hosts import Gone, Off
 from halab.provider.guests.mute import is_mute
+from halab.provider.guests.out_of_sight import of_lun, without_quorum
+from halab.provider.guests.regaining import host_with_quorum
 from halab.provider.guests.waits import Waits
 from halab.provider.guests.working import Working
 from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
+from halab.provisioners.corosync.quorate import NoQuorum
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, converge, remove, with_fields
@@ -130,19 +133,21 @@ class GuestResource(Resource):
         ctx.private.pop(_UNSEEN, None)
         ctx.private.pop(_MUTE, None)
         if self._item.on_lun and (self.provider.servers_away or self.provider.mute):
-            self._warn_of_lun(ctx)
+            self._warn_once(ctx, of_lun(self.provider.servers_away, self.provider.mute), of="what is on the LUN")
             return state
         last = specs.decode(self._item.spec, state)
         try:
             host = self._host(ctx, state, reading=True)
-            observed = self._item.observe(host, last)
-            if observed is not None:
-                self._warn_of_surroundings(ctx, host, observed)
+            if (observed := self._item.observe(host, last)) is not None:
+                self._warn_once(ctx, *self._item.warnings(host, observed))
         except Gone:
             self._note_server(state)
             return {**state, "condition": _LOST} if self._item.outlives_machine else None
         except (Off, ClusterNotRunning):
             self._note_server(state)
+            return state
+        except NoQuorum as error:
+            self._warn_once(ctx, without_quorum(error))
             return state
         except (ConnectError, TimedOut) as error:
             # An error here would keep Terraform from making the machine anew, or destroying it: `plan` decides.
@@ -206,23 +211,15 @@ class GuestResource(Resource):
 
     # --- in between ---
 
-    def _warn_of_surroundings(self, ctx: Ctx, host: Host, observed: Any) -> None:
-        for summary, detail in self._item.warnings(host, observed):
-            if self.provider.tells(summary):
-                ctx.warn(summary, detail)
-
     def _note_server(self, state: State) -> None:
         """What is on the LUN waits for its server's machine; any other machine may be off."""
         if self._item.serves_lun:
             self.provider.away(state["hostname"])
 
-    def _warn_of_lun(self, ctx: Ctx) -> None:
-        away = " and ".join(f"{name} does not run" for name in sorted(self.provider.servers_away))
-        if self.provider.tells("what is on the LUN"):
-            ctx.warn(
-                f"{away or ' and '.join(sorted(self.provider.mute))}: what is on the LUN is not looked at",
-                "It is taken to be as it was, and is not touched. The next plan, when the LUN is back, tells.",
-            )
+    def _warn_once(self, ctx: Ctx, *warnings: tuple[str, str], of: str = "") -> None:
+        for summary, detail in warnings:
+            if self.provider.tells(of or summary):
+                ctx.warn(summary, detail)
 
     def _leave(self, ctx: Ctx, state: State, error: HalabError) -> None:
         ctx.warn(f"{self.type} {state['id']} was left as it is", f"{error.summary}. {error.detail}")
@@ -245,7 +242,7 @@ class GuestResource(Resource):
         hosts, report = self.provider.hosts, self._reporter(name)
         how = {"reading": reading, "on_lun": self._item.on_lun}
         if self._item.scope == "cluster":
-            found: Host = hosts.cluster(state["cluster"], ctx.stop, report, **how)
+            found: Host = hosts.cluster(state["cluster"], ctx.stop, report, under_dlm=self._item.under_dlm, **how)
         else:
             found = hosts.machine(state["machine"], ctx.stop, report, **how)
             if reading and self._item.seen_from == "the cluster":
@@ -260,7 +257,9 @@ class GuestResource(Resource):
         return Working(self, ctx, state, patient)
 
     def _host_that_answers(self, ctx: Ctx, state: State, name: str) -> Host:
-        """The host, waited for when its machine is mute."""
+        """The host, waited for when its machine is mute, or its cluster is about to have quorum again."""
+        if self._item.under_dlm:
+            return host_with_quorum(self.provider, state["cluster"], ctx.stop, self._reporter(name))
         if self._item.scope == "machine":
             try:
                 return self._host(ctx, state, name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from halab.provider.hypervisor.machine.presence import Presence
+from halab.provisioners.corosync.quorate import NoQuorum, quorate
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host, Pace, Shared, Transport
@@ -121,11 +122,42 @@ class Hosts:
         besides: str = "",
         reading: bool = False,
         on_lun: bool = False,
+        under_dlm: bool = False,
     ) -> Host:
         """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers.
 
-        `besides`: the UUID of a machine that is not to be asked. `reading`, `on_lun`: as for a machine.
+        `besides`: the UUID of a machine that is not to be asked. `reading`, `on_lun`: as for a machine. `under_dlm`:
+        one that has quorum; raises NoQuorum when there is none.
         """
+        running, cluster = self._running(name, besides), self._cluster(name)
+        mute: ConnectError | None = None
+        standing_still = False
+        for view in running:
+            if view.pause:
+                mute = view.pause.error(view.hostname)
+                continue
+            try:
+                host = self._host(view, stop, report, None, reading)
+                if host.ask(_CIB, cached=True).rc != 0:
+                    continue
+                if under_dlm and not (votes := quorate(host)):
+                    standing_still |= votes is False
+                    continue
+                return self._host(view, stop, report, cluster, reading, on_lun)
+            except ConnectError as error:
+                mute = error
+        if standing_still:
+            raise NoQuorum(name)
+        if mute is not None:
+            raise mute
+        raise ClusterNotRunning(
+            f"cluster {name} does not run on any of its machines",
+            f"{', '.join(view.hostname for view in running)} answer, but pacemaker does not run there. "
+            "`cdktf deploy` starts it; `pcs cluster start --all` on a node does too.",
+        )
+
+    def _running(self, name: str, besides: str) -> list[MachineView]:
+        """A cluster's machines that are on, in the order in which they are asked. Raises Gone or Off."""
         members = [view for view in self._inventory.members(name) if view.uuid != besides]
         if not members:
             if unmarked := self._inventory.unmarked():
@@ -134,24 +166,7 @@ class Hosts:
         running = _spread([view for view in members if view.presence.on])
         if not running:
             raise Off(f"all machines of cluster {name} are off")
-        cluster = self._cluster(name)
-        mute: ConnectError | None = None
-        for view in running:
-            if view.pause:
-                mute = view.pause.error(view.hostname)
-                continue
-            try:
-                if self._host(view, stop, report, None, reading).ask(_CIB, cached=True).rc == 0:
-                    return self._host(view, stop, report, cluster, reading, on_lun)
-            except ConnectError as error:
-                mute = error
-        if mute is not None:
-            raise mute
-        raise ClusterNotRunning(
-            f"cluster {name} does not run on any of its machines",
-            f"{', '.join(view.hostname for view in running)} answer, but pacemaker does not run there. "
-            "`cdktf deploy` starts it; `pcs cluster start --all` on a node does too.",
-        )
+        return running
 
     def _cluster(self, name: str) -> _Cluster:
         with self._guard:

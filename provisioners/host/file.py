@@ -120,7 +120,7 @@ class ClusterFileItem(Item[ClusterFileSpec]):
     """Written through a node that has the file system mounted; never into the bare mount point."""
 
     spec = ClusterFileSpec
-    on_lun = True
+    on_lun = under_dlm = True
     scope = "cluster"
     phase = "site"
     identity = ("cluster", "mount_point", "path")

@@ -116,7 +116,7 @@ class Gfs2:
 
 class Gfs2Item(Item[Gfs2]):
     spec = Gfs2
-    on_lun = True
+    on_lun = under_dlm = True
     scope = "cluster"
     phase = "storage"
     identity = ("cluster", "name", "device")

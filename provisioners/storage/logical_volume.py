@@ -58,7 +58,7 @@ class LogicalVolume:
 
 class LogicalVolumeItem(Item[LogicalVolume]):
     spec = LogicalVolume
-    on_lun = True
+    on_lun = under_dlm = True
     scope = "cluster"
     phase = "storage"
     identity = ("cluster", "vg", "name")

@@ -130,7 +130,7 @@ class SharedVg:
 
 class SharedVgItem(Item[SharedVg]):
     spec = SharedVg
-    on_lun = True
+    on_lun = under_dlm = True
     scope = "cluster"
     phase = "storage"
     identity = ("cluster", "name")

@@ -59,6 +59,7 @@ class Guests:
         self.done: list[tuple[str, str, str]] = []  # half, set or del, type, id
         self.exchanges: Counter[str] = Counter()  # by machine: commands, or several at once, that were sent to it
         self.mute: set[str] = set()
+        self.without_quorum: set[str] = set()  # host names
         self.before: Callable[[str, str, str], None] = lambda *_: None
         self.after: Callable[[str, str, str], None] = lambda *_: None
         self.alive: Callable[[], set[str]] = set
@@ -134,6 +135,8 @@ class Guest:
             rc, text = 0, ""  # nothing that an interrupted run began is still running
         elif COROSYNC_KEY in command.argv:
             rc, text = 0, self._founded()
+        elif program == "corosync-quorumtool":
+            rc, text = (2 if self.name in self.guests.without_quorum else 0), ""
         elif program == "cibadmin":
             rc, text = (0, "<cib/>") if self._member() else (102, "")
         else:

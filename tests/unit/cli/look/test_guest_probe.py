@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from halab.cli.look import guest
 
 # The part that tries one mount, with a limit ($4) that the tests can wait for.
@@ -59,3 +61,24 @@ def test_a_look_at_a_machine_without_anything_ends_well() -> None:
     assert told.uptime_s > 0
     assert told.endpoint.endswith("Connection refused")
     assert (told.sessions, told.mounts, told.targets, done.stderr) == ((), (), (), "")
+
+
+@pytest.mark.parametrize(("quorumtool_rc", "said"), [(0, ""), (1, ""), (2, "stands still without quorum")])
+def test_gfs2_is_left_alone_without_quorum(tmp_path: Path, quorumtool_rc: int, said: str) -> None:
+    _, mount = _world(tmp_path)
+    (tmp_path / "device").write_bytes(bytes(4096))
+    fs, tool = tmp_path / "gfs2/summit:gfs0", tmp_path / "bin/corosync-quorumtool"
+    fs.mkdir(parents=True)
+    tool.parent.mkdir()
+    (fs / "id").write_text("253:1\n")
+    (fs / "withdraw").write_text("0\n")
+    (tmp_path / "mountinfo").write_text(f"1 2 253:1 / {mount} rw - gfs2 {tmp_path}/device rw\n")
+    tool.write_text(f'#!/bin/sh\n[ "$*" = -s ] && exit {quorumtool_rc}\n')
+    tool.chmod(0o755)
+    text = guest._LOOK.replace("/sys/fs/gfs2", str(tmp_path / "gfs2"))
+    text = text.replace("/proc/self/mountinfo", str(tmp_path / "mountinfo")).replace("iflag=direct ", "")
+    path = {**os.environ, "PATH": f"{tool.parent}:{os.environ['PATH']}"}
+    argv = ["bash", "-euc", text, "halab", str(15)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=path)
+    (told,) = guest.parse(done.stdout).mounts
+    assert (told.point, told.said, told.size_bytes > 0) == (str(mount), said, not said)
