@@ -12,7 +12,7 @@ QUORATE = cmd("corosync-quorumtool", "-s", ok=(0, _NOT_ANSWERED, _NOT_QUORATE))
 
 
 class NoQuorum(HalabError):
-    """No member of a cluster has quorum: what its lock manager guards is neither read nor written.
+    """No member of a cluster that answers has quorum: what its lock manager guards is neither read nor written.
 
     Whoever did would wait without end.
     """
