@@ -222,8 +222,8 @@ def _trial(host: Host, name: str) -> Trial:
             return Trial(host.name, "it may not run here: this node does not know it", ())
         if said.rc != 0:
             return Trial(host.name, asking.refusal(said), ())
-        listed = host.attempt(asking.targets(name))
-        targets = asking.items(listed) if listed.rc == 0 else ()  # not every agent can tell
+        answer = host.attempt(asking.targets(name))
+        targets = asking.listed(answer) if answer.rc == 0 else ()  # not every agent can tell
     except HalabError as error:
         return Trial(host.name, f"{error.summary}. {error.detail}", ())
     return Trial(host.name, "", tuple(targets))

@@ -13,6 +13,7 @@ from halab.provisioners.engine.host import Host
 _NO_SUCH_OBJECT = 105  # Pacemaker's exit code
 _XML = "--output-as=xml"
 _OURS = "by-hand-"
+_NO_LIST = (["N/A"], ["NOTICE", "List"])  # fencing.py: "NOTICE: List option is not working on this device yet"
 
 # $1 node, $2 action, $3 seconds; $4 levels while it is fenced, as cibadmin --modify takes them; $5 what finds levels of
 # other devices, $6 levels of before, or $7 the id of one that is only for this. It goes on when whoever has asked has
@@ -63,6 +64,15 @@ def metadata(agent: str) -> Command:
 def items(answer: Result) -> list[str]:
     """The items of a list of stonith_admin's."""
     return [item.text or "" for item in _parsed(answer.stdout).iterfind("list/item")]
+
+
+def listed(answer: Result) -> list[str]:
+    """What an agent says that it can switch: numbers and names, each once; empty when it cannot tell.
+
+    An agent of the fence-agents that has no list of its own says so in a sentence, which Pacemaker takes for names.
+    """
+    names = list(dict.fromkeys(items(answer)))
+    return [] if names[:2] in _NO_LIST else names
 
 
 def knows(answer: Result, action: str) -> bool:

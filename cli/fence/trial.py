@@ -60,7 +60,7 @@ class Trial:
         if lists[agent] and not row.fault:
             said: list[Result] = []
             row.list_s, row.fault = self._timed(node, asking.targets(row.device.name), "list", said.append)
-            row.targets = [] if row.fault else list(dict.fromkeys(asking.items(said[0])))
+            row.targets = [] if row.fault else asking.listed(said[0])
 
     def fire(self, rows: Iterable[Row], node: str) -> None:
         """Each method that can fence the node, once, alone; after each it has to be a member again.

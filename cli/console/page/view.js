@@ -151,7 +151,11 @@ function storage(report) {
     const { storage: one } = report;
     const size = (bytes) => bytes >= 1e9 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
     const mounts = one.mounts.map((mount) => el("li", {}, el("span", { class: "tag" }, mount.node), ` ${mount.name} at `, el("code", {}, mount.point), " ", mount.fault ? el("span", { class: "state bad" }, `✕ ${mount.fault}`) : `${size(mount.free_bytes)} of ${size(mount.size_bytes)} free`));
-    const sessions = one.sessions.map((session) => el("span", { class: session.fault ? "tag bad" : "tag", title: session.fault || session.target }, session.fault ? `${session.node}: ${session.fault}` : session.node));
+    const whole = [...new Set(one.sessions.filter((session) => !session.fault).map((session) => session.node))];
+    const sessions = [
+        ...whole.map((node) => el("span", { class: "tag", title: one.sessions.filter((session) => session.node === node).map((session) => session.target).join(" ") }, node)),
+        ...one.sessions.filter((session) => session.fault).map((session) => el("span", { class: "tag bad", title: session.target }, `${session.node}: ${session.fault}`)),
+    ];
     const heard = report.machines.filter((machine) => machine.answers && machine.heard_at !== null).map((machine) => machine.heard_at ?? 0);
     return card("Storage", heard.length ? since(Math.min(...heard)) : null, el("dl", {}, ...fact("Target", el("code", {}, one.targets.join(" ") || "none seen")), ...fact("Sessions", ...(sessions.length ? sessions : ["none"])), ...Object.entries(one.volumes).flatMap(([name, nodes]) => fact("Volume", el("code", {}, name), ` on ${nodes.join(", ")}`))), el("ul", { class: "plain" }, ...mounts));
 }

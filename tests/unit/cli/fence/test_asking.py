@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from halab.cli.fence import asking
 from halab.cli.fence.evidence import REBOOT
 from halab.provisioners.engine.command import Command, Result, cmd
@@ -32,3 +34,19 @@ def test_the_levels_of_before_and_meanwhile() -> None:
 
 def test_what_is_no_xml_is_told_as_it_came() -> None:
     assert asking.refusal(Result(cmd("x"), 1, "", "stonith_admin: not found")) == "stonith_admin: not found"
+
+
+@pytest.mark.parametrize(
+    ("said", "targets"),
+    [
+        (("1", "node1", "2", "node2", "1"), ["1", "node1", "2", "node2"]),
+        (("NOTICE", "List", "option", "is", "not", "working", "on", "this", "device", "yet"), []),  # fence_redfish
+        (("N/A",), []),
+        (("NOTICE",), ["NOTICE"]),  # a machine may have any name
+        ((), []),
+    ],
+)
+def test_an_agent_that_cannot_list_knows_nothing(said: tuple[str, ...], targets: list[str]) -> None:
+    text = "".join(f"<item>{item}</item>" for item in said)
+    xml = f"<pacemaker-result><list name='fence targets'>{text}</list></pacemaker-result>"
+    assert asking.listed(Result(cmd("stonith_admin"), 0, xml, "")) == targets
