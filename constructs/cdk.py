@@ -26,6 +26,8 @@ def _prepare_jsii() -> None:
         os.environ.setdefault("JSII_NODE", str(node))
     # cdktf-cli 0.21 runs on nothing newer than Node 22; the advice to take a newer one helps nobody.
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+    # Nor does what Node 22 says of the functions that jsii and the libraries call: DEP0044.
+    os.environ.setdefault("NODE_NO_WARNINGS", "1")
 
 
 def chosen() -> str:

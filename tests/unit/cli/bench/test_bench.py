@@ -90,12 +90,16 @@ def test_nothing_is_destroyed_that_it_did_not_deploy(course: Course, tmp_path: P
 
 @pytest.fixture
 def npx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An npx that notes how it was called and then does what the file `script` says."""
-    program = tmp_path / "npx"
+    """An npx that notes how it was called and then does what the file `script` says.
+
+    It stands where the checkout's own one does, on a host whose Node does not fit.
+    """
+    program = tmp_path / "bin/npx"
+    program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "$@" >> "$(dirname "$0")/calls"\n. "$(dirname "$0")/script"\n')
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    return tmp_path
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    return program.parent
 
 
 def test_synth_and_diff_are_timed_after_a_run_for_warming_up(npx: Path) -> None:
