@@ -152,11 +152,18 @@ def open_() -> None:
 def console(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of this host's loopback; 0: a free one.")] = 0,
     watch_only: Annotated[bool, typer.Option("--watch-only", help="The page may look, and change nothing.")] = False,
+    service: Annotated[bool, typer.Option("--service", help="Go on without this terminal; print its link.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="End the one that --service started.")] = False,
 ) -> None:
     """Show the lab live in a browser, and operate it there; prints a link that opens it once."""
+    from halab.cli.console import service as services
     from halab.cli.console import serving
 
-    raise typer.Exit(serving.main(port, watch_only))
+    if stop and (service or watch_only or port):
+        raise typer.BadParameter("--stop stands alone")
+    if stop:
+        raise typer.Exit(services.stop())
+    raise typer.Exit((services.start if service else serving.main)(port, watch_only))
 
 
 @app.command()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from halab.provider.guests.rolling import Rolling
     from halab.provider.hypervisor.connection import Connection
     from halab.provider.hypervisor.inventory import Inventory
+    from halab.provider.run.console_service import ConsoleService
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class HalabProvider(Provider):
                 from halab.provider.fencing.relocation import bring_over
 
                 bring_over(LabFolder(former).fencing, self.folder.fencing, ctx.warn, self.time_scale)
+                self._console(LabFolder(former)).end_moved()
         self._settings = cfg["settings"]
         state = self.folder.state  # Terraform makes an empty one to lock it
         has_state = state.exists() and state.stat().st_size > 0
@@ -131,10 +133,17 @@ class HalabProvider(Provider):
         """From the first change on the lab is one with these settings, whichever command makes it, until it goes."""
         with self._guard:
             if self.destroying_all:
+                self._console(self.folder).end()  # it asks machines that are about to go
                 remove_private(self.folder.settings)
             elif self._settings not in (None, read_or_none(self.folder.settings)) and not self.destroying:
                 write_private(self.folder.settings, self._settings)
             self._settings = None
+
+    @staticmethod
+    def _console(folder: LabFolder) -> ConsoleService:
+        from halab.provider.run.console_service import ConsoleService
+
+        return ConsoleService(folder)
 
     @property
     def destroying(self) -> bool:

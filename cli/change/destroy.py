@@ -12,6 +12,7 @@ from halab.cli.change.run import LabRun, guarded, lab_run
 from halab.cli.lab.state import Instance, StateUnusable, instances
 from halab.cli.lab.this_lab import CHECKOUT, LIBVIRT_RECORD, all_labs
 from halab.cli.leftovers import sweep
+from halab.provider.run.console_service import ConsoleService
 from halab.provider.run.files import remove_private
 from halab.provider.run.folder import LabFolder
 
@@ -67,6 +68,7 @@ def _tell_leftovers(run: LabRun) -> None:
 
 def remove_files(folder: LabFolder) -> list[str]:
     """Leaves the lab's folder only if something is in it that is not known here: that is told."""
+    ConsoleService(folder).end()
     for file in folder.of_runs:
         remove_private(file)
     if not instances(folder.state):  # its backups hold the passwords of a lab that is gone

@@ -45,9 +45,13 @@ class Access:
         clock: Callable[[], float] = time.monotonic,
         password: Callable[[], str | None] = lambda: None,
         role: Role = "operate",
+        take: Callable[[bytes], Role | None] = lambda token: None,
     ) -> None:
-        """`password` tells hacluster's, None where there is none; whoever knows it gets `role`."""
-        self._clock, self._password, self._role = clock, password, role
+        """`password` tells hacluster's, None where there is none; whoever knows it gets `role`.
+
+        `take`: the role of a link that another process has made, by its token's hash, once.
+        """
+        self._clock, self._password, self._role, self._take = clock, password, role, take
         self._lock = threading.Lock()
         self._links: dict[bytes, tuple[Role, float]] = {}
         self._sessions: dict[bytes, _Session] = {}
@@ -57,14 +61,16 @@ class Access:
         """A token that opens one session."""
         token = secrets.token_urlsafe(32)
         with self._lock:
-            self._links[_hash(token)] = (role, self._clock() + LINK_S)
+            self._links[hashed(token)] = (role, self._clock() + LINK_S)
         return token
 
     def log_in(self, token: str) -> str | None:
         """The cookie of a new session; None when the token is wrong, used or old. TooMany."""
         with self._lock:
             now = self._listening()
-            role, until = self._links.pop(_hash(token), (None, 0.0))
+            if (link := self._links.pop(hashed(token), None)) is None:
+                return self._opened(self._take(hashed(token)), now)
+            role, until = link
             return self._opened(None if until < now else role, now)
 
     def log_in_as(self, user: str, password: str) -> str | None:
@@ -72,7 +78,7 @@ class Access:
         with self._lock:
             now = self._listening()
             known = self._password() or ""
-            right = hmac.compare_digest(_hash(password), _hash(known)) and bool(known) and user == USER
+            right = hmac.compare_digest(hashed(password), hashed(known)) and bool(known) and user == USER
             return self._opened(self._role if right else None, now)
 
     def _listening(self) -> float:
@@ -87,26 +93,27 @@ class Access:
             self._failed.append(now)
             return None
         cookie = secrets.token_urlsafe(32)
-        self._sessions[_hash(cookie)] = _Session(role, now, now)
+        self._sessions[hashed(cookie)] = _Session(role, now, now)
         return cookie
 
     def role(self, cookie: str) -> Role | None:
         """The role of a living session, which this keeps alive."""
         now = self._clock()
         with self._lock:
-            session = self._sessions.get(_hash(cookie))
+            session = self._sessions.get(hashed(cookie))
             if session is None:
                 return None
             if now - session.used > IDLE_S or now - session.began > LONGEST_S:
-                del self._sessions[_hash(cookie)]
+                del self._sessions[hashed(cookie)]
                 return None
             session.used = now
             return session.role
 
     def log_out(self, cookie: str) -> None:
         with self._lock:
-            self._sessions.pop(_hash(cookie), None)
+            self._sessions.pop(hashed(cookie), None)
 
 
-def _hash(text: str) -> bytes:
+def hashed(text: str) -> bytes:
+    """What is kept of a token or a cookie."""
     return hashlib.sha256(text.encode()).digest()

@@ -19,7 +19,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     *(tools.terraform, tools.provider, tools.node),
     *(host.libvirt, host.kvm, host.memory, host.disk, host.user),
     *(network.routes, network.ports, network.firewall),
-    host.lab,
+    *(host.lab, host.console),
 )
 _ORDER = (Level.BAD, Level.WARNING, Level.UNKNOWN, Level.GOOD)
 

@@ -113,10 +113,19 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Console:
+    """One that was started as a service. `listens`: it has its port; `supervised`: it would be started again."""
+
+    port: int
+    listens: bool
+    supervised: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All of it. `holders`: who listens on a port, by name. `routes`: None where they could not be read.
 
-    `lab`: the lab's faults; None without one.
+    `lab`: the lab's faults; None without one. `console`: None where none was started as a service.
     """
 
     wanted: Wanted
@@ -133,3 +142,4 @@ class Facts:
     node: Node
     user: User
     lab: tuple[Fault, ...] | None
+    console: Console | None = None

@@ -20,6 +20,8 @@ from halab.cli.look.deployed import NothingDeployed, deployed
 from halab.cli.look.place import Place, place
 from halab.cli.look.together import together
 from halab.constructs.settings import Settings
+from halab.provider.run.console_service import ConsoleService
+from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import HalabError
 
 _CALL_S, _LIBVIRT_S = 20.0, 5.0
@@ -55,6 +57,7 @@ def gather() -> f.Facts:
         holders={port: name for port in ports if (name := _holder(port))},
         routes=_routes(),
         user=_user(),
+        console=_console(LabFolder(where.state.parent)),
         **found,
     )
 
@@ -196,6 +199,13 @@ def _user() -> f.User:
     mask = os.umask(0o077)  # it can only be read by setting it
     os.umask(mask)
     return f.User(os.geteuid() == 0, mask, supervision_here() == "user unit" and ends_at_logout())
+
+
+def _console(folder: LabFolder) -> f.Console | None:
+    service = ConsoleService(folder)
+    if (config := service.read()) is None:
+        return None
+    return f.Console(config.port, service.listens(config.port), service.supervised())
 
 
 def _text(file: Path) -> str:

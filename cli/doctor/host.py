@@ -116,3 +116,18 @@ def lab(facts: Facts) -> Iterator[Finding]:
         yield level(fault.what, fault.text, "halab status shows the whole; docs/runbook.md says what to do.")
     if not facts.lab:
         yield good("lab", f"{facts.wanted.lab} is healthy")
+
+
+def console(facts: Facts) -> Iterator[Finding]:
+    """Only where one was started as a service."""
+    if (seen := facts.console) is None:
+        return
+    if seen.listens and seen.supervised:
+        yield good("console", f"runs as a service, at port {seen.port}")
+        return
+    why = "runs, and nothing would start it again" if seen.listens else f"does not listen at its port {seen.port}"
+    yield warning(
+        "console",
+        f"was started as a service and {why}",
+        "halab console --service starts it again, halab console --stop gives it up.",
+    )

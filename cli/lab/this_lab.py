@@ -9,6 +9,7 @@ from halab.cli.lab import earlier_layout
 from halab.cli.lab.torn_state import mend
 from halab.constructs.settings import Settings, load
 from halab.provider.fencing.relocation import bring_over
+from halab.provider.run.console_service import ConsoleService
 from halab.provider.run.files import close_file, private_directory, read_or_none
 from halab.provider.run.folder import ALL_LABS, LabFolder
 from halab.provider.run.ownership import claimed
@@ -42,6 +43,7 @@ def entered(folder: LabFolder, tell: Callable[[str], None]) -> LabFolder:
         if former is not None:
             tell(f"the lab {folder.lab!r} was moved here from {former}")
             bring_over(LabFolder(former).fencing, folder.fencing, lambda *said: tell(". ".join(said)))
+            ConsoleService(LabFolder(former)).end_moved()
     stack = checkout / "cdktf.out/stacks" / folder.lab
     _forget_former_place(folder.state, stack)
     if said := mend(folder.state, stack):

@@ -22,6 +22,7 @@ from halab.cli import libvirt_daemons
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
 from halab.cli.lab.this_lab import LIBVIRT_RECORD, entered, lab_folder, lab_settings
 from halab.constructs.settings import Settings, SettingsError
+from halab.provider.run.console_service import ConsoleService
 from halab.provider.run.files import unfinished
 from halab.provider.run.folder import LabFolder
 from halab.provider.run.ownership import private_keys
@@ -107,13 +108,24 @@ def found(settings: Settings, state: Sequence[Instance]) -> list[dict[str, Any]]
     """All that bears the lab's mark but is in no state, in the order in which it is to go. SweepFailed."""
     loose = files(lab_folder(settings), state)
     own = [{"kind": "file", "name": str(path), "detail": "", "kept": ""} for path in loose]
-    return [*ask_provider(settings, state, []), *own]
+    return [*console(lab_folder(settings), state), *ask_provider(settings, state, []), *own]
+
+
+def console(folder: LabFolder, state: Sequence[Instance]) -> list[dict[str, Any]]:
+    """A console that runs as a service, or what is left of one, where there is no lab for it."""
+    runs = ConsoleService(folder).runs()
+    if state or not (runs or folder.console.is_dir()):
+        return []
+    detail = "running" if runs else "not running"
+    return [{"kind": "console", "name": str(folder.console), "detail": detail, "kept": ""}]
 
 
 def remove(settings: Settings, state: Sequence[Instance], left: Iterable[dict[str, Any]]) -> None:
     """Take away what was found and is not in use. SweepFailed."""
     pairs = [(item["kind"], item["name"]) for item in left if not item["kept"]]
-    ask_provider(settings, state, [pair for pair in pairs if pair[0] != "file"])
+    if any(kind == "console" for kind, _ in pairs):  # first: it asks machines that are about to go
+        ConsoleService(lab_folder(settings)).end()
+    ask_provider(settings, state, [pair for pair in pairs if pair[0] not in ("console", "file")])
     for kind, name in pairs:
         if kind == "file":
             Path(name).unlink()

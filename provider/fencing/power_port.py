@@ -73,6 +73,11 @@ def listener(port: int, protocol: Protocol = "tcp") -> str | None:
     return None
 
 
+def held_by(pid: int, port: int) -> bool:
+    """Whether this process, of this user, listens on the TCP port."""
+    return bool(_listening_inodes(port, "tcp") & _socket_inodes(str(pid)))
+
+
 def _listening_inodes(port: int, protocol: Protocol) -> set[str]:
     """Inodes of the listening sockets, from the kernel's own table (proc(5), /proc/net/tcp)."""
     inodes, listening = set(), "0A" if protocol == "tcp" else "07"  # TCP_LISTEN; TCP_CLOSE: a UDP socket without a peer

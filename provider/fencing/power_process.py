@@ -1,4 +1,4 @@
-"""Finding and ending the processes of one fencing endpoint.
+"""Finding and ending the processes of one fencing endpoint, or of what else is supervised as it is (Kind).
 
 A process is ours when it runs one of our modules on exactly this configuration file, as our user. That is checked on a
 pidfd, so neither a reused pid nor a stale pid file can make us signal somebody else's process.
@@ -17,14 +17,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from halab.provider.fencing.power_supervisor import SERVER_MODULE, SUPERVISOR_MODULE, python_command
+from halab.provider.fencing.power_supervisor import ENDPOINT, Kind, python_command
 from halab.provisioners.engine.errors import CommandFailed, TimedOut
 
-# Where these modules were before: such processes are ended, and started anew by their present names.
-_EARLIER_SERVER = "halab.provider.hypervisor.power_server"
-_EARLIER_SUPERVISOR = "halab.provider.hypervisor.power_supervisor"
-_SUPERVISORS = (SUPERVISOR_MODULE, _EARLIER_SUPERVISOR)
-_MODULES = (*_SUPERVISORS, SERVER_MODULE, _EARLIER_SERVER)
 _START_S = 20.0
 _END_S = 15.0  # more than the supervisor gives its daemon
 
@@ -37,27 +32,27 @@ class EndpointProcess:
     module: str
 
 
-def processes(config: Path) -> list[EndpointProcess]:
-    """The endpoint's supervisor (first) and daemon, as far as they run."""
-    found = [process for pid in _pids() if (process := _identify(pid, config))]
-    return sorted(found, key=lambda process: process.module not in _SUPERVISORS)
+def processes(config: Path, kind: Kind = ENDPOINT) -> list[EndpointProcess]:
+    """The supervisor (first) and the daemon, as far as they run; those that halab started under earlier names, too."""
+    found = [process for pid in _pids() if (process := _identify(pid, config, kind))]
+    return sorted(found, key=lambda process: process.module not in kind.supervisors)
 
 
-def running_configs() -> set[Path]:
-    """The configuration files of all endpoints of this user that have a process, whichever lab they are of."""
-    found = set()
+def running_configs(kind: Kind = ENDPOINT) -> set[Path]:
+    """The configuration files of all of this user's that have a process, whichever lab they are of."""
+    modules, found = (*kind.supervisors, *kind.servers), set()
     for pid in _pids():
         words = _arguments(pid)
-        found |= {Path(config) for module, config in pairwise(words) if module in _MODULES}
+        found |= {Path(config) for module, config in pairwise(words) if module in modules}
     return found
 
 
-def start_supervisor(config: Path) -> None:
+def start_supervisor(config: Path, kind: Kind = ENDPOINT) -> None:
     """Start the supervisor in the background. Raises CommandFailed when it refuses."""
     # Not the caller's environment: it may hold secrets (TF_VAR_…), and these processes outlive it.
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(Path.home())}
     done = subprocess.run(
-        python_command(SUPERVISOR_MODULE, config),
+        python_command(kind.supervisors[0], config),
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -69,25 +64,27 @@ def start_supervisor(config: Path) -> None:
     )
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()
-        raise CommandFailed("The fencing endpoint's supervisor does not start", said, rc=done.returncode)
+        raise CommandFailed(f"The {kind.what}'s supervisor does not start", said, rc=done.returncode)
 
 
-def end(config: Path) -> None:
-    """End the endpoint's processes, supervisor first. Returns when they are gone. Raises TimedOut."""
+def end(config: Path, kind: Kind = ENDPOINT) -> None:
+    """End the processes, supervisor first. Returns when they are gone. Raises TimedOut."""
     for force in (signal.SIGTERM, signal.SIGKILL):
         # Looked up again each time: a supervisor may have started a daemon just before it ended.
         deadline = time.monotonic() + _END_S
-        while (left := processes(config)) and time.monotonic() < deadline:
-            _signal_and_wait(left[0], config, force, deadline)
+        while (left := processes(config, kind)) and time.monotonic() < deadline:
+            _signal_and_wait(left[0], config, kind, force, deadline)
         if not left:
             return
     names = ", ".join(f"pid {process.pid} ({process.module})" for process in left)
-    raise TimedOut("The fencing endpoint does not end", f"Still there after SIGKILL: {names}.")
+    raise TimedOut(f"The {kind.what} does not end", f"Still there after SIGKILL: {names}.")
 
 
-def _signal_and_wait(process: EndpointProcess, config: Path, number: signal.Signals, deadline: float) -> None:
+def _signal_and_wait(
+    process: EndpointProcess, config: Path, kind: Kind, number: signal.Signals, deadline: float
+) -> None:
     with contextlib.suppress(ProcessLookupError), _pidfd(process.pid) as descriptor:
-        if _identify(process.pid, config) != process:  # the pid was reused between look-up and pidfd
+        if _identify(process.pid, config, kind) != process:  # the pid was reused between look-up and pidfd
             return
         signal.pidfd_send_signal(descriptor, number)
         poll = select.poll()
@@ -108,12 +105,12 @@ def _pids() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]
 
 
-def _identify(pid: int, config: Path) -> EndpointProcess | None:
-    """What the process is to this endpoint; None when nothing."""
+def _identify(pid: int, config: Path, kind: Kind) -> EndpointProcess | None:
+    """What the process is to what CONFIG is of; None when nothing."""
     arguments = _arguments(pid)
     if str(config) not in arguments:
         return None
-    module = next((name for name in _MODULES if name in arguments), None)
+    module = next((name for name in (*kind.supervisors, *kind.servers) if name in arguments), None)
     return EndpointProcess(pid, module) if module else None
 
 

@@ -1,4 +1,6 @@
-"""Keeps the fencing endpoint's daemon alive where no systemd does: `python -m …power_supervisor CONFIG`.
+"""Keeps a daemon alive where no systemd does: `python -m …power_supervisor CONFIG` that of the fencing endpoint.
+
+The console's (provider/run/console_service.py) is kept by the same code under a module's name of its own.
 
 Goes into the background (two forks and a session of its own), starts the daemon, starts it again whenever it ends,
 and ends both on SIGTERM. A second supervisor of the same CONFIG refuses to start. It imports next to nothing: this
@@ -14,6 +16,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 STEADY_S = 30.0  # a daemon that lived this long was well: the next pause is the first one again
@@ -21,6 +24,23 @@ GRACE_S = 5.0
 SERVER_MODULE = "halab.provider.fencing.power_server"
 SUPERVISOR_MODULE = "halab.provider.fencing.power_supervisor"
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
+
+
+class Kind(NamedTuple):
+    """What is supervised. Its processes are known by the names of their modules: the present one, then earlier ones."""
+
+    what: str
+    supervisors: tuple[str, ...]
+    servers: tuple[str, ...]
+    log: str
+
+
+ENDPOINT = Kind(
+    what="fencing endpoint",
+    supervisors=(SUPERVISOR_MODULE, "halab.provider.hypervisor.power_supervisor"),
+    servers=(SERVER_MODULE, "halab.provider.hypervisor.power_server"),
+    log="power.log",
+)
 
 
 def python_command(module: str, config: Path) -> list[str]:
@@ -36,8 +56,8 @@ def next_pause_s(pause_s: float, lived_s: float) -> float:
 class Supervisor:
     """One daemon and its restarts. Signals are blocked and waited for, so none is lost between two looks."""
 
-    def __init__(self, config: Path) -> None:
-        self._config = config
+    def __init__(self, config: Path, module: str) -> None:
+        self._config, self._module = config, module
 
     def run(self) -> None:
         """Until SIGTERM, or until the configuration is gone and the daemon with it."""
@@ -58,7 +78,7 @@ class Supervisor:
             pause_s = next_pause_s(pause_s, lived_s)
 
     def _start(self) -> int:
-        command = python_command(SERVER_MODULE, self._config)
+        command = python_command(self._module, self._config)
         return os.posix_spawn(command[0], command, os.environ, setsigmask=())
 
     def _wait_for(self, pid: int) -> int | None:
@@ -109,23 +129,23 @@ def detach(log: Path) -> None:
     os.close(null)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], kind: Kind = ENDPOINT) -> int:
     """Detach and supervise. What the caller sees: 0 in the background, 2 wrong usage, 3 another one is there."""
     if len(argv) != 1 or not Path(argv[0]).is_file():
-        print(f"usage: python -m {SUPERVISOR_MODULE} CONFIG", file=sys.stderr)
+        print(f"usage: python -m {kind.supervisors[0]} CONFIG", file=sys.stderr)
         return 2
     config = Path(argv[0]).resolve()
     lock = os.open(config.parent / "supervisor.pid", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("another supervisor of this endpoint runs", file=sys.stderr)
+        print(f"another supervisor of this {kind.what} runs", file=sys.stderr)
         return 3
-    detach(config.parent / "power.log")
+    detach(config.parent / kind.log)
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())  # for people; halab finds its processes by what they are
     with contextlib.closing(os.fdopen(lock)):  # the lock is held as long as we live, not by the daemon
-        Supervisor(config).run()
+        Supervisor(config, kind.servers[0]).run()
     return 0
 
 

@@ -98,6 +98,11 @@ class LabFolder:
         return self.path / "seen.json"
 
     @property
+    def console(self) -> Path:
+        """The folder of a console that runs as a service."""
+        return self.path / "console"
+
+    @property
     def console_audit(self) -> Path:
         """What was done by `halab console`: one JSON object a line."""
         return self.path / "console-audit.jsonl"
@@ -159,7 +164,7 @@ class LabFolder:
     def files(self) -> tuple[Path, ...]:
         """All that has a fixed name."""
         fixed = self.state, self.settings, self.private_key, self.ssh_config, self.known_hosts, self.mark
-        return (*fixed, self.fencing, self.imports, *self.of_runs)
+        return (*fixed, self.fencing, self.imports, self.console, *self.of_runs)
 
     def is_console_log(self, path: Path) -> bool:
         """Whether it is one that `console_log` names."""

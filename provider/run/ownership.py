@@ -51,7 +51,7 @@ def claimed(folder: LabFolder, lab: str) -> Iterator[Path | None]:
     When the block ends well, the mark says where it stands now. One process at a time. Raises Conflict.
     """
     private_directory(folder.path)
-    with _alone(folder.path):
+    with alone(folder.path):
         mark = Mark.read(folder)
         if mark is None:
             _refuse_foreign(folder)
@@ -153,7 +153,7 @@ def _moved_from(folder: LabFolder, mark: Mark) -> Path | None:
 
 
 @contextlib.contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> Iterator[None]:
     """Others wait: what is done meanwhile takes seconds at most."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -23,6 +23,7 @@ from halab.cli.lab import this_lab
 from halab.cli.lab.state import locked
 from halab.cli.leftovers import sweep
 from halab.constructs.settings import Settings
+from halab.provider.run.console_service import ConsoleConfig, ConsoleService
 from halab.provider.run.folder import LabFolder
 
 STACK: dict[str, Any] = {
@@ -196,6 +197,19 @@ def test_a_destroy_is_confirmed_and_leaves_nothing(checkout: Checkout, capsys: p
     assert destroy.main(yes=True) == 0
     assert not (checkout.path / ".halab").exists()
     assert checkout.libvirt[-1] == "stopped"
+
+
+def test_a_destroy_ends_the_console_that_runs_as_a_service(checkout: Checkout) -> None:
+    deploy.main(yes=False)
+    service = ConsoleService(checkout.folder)
+    service.start(ConsoleConfig(0, watch_only=False, environment={}))
+    try:
+        assert service.supervised()
+        assert destroy.main(yes=True) == 0
+        assert not service.runs()
+        assert not (checkout.path / ".halab").exists()
+    finally:
+        service.end()
 
 
 def test_a_destroy_that_fails_keeps_what_the_next_one_needs(

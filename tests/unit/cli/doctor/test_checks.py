@@ -12,6 +12,7 @@ import pytest
 from halab.cli.doctor.examination import examine
 from halab.cli.doctor.facts import (
     GIB,
+    Console,
     Facts,
     Firewall,
     Kvm,
@@ -71,6 +72,8 @@ def _firewall(**changes: Any) -> Firewall:
 
 CHANGES = [
     # what, changed facts, level, subject, words of the finding, words of the remedy
+    ("console ended", {"console": Console(8080, False, True)}, "warning", "console", "does not listen", "--service"),
+    ("console alone", {"console": Console(8080, True, False)}, "warning", "console", "nothing would", "--stop"),
     ("no terraform", {"terraform": replace(HOST.terraform, binary="")}, "bad", "terraform", "neither", "Install"),
     ("old terraform", {"terraform": replace(HOST.terraform, version="1.4.9")}, "bad", "terraform", "1.5", "newer"),
     ("mute terraform", {"terraform": replace(HOST.terraform, version="")}, "bad", "terraform", "version", "anew"),
@@ -179,3 +182,10 @@ def test_the_deployed_lab_itself_is_examined() -> None:
 
 def test_the_findings_are_plain_data() -> None:
     json.dumps([(one.subject, one.level.value, one.text, one.remedy) for one in examine(HOST)])
+
+
+def test_a_console_that_runs_as_a_service_is_named() -> None:
+    found = examine(replace(HOST, console=Console(8080, listens=True, supervised=True)))
+    (told,) = [one for one in found if one.subject == "console"]
+    assert (told.level, told.text) == (Level.GOOD, "runs as a service, at port 8080")
+    assert "console" not in {one.subject for one in examine(HOST)}

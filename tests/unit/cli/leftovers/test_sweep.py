@@ -14,6 +14,7 @@ import pytest
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
 from halab.cli.leftovers import sweep
 from halab.constructs.settings import load
+from halab.provider.run.console_service import ConsoleConfig, ConsoleService
 from halab.provider.run.folder import LabFolder
 
 STATE = [
@@ -154,3 +155,22 @@ def test_a_list_and_a_removal_at_once_are_refused(capsys: pytest.CaptureFixture[
         sweep.main(["--yes", "--json"])
     assert ended.value.code == 2
     assert "--json removes nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("config", [True, False])
+def test_a_console_without_a_lab_is_ended(lab: list[list[Any]], tmp_path: Path, config: bool) -> None:
+    """Also where somebody has removed its files already."""
+    service = ConsoleService(LabFolder(tmp_path))
+    service.start(ConsoleConfig(0, watch_only=False, environment={}))
+    try:
+        if not config:
+            (tmp_path / "console").rename(tmp_path.with_name(f"{tmp_path.name}-aside"))
+        (told,) = sweep.console(LabFolder(tmp_path), [])
+        assert (told["kind"], told["detail"]) == ("console", "running")
+        assert sweep.console(LabFolder(tmp_path), STATE) == [], "it belongs to the lab"
+        assert sweep.sweep(load({}, {}), yes=True) == 0
+        assert not service.runs()
+        assert not (tmp_path / "console").exists()
+        assert lab == [[], [("domain", "summit-node4")]]
+    finally:
+        service.end()

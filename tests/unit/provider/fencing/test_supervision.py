@@ -61,7 +61,7 @@ def test_the_supervisor_tries_again_and_ends_when_told(config: Path) -> None:
     log = config.parent / "power.log"
     eventually(lambda: log.read_text().count("the daemon ended after") >= 2)
     assert (config.parent / "supervisor.pid").read_text() == f"{_supervisor(config).pid}\n"
-    with pytest.raises(CommandFailed, match="another supervisor of this endpoint runs"):
+    with pytest.raises(CommandFailed, match="another supervisor of this fencing endpoint runs"):
         power_process.start_supervisor(config)
     power_process.end(config)
     assert power_process.processes(config) == []
