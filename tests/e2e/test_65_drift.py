@@ -6,7 +6,6 @@ docs/drift.md lists every drift, by_hand.py what is done here.
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 
 import libvirt
@@ -17,6 +16,7 @@ from halab.provider.fencing.power_files import PowerFiles
 from tests.e2e.by_hand import EVERYTHING, Roles, add, added, drifts, standby, take_back
 from tests.e2e.lab import STATE, Lab, hypervisor
 from tests.e2e.planned import diff
+from tests.e2e.terraform_lab import unwrapped
 
 
 @pytest.fixture(scope="module")
@@ -77,15 +77,15 @@ def test_a_machine_that_runs_but_does_not_answer_is_named_by_the_plan(lab: Lab, 
     done = lab.run("npx", "cdktf", "diff")
     lab.ask(roles.other, "nft", "delete table inet mute")  # on the old connection
     assert done.returncode == 0
-    assert f"{roles.other} runs but does not answer" in re.sub(r"[\s│]+", " ", done.stdout + done.stderr)
+    assert f"{roles.other} runs but does not answer" in unwrapped(done.stdout + done.stderr)
     assert diff(lab).actions == {}
 
 
 def refused(lab: Lab) -> str:
-    """What a diff that must fail says, without the frame that Terraform draws around it."""
+    """What a diff that must fail says."""
     done = lab.run("npx", "cdktf", "diff")
     assert done.returncode != 0
-    return re.sub(r"[\s│]+", " ", done.stdout + done.stderr)
+    return unwrapped(done.stdout + done.stderr)
 
 
 def test_a_dead_fencing_endpoint_is_started_again(lab: Lab) -> None:

@@ -16,6 +16,7 @@ from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import HalabError
 from tests.e2e.lab import STATE, Lab, hypervisor
 from tests.e2e.planned import diff
+from tests.e2e.terraform_lab import unwrapped
 
 pytestmark = pytest.mark.long
 
@@ -107,7 +108,7 @@ def test_a_withdraw_shows_in_a_plan_with_its_remedy(lab: Lab) -> None:
     boot = lab.boot_id(idle)
     lab.ask(idle, "sh", "-euc", "echo 1 | tee /sys/fs/gfs2/*/withdraw")
     done = lab.run("npx", "cdktf", "diff")
-    said = re.sub(r"[\s│]+", " ", done.stdout + done.stderr)
+    said = unwrapped(done.stdout + done.stderr)
     assert done.returncode == 0
     assert f"has withdrawn on {idle}" in said
     remedy = re.search(r"`(stonith_admin [^`]+)`", said)
