@@ -99,7 +99,8 @@ done
 def look(endpoint: tuple[str, int] | None = None) -> Command:
     """What is asked of every machine; `endpoint`: address and port that a member must reach to fence."""
     way = endpoint or ()
-    return cmd("bash", "-euc", _LOOK, "halab", PROBE_LIMIT_S, *way, timeout_s=3 * PROBE_LIMIT_S)
+    # Debian's bash reads the user's bashrc when sshd is above it, and that one need not stand -u.
+    return cmd("bash", "--norc", "-euc", _LOOK, "halab", PROBE_LIMIT_S, *way, timeout_s=3 * PROBE_LIMIT_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def test_a_device_that_hangs_is_left_behind_and_asked_once(tmp_path: Path) -> No
 
 def test_a_look_at_a_machine_without_anything_ends_well() -> None:
     command = guest.look(("127.0.0.1", 1))
-    done = subprocess.run(command.argv, capture_output=True, text=True, timeout=30, check=True)
+    over_ssh = {**os.environ, "SSH_CLIENT": "192.0.2.1 50000 22", "SHLVL": "0"}
+    done = subprocess.run(command.argv, env=over_ssh, capture_output=True, text=True, timeout=30, check=True)
     told = guest.parse(done.stdout)
     assert told.uptime_s > 0
     assert told.endpoint.endswith("Connection refused")
