@@ -17,6 +17,8 @@ from halab.provider.hypervisor.waiting import Wait
 _HOST_KEY = re.compile(r"^HALAB-HOST-KEY (\S+) (\S+)[ \t]*\r*\n", re.MULTILINE)
 _READY = re.compile(r"^HALAB-READY[ \t]*\r*\n", re.MULTILINE)
 _FATAL = re.compile(r"Kernel panic - not syncing[^\r\n]*|^halab initramfs: [^\r\n]*", re.MULTILINE)
+# A kernel changes its own code behind a break point; no real processor stops there once the kernel has removed it.
+_STALE_CODE = re.compile(r"\bint3: 0000 \[#1\]")
 CONTROL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>cMD78]|[\x00-\x08\x0b-\x1f\x7f]"
 )
@@ -25,18 +27,27 @@ CONTROL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ConsoleReport:
-    """What one boot has printed so far. Empty texts: not yet."""
+    """What one boot has printed so far. Empty texts: not yet.
+
+    stale_code: the kernel ended since its emulator ran code that the kernel had changed already.
+    """
 
     host_key: str
     ready: bool
     fatal: str
+    stale_code: bool = False
 
 
 def parse_console(text: str) -> ConsoleReport:
     """Read what a boot printed; of several boots, what the last one said."""
     keys = [key for match in _HOST_KEY.finditer(text) if (key := _valid_key(*match.groups()))]
     fatal = _FATAL.search(text)
-    return ConsoleReport(keys[-1] if keys else "", _READY.search(text) is not None, fatal.group(0) if fatal else "")
+    return ConsoleReport(
+        host_key=keys[-1] if keys else "",
+        ready=_READY.search(text) is not None,
+        fatal=fatal.group(0) if fatal else "",
+        stale_code=fatal is not None and _STALE_CODE.search(text) is not None,
+    )
 
 
 def last_lines(text: str, count: int = 15) -> str:

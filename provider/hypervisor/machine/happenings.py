@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from types import TracebackType
 from typing import Any
 
 from halab.provider.hypervisor.connection import SYSTEM_URI, doing
 
-_WAKE_MS = 250
 # libvirt's own words (virDomainEventType), by number.
 _EVENTS = ("defined", "undefined", "started", "suspended", "resumed", "stopped", "shutdown", "pmsuspended", "crashed")
 _STOPPED = ("shutdown", "destroyed", "crashed", "migrated", "saved", "failed", "from snapshot")
@@ -23,39 +24,63 @@ class Happenings:
 
     def __init__(self, tell: Tell, uri: str = SYSTEM_URI) -> None:
         self._tell, self._uri = tell, uri
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="libvirt events", daemon=True)
+        self._lock = threading.Lock()
+        self._over = False
         self._connection: Any = None
+        self._callbacks: list[int] = []
 
     def __enter__(self) -> Happenings:
         import libvirt
 
-        libvirt.virEventRegisterDefaultImpl()
+        _run_event_loop()
         with doing("tell what happens to machines"):
             self._connection = libvirt.open(self._uri)
-            self._connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._life, None)
-            self._connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._reboot, None)
-        libvirt.virEventAddTimeout(_WAKE_MS, lambda *_: None, None)  # so that the loop sees that it should end
-        self._thread.start()
+            for event, told in (
+                (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._life),
+                (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._reboot),
+            ):
+                self._callbacks.append(self._connection.domainEventRegisterAny(None, event, told, None))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._connection.close()
-
-    def _run(self) -> None:
         import libvirt
 
-        while not self._stop.is_set():
-            libvirt.virEventRunDefaultImpl()
+        with self._lock:
+            self._over = True
+        with suppress(libvirt.libvirtError):  # a daemon that is away has forgotten them by itself
+            for callback in self._callbacks:
+                self._connection.domainEventDeregisterAny(callback)
+        self._connection.close()
 
     def _life(self, _connection: Any, domain: Any, event: int, detail: int, _opaque: object) -> None:
         word = _EVENTS[event] if event < len(_EVENTS) else str(event)
         why = _STOPPED[detail] if word == "stopped" and detail < len(_STOPPED) else ""
-        self._tell(domain.UUIDString(), word, why)
+        self._hear(domain.UUIDString(), word, why)
 
     def _reboot(self, _connection: Any, domain: Any, _opaque: object) -> None:
-        self._tell(domain.UUIDString(), "reboot", "")
+        self._hear(domain.UUIDString(), "reboot", "")
+
+    def _hear(self, uuid: str, event: str, why: str) -> None:
+        with self._lock:  # the loop goes on after the block: nothing is told once it is over
+            if not self._over:
+                self._tell(uuid, event, why)
+
+
+@cache
+def _run_event_loop() -> None:
+    """Serve libvirt's events in a thread, as long as the process lives.
+
+    From its registration on, libvirt's client answers its daemons' questions whether it is alive in this loop alone:
+    were it to end with one block, each later connection of the process would be closed as soon as it stood idle.
+    """
+    import libvirt
+
+    libvirt.virEventRegisterDefaultImpl()
+
+    def run() -> None:
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=run, name="libvirt events", daemon=True).start()

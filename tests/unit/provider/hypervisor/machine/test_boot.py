@@ -25,6 +25,7 @@ class Domain:
     def __init__(self, off_after: int = 1000, error: int | None = None) -> None:
         self.asked, self.off_after, self.error = 0, off_after, error
         self.states = [[libvirt.VIR_DOMAIN_RUNNING, 1]]
+        self.resets = 0
 
     def isActive(self) -> bool:
         self.asked += 1
@@ -43,18 +44,25 @@ class Domain:
     def shutdown(self) -> None:
         self.off_after = self.asked + 1
 
+    def reset(self) -> None:
+        self.resets += 1
+
     def name(self) -> str:
         return "summit-node1"
 
 
 class Said:
-    """A console that shows one more of these texts at each look."""
+    """A console that shows one more of these texts at each look, and the next one once it is skipped."""
 
     def __init__(self, *texts: str) -> None:
         self.texts = list(texts)
+        self.skipped = False
 
     def text(self) -> str:
         return self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
+
+    def skip(self) -> None:
+        self.skipped = True
 
 
 def wait(seconds: float = 100.0) -> Wait:
@@ -81,6 +89,32 @@ def test_what_it_printed_before_it_went_off_counts() -> None:
 def test_a_panic_fails_at_once() -> None:
     with pytest.raises(boot.BootFailed, match="Kernel panic - not syncing: no init"):
         up(Domain(), Said("x\nKernel panic - not syncing: no init\n"))
+
+
+STALE_CODE = """[    1.218955] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI
+[    1.219365] RIP: 0010:enqueue_timer+0xa5/0x100
+[    1.221002] Kernel panic - not syncing: Fatal exception in interrupt
+"""
+
+
+def test_a_kernel_whose_changed_code_the_emulator_missed_boots_once_more() -> None:
+    domain, console = Domain(), Said(STALE_CODE, f"HALAB-HOST-KEY {KEY}\r\n{UP}")
+    assert up(domain, console) == KEY
+    assert (domain.resets, console.skipped) == (1, True), "what the first boot printed must not fail the second"
+
+
+def test_it_boots_once_more_only_once() -> None:
+    domain = Domain()
+    with pytest.raises(boot.BootFailed, match="Fatal exception in interrupt"):
+        up(domain, Said(STALE_CODE))
+    assert domain.resets == 1
+
+
+def test_a_machine_that_is_off_after_such_a_panic_failed() -> None:
+    domain = Domain(off_after=0)
+    with pytest.raises(boot.BootFailed, match="Fatal exception in interrupt"):
+        up(domain, Said(STALE_CODE))
+    assert domain.resets == 0
 
 
 def test_a_domain_that_was_removed_failed() -> None:
