@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from halab.constructs.settings import load
 from halab.provider.run.folder import LabFolder
 from halab.provider.run.known_hosts import pinned_key
 from halab.provisioners.engine.command import Command, Result, cmd
-from halab.provisioners.engine.errors import ConnectError
+from halab.provisioners.engine.errors import ConnectError, HalabError
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.engine.ssh import Address, SshTransport
 
@@ -100,6 +101,11 @@ class Lab:
         """Changes with every boot; None when the host does not answer."""
         answer = self.attempt(name, cmd("cat", "/proc/sys/kernel/random/boot_id"))
         return answer.stdout.strip() if answer else None
+
+    def crash(self, name: str) -> None:
+        """Its kernel panics."""
+        with contextlib.suppress(HalabError):  # a crashed kernel does not answer
+            self.host(name).attempt(cmd("sh", "-c", "echo c > /proc/sysrq-trigger", timeout_s=5))
 
     # --- the cluster ---
 

@@ -15,7 +15,6 @@ import pytest
 from halab.provider.fencing import power_process
 from halab.provider.fencing.power_files import PowerFiles
 from halab.provisioners.engine.command import cmd
-from halab.provisioners.engine.errors import HalabError
 from tests.e2e.lab import STATE, Lab
 from tests.e2e.planned import diff
 
@@ -61,11 +60,6 @@ def _endpoint(lab: Lab, number: signal.Signals) -> Iterator[None]:
         if number == signal.SIGSTOP:
             for process in victims:
                 os.kill(process.pid, signal.SIGCONT)
-
-
-def _crash(lab: Lab, node: str) -> None:
-    with contextlib.suppress(HalabError):  # a crashed kernel does not answer
-        lab.host(node).attempt(cmd("sh", "-c", "echo c > /proc/sysrq-trigger", timeout_s=5))
 
 
 def _used(lab: Lab, target: str) -> Counter[tuple[str, str]]:
@@ -117,7 +111,7 @@ def test_the_endpoint_is_dead_and_the_active_node_crashes(levels: Lab, capfd: py
     boot, before = levels.boot_id(active), _used(levels, active)
     with _endpoint(levels, signal.SIGKILL):
         began = time.monotonic()
-        _crash(levels, active)
+        levels.crash(active)
         levels.until("end of service", lambda: levels.served_by() is None, deadline_s=60)
         levels.until("site on another node", lambda: levels.served_by() not in (None, active), deadline_s=600)
         with capfd.disabled():

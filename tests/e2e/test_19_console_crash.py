@@ -1,0 +1,79 @@
+"""The crash of the active node, watched on the console's page until it is healed."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser import needs_chromium
+from tests.e2e.conftest import ARTIFACTS
+from tests.e2e.console_page import opened, picture
+from tests.e2e.lab import Lab
+
+pytestmark = [needs_chromium, pytest.mark.long]
+_WITHIN_S = 1500.0  # an emulated node boots for minutes
+_LOOK_MS = 100
+
+# Each state that the page shows, when it shows it: it passes some of them faster than a test can look.
+_RECORD = """([node, resource]) => {
+  const seen = window.seen = [];
+  const text = (selector) => document.querySelector(selector)?.innerText.trim() ?? "";
+  const look = () => {
+    const now = {
+      member: text(`[data-card=Machines] tr[data-key="${node}"] [data-head=Cluster]`),
+      runs_on: text(`[data-card=Resources] tr[data-key="${resource}"] [data-head="Runs on"]`),
+      fenced: text("[data-card=Fencing] li").split(" (")[0],
+      served_by: text("[data-card=Site] dl dd:nth-of-type(2)"),
+      wrong: text("ul.faults"),
+      verdict: text("#verdict"),
+    };
+    const last = seen.at(-1);
+    if (!last || Object.keys(now).some((key) => now[key] !== last[key])) seen.push({at: Date.now() / 1000, ...now});
+  };
+  const observer = new MutationObserver(look);
+  for (const watched of [document.querySelector("main"), document.querySelector("#verdict")])
+    observer.observe(watched, {subtree: true, childList: true, characterData: true});
+  look();
+}"""
+
+
+def _until(page: Page, after: float, deadline: float, what: str, pattern: str) -> float:
+    """When the page first showed it, from a moment (Unix time, s) on."""
+    while True:
+        seen: list[dict[str, Any]] = page.evaluate("window.seen")
+        for one in seen:
+            if one["at"] >= after and re.search(pattern, one[what]):
+                return float(one["at"])
+        assert time.monotonic() < deadline, f"the page did not show {pattern!r} as {what}; it showed {seen}"
+        page.wait_for_timeout(_LOOK_MS)
+
+
+def test_a_crash_is_watched_until_it_is_healed(lab: Lab) -> None:
+    active = lab.until("the site", lab.served_by)
+    others = "|".join(node for node in lab.nodes if node != active)
+    boot, deadline = lab.boot_id(active), time.monotonic() + _WITHIN_S
+    phases = {
+        "lost": ("member", "unclean"),
+        "fencing": ("wrong", rf"{active}\s+is being fenced"),
+        "fenced": ("fenced", rf"^reboot of {active}: success$"),
+        "moved": ("runs_on", f"^({others})$"),
+        "served": ("served_by", f"^({others})$"),
+        "back": ("member", "online"),
+        "healed": ("verdict", "^All is well$"),
+    }
+    with opened(lab) as page:
+        page.evaluate(_RECORD, [active, f"{lab.settings.name}-apache"])
+        at = _until(page, 0.0, deadline, "runs_on", f"^{active}$")
+        lab.crash(active)
+        for phase, (what, pattern) in phases.items():
+            at = _until(page, at, deadline, what, pattern)
+            picture(page, f"crash-{phase}")
+        shown = json.dumps(page.evaluate("window.seen"), indent=1, ensure_ascii=False)
+        (ARTIFACTS / "console/crash.json").write_text(shown + "\n")
+    assert lab.boot_id(active) not in (None, boot)
+    assert lab.served_by() not in (None, active)
