@@ -60,9 +60,9 @@ class Adoption(Ledger):
         self._names: dict[str, str] = {}  # of machines, by UUID
         self._coming: set[Object] = set()
         self._shown = self._planned = self._applied = self._failed = False
-        text = read_or_none(file)
+        text = read_or_none(file, errors="replace")  # lines that are no text say nothing
         self._lines = 0
-        for word, thing in _entries(text or ""):
+        for word, thing in entries(text or ""):
             self._note(word, thing)
         self._earlier = text is None and changed
 
@@ -215,7 +215,7 @@ def _line(word: _Word, thing: Object) -> str:
     return json.dumps([word, *thing]) + "\n"
 
 
-def _entries(text: str) -> Iterator[tuple[_Word, Object]]:
+def entries(text: str) -> Iterator[tuple[_Word, Object]]:
     """What the file says. A line that a killed run or a full disk has cut short says nothing."""
     for line in text.splitlines():
         words: Any

@@ -15,7 +15,7 @@ from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import ConfigError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
-_RECORD = "checkpoint.json"
+RECORD = "checkpoint.json"
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Shelf:
 
     def all(self) -> list[Kept]:
         """By the time at which they were saved. Raises ConfigError for one that cannot be read."""
-        records = self._path.glob(f"[!.]*/{_RECORD}")
-        return sorted((_read(record) for record in records), key=lambda kept: kept.saved_at)
+        records = self._path.glob(f"[!.]*/{RECORD}")
+        return sorted((read_record(record) for record in records), key=lambda kept: kept.saved_at)
 
     def find(self, name: str) -> Kept:
         """The checkpoint of that name. Raises ConfigError with the names that there are."""
@@ -51,8 +51,8 @@ class Shelf:
 
     def get(self, name: str) -> Kept | None:
         """The checkpoint of that name; None if there is none."""
-        record = self._path / checked(name) / _RECORD
-        return _read(record) if record.exists() else None
+        record = self._path / checked(name) / RECORD
+        return read_record(record) if record.exists() else None
 
     def put(self, kept: Kept, files: Mapping[Path, str]) -> None:
         """Keeps it, with the texts that files of the lab's folder have now; takes the place of one of the same name."""
@@ -61,7 +61,7 @@ class Shelf:
         shutil.rmtree(new, ignore_errors=True)
         for file, text in files.items():
             write_private(new / file.name, text)
-        write_private(new / _RECORD, json.dumps(asdict(kept), indent=2) + "\n")
+        write_private(new / RECORD, json.dumps(asdict(kept), indent=2) + "\n")
         self.drop(kept.name)
         new.rename(place)
 
@@ -95,12 +95,13 @@ def orphans(kept: Sequence[Kept], snapshots: Sequence[str]) -> list[str]:
     return sorted(set(snapshots) - {one.snapshot for one in kept})
 
 
-def _read(record: Path) -> Kept:
+def read_record(record: Path) -> Kept:
+    """The checkpoint that a record describes. ConfigError."""
     try:
         values = json.loads(record.read_text())
         machines = tuple(Machine(**machine) for machine in values.pop("machines"))
         return Kept(**values, machines=machines)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"the checkpoint in {record.parent} cannot be read ({error!r})", f"Remove the folder {record.parent}."
         ) from error

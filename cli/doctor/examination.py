@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 from halab.cli.doctor import host, network, tools
 from halab.cli.doctor.facts import Facts
 from halab.cli.doctor.finding import Finding, Level
-from halab.cli.lab.state import StateUnusable
+from halab.cli.lab.this_lab import CHECKOUT
 from halab.constructs.settings import SettingsError
 
 WELL, CANNOT_LOOK, ILL = 0, 1, 3
@@ -19,18 +20,18 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     *(tools.terraform, tools.provider, tools.node),
     *(host.libvirt, host.kvm, host.memory, host.disk, host.user),
     *(network.routes, network.ports, network.firewall),
-    *(host.lab, host.console),
+    *(host.lab, host.files, host.console),
 )
 _ORDER = (Level.BAD, Level.WARNING, Level.UNKNOWN, Level.GOOD)
 
 
-def main(as_json: bool = False) -> int:
-    """0: nothing is bad; 3: something is; 1: it cannot be looked at."""
+def main(as_json: bool = False, checkout: Path = CHECKOUT) -> int:
+    """0: nothing is bad; 3: something is; 1: it cannot be looked at, since a setting is wrong."""
     from halab.cli.doctor.gathering import gather
 
     try:
-        found = examine(gather())
-    except (SettingsError, StateUnusable) as error:
+        found = examine(gather(checkout))
+    except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return CANNOT_LOOK
     ill = any(finding.level is Level.BAD for finding in found)

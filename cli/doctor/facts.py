@@ -122,10 +122,21 @@ class Console:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """A file of the lab that cannot be read as what it is. `hinders`: commands fail by it."""
+
+    file: str
+    why: str
+    remedy: str
+    hinders: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All of it. `holders`: who listens on a port, by name. `routes`: None where they could not be read.
 
-    `lab`: the lab's faults; None without one. `console`: None where none was started as a service.
+    `lab`: the lab's faults; None without one, or where its state is damaged. `console`: None where none was started as
+    a service.
     """
 
     wanted: Wanted
@@ -143,3 +154,4 @@ class Facts:
     user: User
     lab: tuple[Fault, ...] | None
     console: Console | None = None
+    damaged: tuple[Damage, ...] = ()

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from halab.cli.doctor import facts as f
+from halab.cli.doctor.lab_files import damaged
 from halab.cli.doctor.listening import listeners
+from halab.cli.lab.state import StateUnusable
 from halab.cli.lab.this_lab import CHECKOUT, lab_settings
 from halab.cli.look import status
 from halab.cli.look.deployed import NothingDeployed, deployed
 from halab.cli.look.place import Place, place
+from halab.cli.look.report import Fault
 from halab.cli.look.together import together
 from halab.constructs.settings import Settings
 from halab.provider.run.console_service import ConsoleService
@@ -29,22 +32,20 @@ _SBIN = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))  # not in an 
 _POOLS = Path("/var/lib/libvirt/images")
 
 
-def gather() -> f.Facts:
-    """SettingsError, StateUnusable."""
-    settings, where = lab_settings(), place()
-    try:
-        lab = deployed(where.state)
-    except NothingDeployed:
-        lab = None
-    wanted = _wanted(settings, lab is not None)
+def gather(checkout: Path = CHECKOUT) -> f.Facts:
+    """SettingsError. What is wrong with the lab's own files is among the facts."""
+    settings, where = lab_settings(checkout), place(checkout)
+    folder = LabFolder(where.state.parent)
+    is_there, known = _lab(where)
+    wanted = _wanted(settings, is_there)
     jobs: dict[str, Callable[[], Any]] = {
         "libvirt": lambda: _libvirt(where.uri),
         "firewall": _firewall,
         "terraform": _terraform,
         "node": _node,
-        "lab": lambda: status.look(where).faults if lab else None,
+        "lab": lambda: _faults(where) if known else None,
     }
-    found = together(jobs, 2 * _CALL_S)
+    found = together(jobs, 3 * _CALL_S)
     listening = tuple(_listeners())
     ports = [53, *(port for _, ports in wanted.endpoint_ports.values() for port in ports)]
     return f.Facts(
@@ -52,14 +53,33 @@ def gather() -> f.Facts:
         kvm=_kvm(where),
         memory_available_bytes=_memory(Path("/proc/meminfo").read_text()),
         pool=_space(_POOLS),
-        checkout=_space(CHECKOUT),
+        checkout=_space(checkout),
         listeners=listening,
         holders={port: name for port in ports if (name := _holder(port))},
         routes=_routes(),
         user=_user(),
-        console=_console(LabFolder(where.state.parent)),
+        console=_console(folder),
+        damaged=tuple(damaged(folder)),
         **found,
     )
+
+
+def _lab(where: Place) -> tuple[bool, bool]:
+    """Whether a lab is to be there, and whether it is known. What is amiss with its state `damaged` tells."""
+    try:
+        deployed(where.state)
+    except NothingDeployed:
+        return False, False
+    except (StateUnusable, OSError):
+        return True, False
+    return True, True
+
+
+def _faults(where: Place) -> tuple[Fault, ...]:
+    try:
+        return status.look(where).faults
+    except (StateUnusable, NothingDeployed, OSError) as error:
+        return (Fault("lab", f"cannot be looked at: {error}"),)
 
 
 def _wanted(settings: Settings, is_deployed: bool) -> f.Wanted:
@@ -86,7 +106,7 @@ def _verdict(file: Path) -> tuple[bool, str] | None:
         said = json.loads(file.read_text())
         this_boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return (bool(said["usable"]), str(said["reason"])) if said["boot_id"] == this_boot else None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -203,7 +223,11 @@ def _user() -> f.User:
 
 def _console(folder: LabFolder) -> f.Console | None:
     service = ConsoleService(folder)
-    if (config := service.read()) is None:
+    try:
+        config = service.read()
+    except (HalabError, OSError):  # `damaged` tells
+        return None
+    if config is None:
         return None
     return f.Console(config.port, service.listens(config.port), service.supervised())
 

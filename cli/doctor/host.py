@@ -109,13 +109,21 @@ def user(facts: Facts) -> Iterator[Finding]:
 def lab(facts: Facts) -> Iterator[Finding]:
     """The lab's own health, as `halab status` sees it."""
     if facts.lab is None:
-        yield good("lab", f"{facts.wanted.lab} is not deployed")
+        if not facts.wanted.deployed:
+            yield good("lab", f"{facts.wanted.lab} is not deployed")
         return
     for fault in facts.lab:
         level = warning if fault.by_hand else bad
         yield level(fault.what, fault.text, "halab status shows the whole; docs/runbook.md says what to do.")
     if not facts.lab:
         yield good("lab", f"{facts.wanted.lab} is healthy")
+
+
+def files(facts: Facts) -> Iterator[Finding]:
+    """Of the lab, on this host."""
+    for one in facts.damaged:
+        level = bad if one.hinders else warning
+        yield level("file", f"{one.file} cannot be read: {one.why}", one.remedy)
 
 
 def console(facts: Facts) -> Iterator[Finding]:

@@ -23,10 +23,9 @@ class UnderWay:
 
 def under_way(file: Path) -> UnderWay:
     """The exercise that is under way. ConfigError: there is none, or it cannot be read."""
-    text = read_or_none(file)
-    if text is None:
-        raise ConfigError("No exercise is under way", "halab exercise start NAME begins one.")
     try:
+        if (text := read_or_none(file)) is None:
+            raise ConfigError("No exercise is under way", "halab exercise start NAME begins one.")
         return UnderWay(**json.loads(text))
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{file} cannot be read ({error!r})", f"Remove it: rm {file}.") from error

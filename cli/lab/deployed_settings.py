@@ -58,10 +58,19 @@ def between(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
 
 def _read(file: Path) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = json.loads(read_or_none(file) or "{}").get("settings", {})
+        return read(file) or {}
     except ValueError:  # cut short on a full disk: it only explains a plan
         return {}
-    return found
+
+
+def read(file: Path) -> Mapping[str, Any] | None:
+    """What `dump` wrote, by dotted name; None when there is none. ValueError: it is something else."""
+    if (text := read_or_none(file)) is None:
+        return None
+    found = json.loads(text)
+    if not isinstance(found, dict) or not isinstance(settings := found.get("settings"), dict):
+        raise ValueError("it has no settings")
+    return settings
 
 
 def shown(value: object) -> str:

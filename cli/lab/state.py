@@ -49,7 +49,7 @@ def outputs(file: Path) -> dict[str, Any]:
 
 def _read(file: Path, pick: Callable[[Any], T], empty: T) -> T:
     try:
-        text = file.read_text()
+        text = file.read_text(errors="replace")  # what is no text is no JSON
     except FileNotFoundError:
         return empty
     if not text:
@@ -59,7 +59,7 @@ def _read(file: Path, pick: Callable[[Any], T], empty: T) -> T:
         if state["version"] != FORMAT:
             raise StateUnusable(f"{file} has format {state['version']}, and {FORMAT} is known here: update halab")
         return pick(state)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StateUnusable(f"{file} cannot be read as a state ({error!r}): restore it from its backup") from error
 
 

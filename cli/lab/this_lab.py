@@ -7,7 +7,7 @@ from pathlib import Path
 
 from halab.cli.lab import earlier_layout
 from halab.cli.lab.torn_state import mend
-from halab.constructs.settings import Settings, load
+from halab.constructs.settings import Settings, SettingsError, load
 from halab.provider.fencing.relocation import bring_over
 from halab.provider.run.console_service import ConsoleService
 from halab.provider.run.files import close_file, private_directory, read_or_none
@@ -21,7 +21,12 @@ LIBVIRT_RECORD = CHECKOUT / ALL_LABS / "libvirt.json"
 
 def lab_settings(checkout: Path = CHECKOUT, environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings, from the context in cdktf.json (`cdktf` adds nothing to it) and the environment. SettingsError."""
-    return load(json.loads((checkout / "cdktf.json").read_text()).get("context", {}), environment)
+    file = checkout / "cdktf.json"
+    try:
+        context = json.loads(file.read_text()).get("context", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise SettingsError([f"{file} cannot be read: {error}. Restore it."]) from error
+    return load(context, environment)
 
 
 def lab_folder(settings: Settings, checkout: Path = CHECKOUT) -> LabFolder:
@@ -54,10 +59,18 @@ def entered(folder: LabFolder, tell: Callable[[str], None]) -> LabFolder:
 def _forget_former_place(state: Path, stack: Path) -> None:
     """Terraform remembers by its path where the state was, and refuses to work when it stands elsewhere now."""
     remembered = stack / ".terraform/terraform.tfstate"
-    if (text := read_or_none(remembered)) is not None:
-        backend = json.loads(text).get("backend") or {}
-        if (backend.get("config") or {}).get("path") != str(state):
-            remembered.unlink()
+    text = read_or_none(remembered, errors="replace")
+    if text is not None and _path_in(text) != str(state):
+        remembered.unlink()
+
+
+def _path_in(remembered: str) -> object:
+    """None where it was cut short: Terraform could not read it either, and writes it anew."""
+    try:
+        backend = json.loads(remembered).get("backend") or {}
+        return (backend.get("config") or {}).get("path")
+    except (ValueError, AttributeError):
+        return None
 
 
 def all_labs(checkout: Path = CHECKOUT) -> list[LabFolder]:

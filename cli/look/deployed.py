@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from halab.cli.lab.state import instances, outputs
+from halab.cli.lab.state import StateUnusable, instances, outputs
 from halab.provisioners.engine.command import Secret
 
 
@@ -67,14 +67,17 @@ class Deployed:
 def deployed(state: Path) -> Deployed:
     """What the state file holds. Raises NothingDeployed, StateUnusable."""
     found = instances(state)
-    machines = sorted(
-        (_machine(one.attributes) for one in found if one.type == "halab_machine"),
-        key=lambda m: (not m.cluster, m.name),
-    )
+    try:
+        named = [_machine(one.attributes) for one in found if one.type == "halab_machine"]
+        endpoints = [_endpoint(one.attributes) for one in found if one.type == "halab_fencing_endpoint"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StateUnusable(
+            f"{state} does not tell what a machine has ({error!r}): restore it from its backup"
+        ) from error
+    machines = sorted(named, key=lambda m: (not m.cluster, m.name))
     if not machines:
         raise NothingDeployed(f"No lab is deployed: {state} names no machine. `halab deploy` builds one.")
-    endpoint = next((one.attributes for one in found if one.type == "halab_fencing_endpoint"), None)
-    return Deployed(tuple(machines), _endpoint(endpoint) if endpoint else None, str(outputs(state).get("site_url", "")))
+    return Deployed(tuple(machines), next(iter(endpoints), None), str(outputs(state).get("site_url", "")))
 
 
 def _machine(values: Mapping[str, Any]) -> KnownMachine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from halab.cli.lab.this_lab import lab_folder, lab_settings
+from halab.cli.lab.this_lab import CHECKOUT, lab_folder, lab_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Place:
     console_audit: Path
 
 
-def place() -> Place:
+def place(checkout: Path = CHECKOUT) -> Place:
     """Of this checkout's lab. SettingsError."""
-    settings = lab_settings()
-    folder = lab_folder(settings)
+    settings = lab_settings(checkout)
+    folder = lab_folder(settings, checkout)
     return Place(
         lab=settings.name,
         uri=settings.uri,

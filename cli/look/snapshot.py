@@ -93,6 +93,8 @@ def parse(text: str) -> Snapshot:
     """What `dump` wrote. Raises ValueError for anything else."""
     try:
         data: dict[str, Any] = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("no object")
         if data.pop("format") != FORMAT:
             raise ValueError("another format")
         endpoint, site = data["endpoint"], data["site"]
@@ -115,8 +117,8 @@ def _machine(data: Mapping[str, Any]) -> Machine:
 
 def recall(file: Path) -> Snapshot | None:
     """What was seen last; None when nothing was, or by another version."""
-    text = read_or_none(file)
     try:
+        text = read_or_none(file)
         return None if text is None else parse(text)
     except ValueError:
         return None

@@ -18,7 +18,7 @@ from halab.provider.protocol import BOOL, INT, LIST, MAP, STR, UNKNOWN, Attr, Bl
 from halab.provisioners.engine.command import Secret
 from halab.provisioners.engine.errors import ConfigError, HalabError
 
-_DAMAGED = "damaged"  # in a resource's private data: files are missing that cannot be made again without new keys
+_DAMAGED = "damaged"  # in a resource's private data: what is missing or unreadable is not made again without new keys
 
 
 class FencingEndpoint(Resource):
@@ -153,7 +153,7 @@ class FencingEndpoint(Resource):
         """What its files say, and whether it answers. Gone only when all of its files are: some hold secrets."""
         service = self._service(state["id"])
         ctx.private.pop(_DAMAGED, None)
-        config = service.files.read_config() if service.files.complete() else None
+        config = _leftover(service.files) if service.files.complete() else None
         if config is None:
             if not service.files.directory.exists():
                 return None

@@ -108,7 +108,7 @@ class PowerFiles:
     def read_config(self) -> PowerConfig | None:
         """The configuration; None when there is none."""
         try:
-            return PowerConfig.parse(self.config.read_text())
+            return PowerConfig.parse(self.config.read_text(errors="replace"))  # what is no text is no JSON
         except FileNotFoundError:
             return None
 

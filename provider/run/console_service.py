@@ -59,10 +59,9 @@ class ConsoleService:
 
     def read(self) -> ConsoleConfig | None:
         """None where none was started. UnexpectedOutput: it is not what `start` wrote."""
-        if (text := read_or_none(self.config)) is None:
-            return None
         try:
-            return ConsoleConfig(**json.loads(text))
+            text = read_or_none(self.config)
+            return None if text is None else ConsoleConfig(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise UnexpectedOutput(
                 f"{self.config} cannot be read", f"{error}. `halab console --stop` removes it."

@@ -50,8 +50,9 @@ def unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.new")
 
 
-def read_or_none(path: Path) -> str | None:
+def read_or_none(path: Path, errors: str = "strict") -> str | None:
+    """None when there is none. `errors`: what becomes of bytes that are no text, as in `open`; ValueError by itself."""
     try:
-        return path.read_text()
+        return path.read_text(errors=errors)
     except FileNotFoundError:
         return None

@@ -34,9 +34,9 @@ class Mark:
     @classmethod
     def read(cls, folder: LabFolder) -> Mark | None:
         """None when there is none. Raises Conflict when it cannot be read as one, OSError when it cannot be read."""
-        if (text := read_or_none(folder.mark)) is None:
-            return None
         try:
+            if (text := read_or_none(folder.mark)) is None:
+                return None
             return cls(**{name: str(value) for name, value in json.loads(text).items()})
         except (ValueError, TypeError, AttributeError) as error:
             raise Conflict(

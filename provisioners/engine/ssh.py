@@ -190,9 +190,9 @@ class SshTransport:
 
         for path in self._address.other_keys[::-1]:  # sshd lets a client try six
             with contextlib.suppress(paramiko.AuthenticationException):
-                connection.auth_publickey(self._address.user, _private_key(path))
+                connection.auth_publickey(self._address.user, load_private_key(path))
                 return
-        connection.auth_publickey(self._address.user, _private_key(self._address.key_path))
+        connection.auth_publickey(self._address.user, load_private_key(self._address.key_path))
 
     def _check_host_key(self, shown: paramiko.PKey) -> None:
         if f"{shown.get_name()} {shown.get_base64()}" != " ".join(self._address.host_key.split()[:2]):
@@ -258,7 +258,8 @@ def _dial(ip: str, port: int, timeout_s: float) -> socket.socket:
     return wire
 
 
-def _private_key(path: Path) -> paramiko.PKey:
+def load_private_key(path: Path) -> paramiko.PKey:
+    """The lab's. AuthError: there is none, or it cannot be read."""
     import paramiko
 
     try:
@@ -266,4 +267,8 @@ def _private_key(path: Path) -> paramiko.PKey:
     except FileNotFoundError as error:
         raise AuthError(
             "The lab's private key is missing", f"{path}: restore it, or destroy the lab and build it anew."
+        ) from error
+    except (paramiko.SSHException, ValueError, LookupError) as error:  # cut short it may be wrong in any of its fields
+        raise AuthError(
+            "The lab's private key cannot be read", f"{path}: restore it, or destroy the lab and build it anew."
         ) from error

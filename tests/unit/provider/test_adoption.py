@@ -210,10 +210,11 @@ def test_what_is_in_a_machine_goes_by_its_name(lab: Lab) -> None:
         process.begin(FILE, second, found=True)
 
 
-def test_a_line_that_was_cut_short_says_nothing(lab: Lab) -> None:
+@pytest.mark.parametrize("cut", [b'["held", "halab_disk", "p', b'["held", "halab_disk", "p\xc3', bytes(64)])
+def test_a_line_that_was_cut_short_says_nothing(lab: Lab, cut: bytes) -> None:
     lab.creates(ONE, found=False)
-    with lab.file.open("a") as file:
-        file.write('["held", "halab_disk", "p')
+    with lab.file.open("ab") as file:
+        file.write(cut)
     lab.creates(TWO, found=False)
     lab.creates(ONE, found=True)
     lab.creates(TWO, found=True)

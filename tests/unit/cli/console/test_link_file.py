@@ -48,3 +48,11 @@ def test_a_session_has_the_links_role_and_guesses_are_slowed_down(tmp_path: Path
     assert cookie is not None
     assert access.role(cookie) == "drill"
     assert access.log_in(token) is None
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b'{"hash": "zz", "role": "watch"}', b"\xff"])
+def test_one_that_was_cut_short_opens_nothing_and_the_next_one_does(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / "link.json"
+    file.write_bytes(text)
+    assert link_file.take(file, hashed("token")) is None
+    assert link_file.take(file, hashed(link_file.offer(file, "watch"))) == "watch"

@@ -69,6 +69,16 @@ def test_what_terraform_remembers_stays_where_nothing_has_moved(tmp_path: Path) 
     assert remembered.exists()
 
 
+@pytest.mark.parametrize("text", [b"", b'{"backend": {"con', b"[]", b"null", b"\xff\xfe"])
+def test_what_terraform_remembers_goes_when_it_was_cut_short(tmp_path: Path, text: bytes) -> None:
+    folder = LabFolder.of(tmp_path, "summit")
+    remembered = tmp_path / "cdktf.out/stacks/summit/.terraform/terraform.tfstate"
+    remembered.parent.mkdir(parents=True)
+    remembered.write_bytes(text)
+    entered(folder, pytest.fail)
+    assert not remembered.exists()
+
+
 def test_a_copied_checkout_is_refused(tmp_path: Path) -> None:
     entered(LabFolder.of(tmp_path / "one", "summit"), pytest.fail)
     shutil.copytree(tmp_path / "one", tmp_path / "two")

@@ -20,13 +20,15 @@ def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "seen.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 0}', '{"format": 1, "lab": "x"}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"format": 0}', '{"format": 1, "lab": "x"}'])
 def test_what_is_none_is_refused_and_not_recalled(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         parse(text)
     (tmp_path / "seen.json").write_text(text)
     assert recall(tmp_path / "seen.json") is None
     assert recall(tmp_path / "none.json") is None
+    (tmp_path / "seen.json").write_bytes(b"\xff\xfe")
+    assert recall(tmp_path / "seen.json") is None
 
 
 def test_a_silent_machine_keeps_what_it_said_last_and_only_if_it_is_the_same_machine() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from halab.provider.fencing.endpoint import FencingEndpoint
+from halab.provider.fencing.power_files import PowerFiles
 from halab.provider.protocol import UNKNOWN, Ctx
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import ConfigError
@@ -160,6 +161,24 @@ def test_what_is_not_there_is_gone_and_cannot_be_imported(resource: FencingEndpo
     assert resource.read(Ctx(), {"id": "summit"}) is None
     with pytest.raises(ConfigError, match="fencing/summit"):
         resource.import_(Ctx(), "summit")
+
+
+@pytest.mark.parametrize("text", [b"", b'{"lab": "summ', b"[]", b"\xff\xfe"])
+def test_one_whose_configuration_cannot_be_read_is_made_anew(
+    resource: FencingEndpoint, tmp_path: Path, text: bytes
+) -> None:
+    files = PowerFiles(tmp_path / "fencing/summit")
+    files.make_directory()
+    for path in (files.config, files.authority, files.certificate, files.private_key):
+        path.write_bytes(text)
+    known = {"ca_certificate": "known", "systems": {}, "plugs": {}, "secrets": {}, "ssh_host_key": ""}
+    ctx, state = Ctx(), _planned(id="summit", name="summit", running=True, **known)
+    now = resource.read(ctx, state)
+    assert now is not None
+    assert now["running"] is False
+    planned = _planned(running=True, ca_certificate="known")
+    resource.plan(ctx, {"name": None}, now, planned)
+    assert (planned["ca_certificate"], ctx.replace) == (UNKNOWN, [("ca_certificate",)])
 
 
 def test_what_is_secret_is_sensitive(resource: FencingEndpoint) -> None:
