@@ -1,14 +1,12 @@
 """Assembles the base image that the settings ask for, unless it is cached: `python -m halab.cli.image`."""
 
-import json
-import os
+import argparse
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
-from halab.constructs.settings import Settings, SettingsError, load
-
-CHECKOUT = Path(__file__).resolve().parent.parent
+from halab.cli.lab.this_lab import CHECKOUT, lab_settings
+from halab.constructs.settings import Settings, SettingsError
 
 
 def image_arguments(settings: Settings) -> list[str]:
@@ -18,11 +16,11 @@ def image_arguments(settings: Settings) -> list[str]:
     return ["build", "--suite", image.suite, "--extra-packages", ",".join(image.extra_packages), *sources]
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Prints the image's folder; the exit code is the builder's, or 1 when the settings are wrong."""
+    argparse.ArgumentParser(prog="python -m halab.cli.image", description=__doc__).parse_args(arguments)
     try:
-        context = json.loads((CHECKOUT / "cdktf.json").read_text()).get("context", {})
-        settings = load(context, os.environ)
+        settings = lab_settings()
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
@@ -35,4 +33,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

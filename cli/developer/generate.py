@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,9 @@ def files(root: Path, blocks: dict[str, Block]) -> dict[str, str]:
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
+    """Writes them all."""
+    argparse.ArgumentParser(prog="python -m halab.cli.developer.generate", description=__doc__).parse_args(arguments)
     root = Path(__file__).resolve().parents[2]
     for name, text in files(root, schemas()).items():
         path = root / name
@@ -184,4 +187,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -5,6 +5,7 @@ python -m halab.cli.developer.golden_drill .halab/summit/drills/RUN tests/data/d
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -62,8 +63,12 @@ def _next_of_site(events: Sequence[Event], at: int) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Reads the run in the first folder, writes it to the second, which is made."""
-    recorded, golden = map(Path, arguments)
-    run = thinned(read(recorded))
+    parser = argparse.ArgumentParser(prog="python -m halab.cli.developer.golden_drill", description=__doc__)
+    parser.add_argument("recorded", type=Path, help="folder of a run")
+    parser.add_argument("golden", type=Path, help="new folder")
+    given = parser.parse_args(arguments)
+    golden: Path = given.golden
+    run = thinned(read(given.recorded))
     golden.mkdir(parents=True)
     text = "".join(json.dumps(event, separators=(",", ":")) + "\n" for event in run.events)
     (golden / EVENTS).write_text(text)

@@ -6,6 +6,7 @@ each piece of output, `[seconds, "o", text]`. The exit code is the command's own
 
 from __future__ import annotations
 
+import argparse
 import codecs
 import fcntl
 import json
@@ -23,14 +24,20 @@ COLUMNS, ROWS = 100, 40
 
 def main(arguments: Sequence[str]) -> int:
     """The command's exit code."""
-    file, *command = arguments
+    parser = argparse.ArgumentParser(prog="python -m halab.cli.developer.record", description=__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
+    given = parser.parse_args(arguments)
+    command: list[str] = given.command
+    if not command:
+        parser.error("which command is to be recorded?")
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         os.environ["TERM"] = "xterm-256color"
         os.execvp(command[0], command)
     began = time.monotonic()
-    with Path(file).open("w") as out:
+    with given.file.open("w") as out:
         head = {"version": 2, "width": COLUMNS, "height": ROWS, "command": " ".join(command), "folder": os.getcwd()}
         out.write(json.dumps(head) + "\n")
         for text in _said(terminal):

@@ -6,6 +6,7 @@ that no picture shows what nobody has seen.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -85,9 +86,14 @@ def excerpt(recording: Recording, at_s: float, before: int, end: int) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`python -m halab.cli.developer.recording CAST SECONDS LINES LINES-AT-THE-END`: an excerpt, for docs/pictures/."""
-    path, at_s, before, end = arguments
-    sys.stdout.write(excerpt(Recording.read(Path(path)), float(at_s), int(before), int(end)))
+    """Prints an excerpt, for docs/pictures/."""
+    parser = argparse.ArgumentParser(prog="python -m halab.cli.developer.recording", description=__doc__)
+    parser.add_argument("cast", type=Path, help="what record.py wrote")
+    parser.add_argument("at_s", type=float, metavar="SECONDS", help="of the first part")
+    parser.add_argument("before", type=int, metavar="LINES", help="of the first part")
+    parser.add_argument("end", type=int, metavar="LINES-AT-THE-END")
+    given = parser.parse_args(arguments)
+    sys.stdout.write(excerpt(Recording.read(given.cast), given.at_s, given.before, given.end))
 
 
 if __name__ == "__main__":

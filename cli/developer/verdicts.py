@@ -5,6 +5,7 @@ The arguments are pytest's. A step is a file of tests; artifacts/verdicts.xml ha
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -36,9 +37,12 @@ class Verdict:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Pytest's exit code; its report is what counts, so an old one goes first."""
+    parser = argparse.ArgumentParser(
+        prog="python -m halab.cli.developer.verdicts", description=__doc__, allow_abbrev=False
+    )
+    _, given = parser.parse_known_args(arguments)
     _REPORT.parent.mkdir(exist_ok=True)
     _REPORT.unlink(missing_ok=True)
-    given = sys.argv[1:] if arguments is None else arguments
     done = subprocess.run([sys.executable, "-m", "pytest", f"--junitxml={_REPORT}", *given], check=False)
     if not _REPORT.exists():
         print("no test was run", file=sys.stderr)

@@ -3,12 +3,13 @@
 `make clean` runs it as a file with any Python: it needs none of what it removes.
 """
 
+import argparse
 import contextlib
 import fcntl
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -62,8 +63,9 @@ def _check(checkout: Path, state: Path, text: bytes) -> None:
         raise Refused(f"a lab is deployed from this checkout ({name}): make destroy first")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """0, or 1 when a lab is deployed from here, or may be: its state and keys are needed to remove it."""
+    argparse.ArgumentParser(prog="make clean", description=(__doc__ or "").splitlines()[0]).parse_args(arguments)
     try:
         with nothing_deployed(CHECKOUT):
             for path in (CHECKOUT / name for name in GENERATED):
@@ -81,4 +83,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

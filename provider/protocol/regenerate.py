@@ -5,6 +5,7 @@ Needs grpcio-tools (the "dev" extra). The generated files are committed, so that
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -28,4 +29,5 @@ def regenerate() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m halab.provider.protocol.regenerate", description=__doc__).parse_args()
     regenerate()
