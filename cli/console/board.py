@@ -76,15 +76,19 @@ class Board:
             self._lines.append(line)
         self._changed()
 
-    def overview(self) -> Overview:
-        """All of it, judged as `halab status` judges it."""
-        now = time.time()
+    def snapshot(self) -> Snapshot:
+        """All of it, as it came."""
         with self._lock:
             machines = tuple(self._machine(one) for one in self._known.machines)
-            snapshot = Snapshot(self._lab, now, machines, self._endpoint, self._site)
+            return Snapshot(self._lab, time.time(), machines, self._endpoint, self._site)
+
+    def overview(self) -> Overview:
+        """All of it, judged as `halab status` judges it."""
+        snapshot = self.snapshot()
+        with self._lock:
             ages = Ages(*(self._at.get(key) for key in ("power", "endpoint", "site")))
             lines = tuple(sorted(self._lines, key=lambda line: line.at))
-        return Overview(now, judge(snapshot), ages, lines, "", self._declared)
+        return Overview(snapshot.at, judge(snapshot), ages, lines, "", self._declared)
 
     def _machine(self, known: KnownMachine) -> Machine:
         power = self._power.get(known.uuid, Power(Presence.UNKNOWN, "libvirt was not asked yet"))

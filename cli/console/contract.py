@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from halab.cli.console.contract_history import History
 from halab.cli.look.report import Report
 
 Role = Literal["watch", "operate", "drill"]
@@ -276,5 +277,5 @@ class Drills:
 
 CONTRACT = (
     *(Overview, Session, Preview, Outcome, Properties, Agents, Agent),
-    *(Device, FenceAgents, Trials, Levels, Rules, Job, Drills),
+    *(Device, FenceAgents, Trials, Levels, Rules, Job, Drills, History),
 )

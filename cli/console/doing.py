@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TypeVar
 
 from halab.cli.console import audit, creating, daemons, edits, fencing, levels, rules
@@ -24,7 +24,9 @@ from halab.cli.console.contract import (
     Trials,
     Wish,
 )
+from halab.cli.console.contract_history import History
 from halab.cli.console.foretelling import foretold, simulation
+from halab.cli.console.history import Chronicle
 from halab.cli.console.properties import properties, refuse_unknown
 from halab.cli.console.refusing import Refused
 from halab.cli.console.watching import Watch
@@ -77,6 +79,7 @@ class Doing:
 
     place: Place
     watch: Watch
+    chronicle: Chronicle = field(default_factory=Chronicle, compare=False)
 
     def preview(self, wish: Wish) -> Preview:
         """Changes nothing. Refused, HalabError."""
@@ -136,6 +139,12 @@ class Doing:
     def rules(self) -> Rules:
         """The constraints. Refused, HalabError, StateUnusable."""
         return self._of_speaker(rules.rules)
+
+    def history(self, look: bool) -> History:
+        """What is known of it; `look`: and the members begin to be asked. Refused, StateUnusable, NothingDeployed."""
+        if look:
+            self.chronicle.look(self._report(), self._guests)
+        return self.chronicle.told(self.watch.snapshot())
 
     def tried(self, name: str) -> Trials:
         """A fencing device, tried on all members that answer. Nothing is switched. Refused, StateUnusable."""

@@ -33,8 +33,10 @@ def foretold(xml: str) -> Iterator[str]:
     for e in root.iterfind("actions/*"):
         what, reason = e.get("action", e.get("task", "")), e.get("reason")
         why = f", because of {reason}" if reason else ""
+        if e.get("blocked") == "true":
+            why += " (blocked: it is not done)"
         if e.tag == "node_action":
-            yield f"{what} {e.get('node')}{why}"
+            yield f"{what} {e.get('node')}{f': {reason}' if reason else ''}"
         elif e.get("source") and e.get("dest"):
             yield f"{what} {e.get('resource')} from {e.get('source')} to {e.get('dest')}{why}"
         else:

@@ -16,7 +16,7 @@ from halab.cli.lab.state import StateUnusable
 from halab.cli.look import hypervisor, services, taking
 from halab.cli.look.deployed import Deployed, KnownMachine, NothingDeployed, deployed
 from halab.cli.look.place import Place
-from halab.cli.look.snapshot import Power, recall
+from halab.cli.look.snapshot import Power, Snapshot, recall
 from halab.cli.look.status import LIMIT_S
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.errors import HalabError
@@ -66,6 +66,11 @@ class Watch:
         """What is known now."""
         board = self._board
         return board.overview() if board else Overview(0.0, None, Ages(None, None, None), (), self._trouble)
+
+    def snapshot(self) -> Snapshot | None:
+        """What is known now, as it came; None while the lab was not seen."""
+        board = self._board
+        return board.snapshot() if board else None
 
     def wake(self) -> None:
         """Something was changed from here: look again."""

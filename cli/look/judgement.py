@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from halab.cli.look import members, resources, storage, views
 from halab.cli.look.ages import age
 from halab.cli.look.report import Fault, FencingReport, Report, SiteReport
 from halab.cli.look.snapshot import Snapshot
 from halab.cli.look.views import View
-from halab.provisioners.pacemaker.status import ClusterStatus, FencingEvent
+from halab.provisioners.pacemaker.status import ClusterStatus, FencingEvent, moment
 
 
 def judge(snapshot: Snapshot) -> Report:
@@ -90,11 +89,8 @@ def _event(event: FencingEvent, at: float) -> str:
 
 
 def _age(completed: str, at: float) -> str:
-    try:
-        then = datetime.fromisoformat(completed.strip())
-    except ValueError:
-        return completed
-    return f"{age(at - then.timestamp())} ago"
+    then = moment(completed)
+    return completed if then is None else f"{age(at - then)} ago"
 
 
 def _short(said: str) -> str:

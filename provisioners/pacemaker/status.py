@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -74,7 +75,10 @@ class ResourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class FailedOperation:
-    """An operation that failed. `said` is the exit status in words, and the agent's own reason if it gave one."""
+    """An operation that failed. `said` is the exit status in words, and the agent's own reason if it gave one.
+
+    `at`: as `moment` reads it; empty for a probe.
+    """
 
     resource: str
     node: str
@@ -82,6 +86,7 @@ class FailedOperation:
     exit_code: int
     said: str
     call: str = ""
+    at: str = ""
 
     def __str__(self) -> str:
         return f"{self.task} of {self.resource} failed on {self.node}: {self.said}"
@@ -106,11 +111,16 @@ class Ban:
 
 @dataclass(frozen=True, slots=True)
 class FencingEvent:
+    """`completed`: as `moment` reads it, empty while it is under way. `client` on `origin` asked, `delegate` did it."""
+
     target: str
     action: str
     status: str
     origin: str
     completed: str
+    client: str = ""
+    delegate: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +183,15 @@ def parse_status(xml: str) -> ClusterStatus:
     )
 
 
+def moment(told: str) -> float | None:
+    """A time with its zone, as crm_mon prints it, in Unix time (s). None where it is something else."""
+    try:
+        then = datetime.fromisoformat(told.strip())
+    except ValueError:
+        return None
+    return then.timestamp() if then.tzinfo else None
+
+
 def plain_id(name: str) -> str:
     """`dlm:0` -> `dlm`: the resource's id without the number of its instance."""
     base, colon, number = name.rpartition(":")
@@ -216,8 +235,8 @@ def _failure(e: Element) -> FailedOperation:
     if (status := e.get("status", "complete").lower()) not in ("complete", "done"):
         words = f"{words}, {status}"
     said = words if reason in (None, "", "none") else f"{words} ({reason})"
-    code, call = int(e.get("exitcode", "-1")), e.get("call", "")
-    return FailedOperation(plain_id(resource), e.get("node", ""), e.get("task", ""), code, said, call)
+    code, call, at = int(e.get("exitcode", "-1")), e.get("call", ""), e.get("last-rc-change", "")
+    return FailedOperation(plain_id(resource), e.get("node", ""), e.get("task", ""), code, said, call, at)
 
 
 def _failed_probes(root: Element) -> Iterator[FailedOperation]:
@@ -241,7 +260,8 @@ def _fail_counts(root: Element) -> Iterator[FailCount]:
 
 
 def _fencing(e: Element) -> FencingEvent:
-    return FencingEvent(*(e.get(key, "") for key in ("target", "action", "status", "origin", "completed")))
+    keys = ("target", "action", "status", "origin", "completed", "client", "delegate", "exit-reason")
+    return FencingEvent(*(e.get(key, "") for key in keys))
 
 
 def _ban(e: Element) -> Ban:

@@ -8,11 +8,11 @@ import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser import needs_chromium
 from tests.e2e.conftest import ARTIFACTS
-from tests.e2e.console_page import opened, picture
+from tests.e2e.console_page import LONG_MS, opened, picture
 from tests.e2e.lab import Lab
 
 pytestmark = [needs_chromium, pytest.mark.long]
@@ -73,7 +73,19 @@ def test_a_crash_is_watched_until_it_is_healed(lab: Lab) -> None:
         for phase, (what, pattern) in phases.items():
             at = _until(page, at, deadline, what, pattern)
             picture(page, f"crash-{phase}")
+        _told_why(page, active)
         shown = json.dumps(page.evaluate("window.seen"), indent=1, ensure_ascii=False)
         (ARTIFACTS / "console/crash.json").write_text(shown + "\n")
     assert lab.boot_id(active) not in (None, boot)
     assert lab.served_by() not in (None, active)
+
+
+def _told_why(page: Page, active: str) -> None:
+    """Afterwards: the decision to fence with its reason, and the fencing."""
+    page.get_by_role("button", name="History").click()
+    dialog = page.locator("#dialog")
+    decision = dialog.locator("li[data-kind=decision]", has_text=f"Fence (reboot) {active}: ").first
+    expect(decision).to_contain_text("peer is no longer part of the cluster", timeout=LONG_MS)
+    expect(dialog.locator("li[data-kind=fencing]").first).to_contain_text(f"reboot of {active}: success")
+    decision.scroll_into_view_if_needed()
+    picture(page, "crash-history")

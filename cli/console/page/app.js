@@ -4,6 +4,7 @@ import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
 import { el } from "./parts.js";
 import { constraints } from "./constraints.js";
+import { happened } from "./history.js";
 import { drills, plan, serial } from "./work.js";
 import { draw, tick, verdict } from "./view.js";
 function by(id, kind) {
@@ -109,6 +110,8 @@ function opened(what, name, who) {
         serial(dialog, name);
     else if (what === "constraints")
         void constraints(dialog, may);
+    else if (what === "history")
+        void happened(dialog);
     else if (what === "plan")
         void plan(dialog);
     else if (what === "drills")

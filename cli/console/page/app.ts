@@ -6,6 +6,7 @@ import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
 import { el } from "./parts.js";
 import { constraints } from "./constraints.js";
+import { happened } from "./history.js";
 import { drills, plan, serial } from "./work.js";
 import { type Open, draw, tick, verdict } from "./view.js";
 
@@ -98,6 +99,7 @@ function opened(what: Parameters<Open>[0], name: string, who: Session): void {
   else if (what === "try") void trial(dialog, name);
   else if (what === "serial") serial(dialog, name);
   else if (what === "constraints") void constraints(dialog, may);
+  else if (what === "history") void happened(dialog);
   else if (what === "plan") void plan(dialog);
   else if (what === "drills") void drills(dialog, who.role === "drill");
   else if (latest && what === "new-device") void device(dialog, latest);

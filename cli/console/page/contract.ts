@@ -262,3 +262,29 @@ export interface Drills {
   readonly kinds: readonly DrillKind[];
   readonly runs: readonly DrillRun[];
 }
+
+export interface Happened {
+  readonly at: number | null;
+  readonly kind: "decision" | "failure" | "fencing";
+  readonly node: string;
+  readonly title: string;
+  readonly told: readonly string[];
+  readonly file: string;
+  readonly command: string;
+}
+
+export interface Heard {
+  readonly node: string;
+  readonly at: number | null;
+  readonly asking: boolean;
+  readonly fault: string;
+}
+
+export interface History {
+  readonly now: number;
+  readonly happened: readonly Happened[];
+  readonly heard: readonly Heard[];
+  readonly seen_by: string;
+  readonly seen_at: number | null;
+  readonly last: number;
+}

@@ -131,7 +131,7 @@ function cluster(report, open) {
     const one = report.cluster;
     if (!one)
         return card("Cluster", null, el("p", { class: "quiet" }, "No member has told of the cluster yet."));
-    return card("Cluster", since(one.seen_at), el("dl", {}, ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`), ...fact("Controller", one.dc ?? "none elected"), ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")), ...fact("Pacemaker", one.version)), openers(opener("Properties", () => open("properties"))));
+    return card("Cluster", since(one.seen_at), el("dl", {}, ...fact("Quorum", el("span", { class: one.quorum ? "state good" : "state bad" }, one.quorum ? "● yes" : "✕ lost"), ` ${one.online} of ${one.members} online, ${one.needed} needed`), ...fact("Controller", one.dc ?? "none elected"), ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")), ...fact("Pacemaker", one.version)), openers(opener("Properties", () => open("properties")), opener("History", () => open("history"))));
 }
 function site(report, overview) {
     const one = report.site;

@@ -4,7 +4,7 @@ import { type Child, card, el, fact, opener, openers } from "./parts.js";
 
 export type Do = (action: string, fields: { node?: string; resource?: string }) => void;
 /** Opens a dialog of its own; `name`: of what it is about. */
-export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try" | "plan" | "drills" | "serial" | "constraints", name?: string) => void;
+export type Open = (what: "properties" | "resource" | "constraint" | "new-device" | "levels" | "device" | "try" | "plan" | "drills" | "serial" | "constraints" | "history", name?: string) => void;
 
 /** A span of time in one or two units, as `halab status` has it. */
 export function age(seconds: number): string {
@@ -152,7 +152,7 @@ function cluster(report: Report, open: Open): HTMLElement {
     ...fact("Controller", one.dc ?? "none elected"),
     ...fact("Fencing", one.fencing_enabled ? "on" : el("span", { class: "state odd" }, "▲ off")),
     ...fact("Pacemaker", one.version)),
-    openers(opener("Properties", () => open("properties"))));
+    openers(opener("Properties", () => open("properties")), opener("History", () => open("history"))));
 }
 
 function site(report: Report, overview: Overview): HTMLElement | null {

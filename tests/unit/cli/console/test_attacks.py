@@ -19,7 +19,7 @@ from .recorded import Stage, served
 TOLD = (
     *("/api/session", "/api/events", "/api/properties", "/api/agents", "/api/agent?name=x", "/api/levels"),
     *("/api/fence-agents", "/api/fence-agent?name=x", "/api/device?name=x", "/api/constraints"),
-    *("/api/job", "/api/drills", "/api/report?run=x", "/api/serial?machine=node1"),
+    *("/api/job", "/api/drills", "/api/report?run=x", "/api/serial?machine=node1", "/api/history?look"),
 )
 CHANGING = ("/api/preview", "/api/act", "/api/try", "/api/diff", "/api/drill")
 STANDBY = {"action": "standby", "node": "node1"}

@@ -95,11 +95,13 @@ def test_what_the_simulation_says_in_words() -> None:
     xml = """<pacemaker-result><actions>
       <rsc_action action="Move" resource="ip" role="Started" source="node1" dest="node2"/>
       <rsc_action action="Stop" resource="web" role="Started" node="node1" reason="node availability"/>
+      <rsc_action action="Start" resource="fs" node="node2" reason="unrunnable dlm start" blocked="true"/>
       <node_action task="Fence" node="node3" reason="peer is no longer part of the cluster"/>
     </actions></pacemaker-result>"""
     assert list(foretold(xml)) == [
         "Move ip from node1 to node2",
         "Stop web on node1, because of node availability",
-        "Fence node3, because of peer is no longer part of the cluster",
+        "Start fs on node2, because of unrunnable dlm start (blocked: it is not done)",
+        "Fence node3: peer is no longer part of the cluster",
     ]
     assert list(foretold("<pacemaker-result/>")) == []
