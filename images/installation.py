@@ -143,10 +143,13 @@ class Installation:
         return reached
 
     def failure(self, console: str) -> str | None:
-        """What the console says if the installer has given up, although its machine still runs."""
+        """What the console says if the installer has given up, although its machine still runs.
+
+        That is the group `reason` of a pattern that has one, else all that the pattern has found.
+        """
         for pattern in self.failures:
             if found := pattern.search(console):
-                return found.group(0).strip()
+                return (found["reason"] if "reason" in pattern.groupindex else found.group(0)).strip()
         return None
 
 

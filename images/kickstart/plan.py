@@ -32,17 +32,23 @@ _ARGUMENTS = (
     "net.ifnames=0",
     "ip=dhcp",
 )
-# What Anaconda prints in text mode (pyanaconda: installation.py, payload, kickstart.py), and what %post prints.
+# What Anaconda 34 prints without a terminal of its own, in its order: docs/el9.md has the place of each in its source.
+# Between them: systemd's and dracut's lines, and what our %post prints.
 STAGES = stages(
-    ("the installer's first stage looks for its second", r"dracut-cmdline|Starting dracut"),
-    ("the installer starts", r"Starting installer, one moment|anaconda .* started"),
-    ("it checks the storage", r"Checking storage configuration|Starting automated install"),
-    ("it makes the file systems", r"Creating (disklabel|[a-z0-9]+) on|Configuring storage"),
-    ("it chooses packages", r"Starting package installation process|Installing the software"),
-    ("it fetches packages", r"Downloading (packages|\d+ RPMs)"),
-    ("it installs packages", r"Preparing transaction from installation source|Installing \S+ \(\d+/\d+\)"),
+    ("the installer's first stage looks for its second", r"dracut cmdline hook|Loading [^\r\n]* installer\.\.\."),
+    ("the installer starts", r"Starting installer, one moment|anaconda [^\r\n]* started\."),
+    ("it reads storage and packages' lists", r"Starting automated install"),
+    ("it checks the storage", r"(?:Saving|Checking) storage configuration\.\.\."),
+    ("it prepares the installation", r"Setting up the installation environment"),
+    ("it makes the file systems", r"Configuring storage|Creating \S+ on /dev/"),
+    ("it chooses packages", r"Starting package installation process"),
+    ("it fetches packages", r"Downloading (?:packages|\d+ RPMs)"),
+    ("it installs packages", r"Preparing transaction from installation source|Installing \S+\.\w+ \(\d+/\d+\)"),
+    ("it runs the packages' scripts", r"Performing post-installation setup tasks|Configuring \S+\.(?:noarch|x86_64)"),
+    ("it checks the packages", r"Verifying \S+\.\w+ \(\d+/\d+\)"),
     ("it installs the boot loader", r"Installing boot loader"),
-    ("it sets up the system", r"Performing post-installation setup tasks|Configuring installed system"),
+    ("it sets up the system", r"Configuring installed system"),
+    ("it makes the initramfs", r"Generating initramfs"),
     ("it runs %post", r"Running post-installation scripts"),
     ("it applies the host profile", r"HALAB-STAGE host profile"),
     ("it installs the add-ons' packages", r"HALAB-STAGE add-on packages"),
@@ -51,17 +57,23 @@ STAGES = stages(
     ("it seals the system", r"HALAB-STAGE seal"),
     ("it has finished and powers off", r"HALAB-STAGE done"),
 )
+_EXIT = r"[^\r\n]*\r?\n(?P<reason>[\s\S]+?)\r?\n[^\r\n]*The installer will now terminate"
 FAILURES = failures(
-    r"dracut-initqueue[^\r\n]*timeout - starting timeout scripts",
+    # Its first stage. What went wrong there is listed a minute before dracut gives up, and may still come right.
+    r"Installer errors encountered during boot:[^\r\n]*(?:\r?\n[^\r\n]*# +#)?\r?\n(?P<reason>[\s\S]+?)\r?\n"
+    r"[^\r\n]*# +#\r?\n[^\r\n]*Anaconda installer errors end[\s\S]*?Entering emergency mode",
     r"^[^\r\n]*Entering emergency mode[^\r\n]*",
-    r"anaconda: failed to fetch stage2[^\r\n]*",
-    r"The following problem occurred on line[^\r\n]*",
-    r"An unknown error has occurr?ed[^\r\n]*",
+    # Before it has an interface it ends at once, and its machine stays on.
+    rf"An error occurred during reading the kickstart file:{_EXIT}",
+    r"^[^\r\n]*requires \d+ MB of memory to install[^\r\n]*",
+    # It says this, sleeps for three minutes, and then does what the kickstart says.
+    rf"The exact error message is:{_EXIT}",
+    # A script with --erroronfail: it asks somebody to press a key.
     r"There was an error running the kickstart script[^\r\n]*",
-    r"Installation failed[^\r\n]*|Error in POSTIN scriptlet[^\r\n]*",
-    r"Please make a selection from the above[^\r\n]*",
-    r"The following mandatory spokes are not completed:[^\r\n]*",
-    r"The installation (?:was stopped|cannot continue)[^\r\n]*",
+    r"An unknown error has occurr?ed[^\r\n]*",
+    r"(?:Please make a selection from the above|Installation complete\. Press ENTER to quit)[^\r\n]*",
+    # It ended by itself, for whatever other reason, and was not to: systemd says so.
+    r"Failed to start [^\r\n]*the anaconda installation program[^\r\n]*",
 )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from halab.images.installation import Installation
-from halab.provider.hypervisor.machine.console import last_lines
+from halab.provider.hypervisor.machine.console import CONTROL, last_lines
 from halab.provisioners.engine.errors import HalabError
 
 _REBOOT = re.compile(r"reboot: Restarting system|Rebooting\.\r?$", re.MULTILINE)
 _PANIC = re.compile(r"Kernel panic - not syncing[^\r\n]*|halab initramfs: [^\r\n]*")
+_JOURNAL = re.compile(r"^(?:\[ *\d+\.\d+\] )?[\w.-]+\[\d+\]: (?:Warning: )?")  # "[   61.123456] anaconda[1234]: "
 _LINES_SHOWN = 20
 
 
@@ -104,7 +105,14 @@ class InstallerWatch:
 
     def _given_up(self, console: str) -> str | None:
         panic = _PANIC.search(console)
-        return self._installation.failure(console) or (panic.group(0) if panic else None)
+        reason = self._installation.failure(console) or (panic.group(0) if panic else None)
+        return reason and _plain(reason)
+
+
+def _plain(text: str) -> str:
+    """Words for people: without control sequences, blank lines, and what the journal puts before each line."""
+    lines = (_JOURNAL.sub("", CONTROL.sub("", line)).strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
 
 
 _ONLY_POWEROFF = (
