@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -23,6 +24,7 @@ from halab.cli.console.contract import Role, Session
 from halab.cli.console.doing import Doing, as_json
 from halab.cli.console.guard import Guard
 from halab.cli.console.jobs import Jobs
+from halab.cli.console.streams import HeldStream, Places, TooManyStreams
 from halab.cli.console.working import Working
 from halab.cli.lab.state import StateUnusable
 from halab.cli.look.place import Place
@@ -50,7 +52,9 @@ _WRONG = {
 }
 _TOGETHER_S = 0.15  # news that come at once are sent as one
 _HEARTBEAT_S = 10.0
-_STREAMS = 16
+PAGES_EACH, PAGES_TOGETHER = 4, 16
+"""Pages that may be open at once: of one session, and in all. A browser opens six connections to a host, and with all
+of them held by pages it would not even be told why the next one stays empty."""
 
 
 class Console:
@@ -60,6 +64,7 @@ class Console:
         self._place, self._doing, self._access, self._port = place, doing, access, port
         self._working = Working(place, self._role, self._session_of, jobs)
         self._streams: set[asyncio.Event] = set()
+        self._pages = Places(PAGES_EACH, PAGES_TOGETHER, "pages")
         self._over = False
 
     def end(self) -> None:
@@ -152,9 +157,12 @@ class Console:
     async def _events(self, request: Request) -> Response:
         if self._role(request) is None:
             return denied(401, "You are not logged in.")
-        if len(self._streams) >= _STREAMS:
-            return denied(503, "Too many pages are open.")
-        return StreamingResponse(self._news(request), media_type="text/event-stream")
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._pages.one(self._session_of(request)))
+            except TooManyStreams as error:
+                return denied(error.status, str(error))
+            return HeldStream(self._news(request), held.pop_all())
 
     async def _news(self, request: Request) -> AsyncIterator[str]:
         """The overview, and again after each change, as long as the session lives."""

@@ -19,19 +19,19 @@ class TooManyStreams(Exception):
 
 
 class Places:
-    """`each`: for one session; `together`: for all. Used in the server's own loop alone."""
+    """`each`: for one session; `together`: for all; `what` they are. Used in the server's own loop alone."""
 
-    def __init__(self, each: int, together: int) -> None:
-        self._each, self._together = each, together
+    def __init__(self, each: int, together: int, what: str) -> None:
+        self._each, self._together, self._what = each, together, what
         self._held: Counter[str] = Counter()
 
     @contextmanager
     def one(self, session: str) -> Iterator[None]:
         """A place while the block runs. TooManyStreams."""
         if self._held[session] >= self._each:
-            raise TooManyStreams(429, f"This session has {self._each} serial consoles open: close one.")
+            raise TooManyStreams(429, f"This session has {self._each} {self._what} open: close one.")
         if self._held.total() >= self._together:
-            raise TooManyStreams(503, f"{self._together} serial consoles are open in all: close one.")
+            raise TooManyStreams(503, f"{self._together} {self._what} are open in all: close one.")
         self._held[session] += 1
         try:
             yield

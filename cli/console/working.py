@@ -51,7 +51,7 @@ class Working:
     ) -> None:
         self._place, self._role, self._session, self._over = place, role, session, False
         self._jobs = jobs or Jobs(LabFolder(place.state.parent).console_job, place.console_audit)
-        self._serials = Places(SERIAL_EACH, SERIAL_TOGETHER)
+        self._serials = Places(SERIAL_EACH, SERIAL_TOGETHER, "serial consoles")
 
     def routes(self) -> list[Route]:
         """To be served beside the console's own."""

@@ -2,7 +2,7 @@ import { ask, post } from "./dialog.js";
 import { constraint, resource } from "./creating.js";
 import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
-import { el } from "./parts.js";
+import { el, opener, openers } from "./parts.js";
 import { constraints } from "./constraints.js";
 import { happened } from "./history.js";
 import { drills, plan, serial } from "./work.js";
@@ -132,12 +132,38 @@ function follow(who) {
     events.addEventListener("error", () => {
         connection("bad", "connection lost, trying again");
         if (events.readyState === EventSource.CLOSED)
-            refused("The session has ended, or the console. `halab console` prints a new link.");
+            void closed(who);
     });
     events.addEventListener("ended", () => {
         events.close();
         refused("The session has ended. `halab console` prints a new link.");
     });
+}
+/** An EventSource does not tell why it was refused: the same request does. */
+async function closed(who) {
+    const asking = new AbortController();
+    try {
+        const answer = await fetch("/api/events", { signal: asking.signal });
+        if (answer.ok)
+            full("Another page was closed meanwhile.", who);
+        else if (answer.status === 429 || answer.status === 503)
+            full((await answer.json()).error, who);
+        else
+            throw new Error(`the stream is refused with ${answer.status}`);
+    }
+    catch {
+        refused("The session has ended, or the console. `halab console` prints a new link.");
+    }
+    finally {
+        asking.abort();
+    }
+}
+/** Too many pages are open: this one waits for its reader. */
+function full(why, who) {
+    connection("bad", "not connected");
+    said.className = "verdict odd";
+    said.textContent = "Not connected";
+    main.replaceChildren(el("div", { class: "empty" }, el("p", { role: "alert" }, why), openers(opener("Try again", () => begin(who)))));
 }
 /** What is wrong, and the other way in. */
 function refused(text) {

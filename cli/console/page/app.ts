@@ -4,7 +4,7 @@ import { ask, post } from "./dialog.js";
 import { constraint, resource } from "./creating.js";
 import { changed, device, levels, trial } from "./fencing.js";
 import { properties } from "./properties.js";
-import { el } from "./parts.js";
+import { el, opener, openers } from "./parts.js";
 import { constraints } from "./constraints.js";
 import { happened } from "./history.js";
 import { drills, plan, serial } from "./work.js";
@@ -114,12 +114,35 @@ function follow(who: Session): void {
   events.addEventListener("message", (event: MessageEvent<string>) => show(JSON.parse(event.data) as Overview, who));
   events.addEventListener("error", () => {
     connection("bad", "connection lost, trying again");
-    if (events.readyState === EventSource.CLOSED) refused("The session has ended, or the console. `halab console` prints a new link.");
+    if (events.readyState === EventSource.CLOSED) void closed(who);
   });
   events.addEventListener("ended", () => {
     events.close();
     refused("The session has ended. `halab console` prints a new link.");
   });
+}
+
+/** An EventSource does not tell why it was refused: the same request does. */
+async function closed(who: Session): Promise<void> {
+  const asking = new AbortController();
+  try {
+    const answer = await fetch("/api/events", { signal: asking.signal });
+    if (answer.ok) full("Another page was closed meanwhile.", who);
+    else if (answer.status === 429 || answer.status === 503) full((await answer.json() as { error: string }).error, who);
+    else throw new Error(`the stream is refused with ${answer.status}`);
+  } catch {
+    refused("The session has ended, or the console. `halab console` prints a new link.");
+  } finally {
+    asking.abort();
+  }
+}
+
+/** Too many pages are open: this one waits for its reader. */
+function full(why: string, who: Session): void {
+  connection("bad", "not connected");
+  said.className = "verdict odd";
+  said.textContent = "Not connected";
+  main.replaceChildren(el("div", { class: "empty" }, el("p", { role: "alert" }, why), openers(opener("Try again", () => begin(who)))));
 }
 
 /** What is wrong, and the other way in. */

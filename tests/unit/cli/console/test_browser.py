@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from playwright.sync_api import Browser, Page
 
+from halab.cli.console.server import PAGES_EACH
 from halab.cli.look.snapshot import Power
 from halab.provider.hypervisor.machine.presence import Presence
-from tests.browser import needs_chromium
+from tests.browser import needs_chromium, violations
 
 from .recorded import PASSWORD, Stage, hostile
 
@@ -88,3 +91,29 @@ def test_hacluster_logs_in_by_the_password(browser: Browser, stage: Stage) -> No
     page.wait_for_selector(".grid")
     assert page.locator("details.menu").count() > 0
     page.close()
+
+
+def test_one_page_too_many_says_so_and_opens_when_another_is_closed(browser: Browser, stage: Stage) -> None:
+    context = browser.new_context()
+    pages = [context.new_page() for _ in range(PAGES_EACH + 1)]
+    pages[0].goto(f"{stage.url}/#{stage.access.link('watch')}")
+    pages[0].wait_for_selector(".grid")
+    for page in pages[1:-1]:
+        page.goto(stage.url)
+        page.wait_for_selector(".grid")
+    last = pages[-1]
+    last.goto(stage.url)
+    last.get_by_text(f"This session has {PAGES_EACH} pages open: close one.").wait_for()
+    assert violations(last) == []
+    assert last.get_by_label("Password of hacluster").count() == 0, "it is logged in"
+    last.get_by_role("button", name="Try again").click()
+    last.get_by_text("close one").wait_for()
+    assert pages[0].locator(".grid").count() == 1
+    pages[0].close()
+    deadline = time.monotonic() + 20
+    while last.locator(".grid").count() == 0:  # the server may hear of it later
+        assert time.monotonic() < deadline
+        if (again := last.get_by_role("button", name="Try again")).count():
+            again.click()
+        last.wait_for_timeout(200)
+    context.close()
