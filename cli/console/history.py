@@ -42,11 +42,9 @@ class Chronicle:
             before = {name: self._heard.get(name, Heard(name, None, False, "")) for name in members}
             free = [name for name, heard in before.items() if not heard.asking]
             for name in free:
-                fault = "" if members[name].answers else _silence(members[name])
-                self._heard[name] = replace(before[name], fault=fault)
-        for name in free:
-            if members[name].answers:
-                self._begin(name, connect())
+                there = members[name].answers
+                self._heard[name] = replace(before[name], asking=there, fault="" if there else _silence(members[name]))
+        self._begin([name for name in free if members[name].answers], connect)
 
     def told(self, snapshot: Snapshot | None) -> History:
         """What is known now, the newest first."""
@@ -60,9 +58,15 @@ class Chronicle:
             time.time(), tuple(entries[:_MOST]), heard, seen.by if seen else "", seen.at if seen else None, LAST
         )
 
-    def _begin(self, name: str, guests: Guests) -> None:
-        self._note(name, asking=True)
-        threading.Thread(target=self._ask, args=(name, guests), name=f"history of {name}", daemon=True).start()
+    def _begin(self, names: list[str], connect: Callable[[], Guests]) -> None:
+        try:
+            ways = {name: connect() for name in names}
+        except BaseException:
+            for name in names:
+                self._note(name, asking=False)
+            raise
+        for name, guests in ways.items():
+            threading.Thread(target=self._ask, args=(name, guests), name=f"history of {name}", daemon=True).start()
 
     def _ask(self, name: str, guests: Guests) -> None:
         ended: dict[str, object] = {"fault": "asking it came to no end"}
@@ -78,6 +82,8 @@ class Chronicle:
     def _hear(self, name: str, host: Host) -> None:
         inputs = newest(host, name, LAST)
         with self._lock:
+            if name not in self._heard:
+                return  # it has left the cluster meanwhile
             self._inputs[name] = inputs
             kept = set(self._newest())
             self._decisions = {one: said for one, said in self._decisions.items() if one in kept}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser
 from halab.cli.console.contract_history import Happened, History
 from halab.cli.console.decisions import newest
 from halab.cli.console.history import LAST, Chronicle
+from halab.cli.lab.state import StateUnusable
 from halab.cli.look.judgement import judge
 from halab.cli.look.snapshot import Snapshot
 from halab.provisioners.engine.command import Command, Result
@@ -123,6 +125,38 @@ def test_a_mute_node_holds_up_nobody_and_is_asked_once() -> None:
         assert len(made) == 5, "all three, and again the two that had ended"
     finally:
         keepers[0].mute.set()
+
+
+def test_two_who_look_at_once_have_each_member_asked_once() -> None:
+    made, first, go = list[str](), threading.Event(), threading.Event()
+    chronicle, shown = Chronicle(), lab(member(1))
+
+    def connect() -> object:
+        made.append("connection")
+        first.set()
+        assert go.wait(10)
+        return guests(None, Keeper("node1"))  # type: ignore[arg-type]
+
+    look = partial(chronicle.look, judge(shown), connect)  # type: ignore[arg-type]
+    one = threading.Thread(target=look)
+    one.start()
+    assert first.wait(10)
+    look()
+    go.set()
+    one.join(10)
+    assert made == ["connection"]
+
+
+def test_a_lab_that_cannot_be_read_is_asked_again() -> None:
+    chronicle = Chronicle()
+
+    def unreadable() -> object:
+        raise StateUnusable("the state is locked")
+
+    with pytest.raises(StateUnusable):
+        chronicle.look(judge(lab()), unreadable)  # type: ignore[arg-type]
+    assert _asking(chronicle.told(lab())) == []
+    assert len(_decisions(_ended(chronicle, lab(), *_keepers()))) == 3
 
 
 def test_a_member_that_left_is_forgotten() -> None:
