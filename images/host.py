@@ -195,6 +195,8 @@ _FILES = (
     GuestFile(f"{_UNITS}/systemd-modules-load.service.d/halab.conf", "modules-load.conf", families=("debian",)),
     GuestFile(f"{_UNITS}/systemd-sysctl.service.d/halab.conf", "sysctl.conf", families=("debian",)),
     GuestFile("/etc/systemd/system.conf.d/halab.conf", "system.conf", families=("debian",)),
+    GuestFile(f"{_UNITS}/iscsi.service.d/halab.conf", "el-iscsi.conf", families=("el",)),
+    GuestFile("/etc/logrotate.d/httpd", "el-logrotate-httpd", families=("el",)),
     GuestFile("/etc/systemd/journald.conf.d/halab.conf", "journald.conf", families=("debian",)),
     GuestFile("/etc/systemd/journald.conf.d/halab.conf", "el-journald.conf", families=("el",)),
     GuestFile("/etc/systemd/system-preset/00-halab.preset", "systemd-preset"),

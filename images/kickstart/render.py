@@ -127,7 +127,7 @@ def sections(wanted: Wanted, groups: tuple[str, ...] = _GROUPS) -> Iterator[str]
     yield from (f"-{name}" for name in _EXCLUDED)
     yield "%end"
     yield ""
-    yield f"%post --erroronfail --log={_LOG}"
+    yield "%post --erroronfail"
     yield from _lists(wanted, later)
     for line in (TEMPLATES / "el-configure").read_text().splitlines():
         if line != _FILES_GO_HERE:
@@ -146,6 +146,7 @@ def _lists(wanted: Wanted, later: list[str]) -> Iterator[str]:
     profile = wanted.profile
     values = {
         "LOG": (_LOG,),
+        "LOCALE": (profile.region.language,),
         "REGISTERED": ("yes",) if wanted.sources.registered else (),
         "REPOSITORIES": wanted.sources.enabled,
         "ADDON_PACKAGES": later,

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from halab.provisioners.engine.command import script
 from halab.provisioners.engine.host import Host
+from halab.provisioners.engine.selinux import RELABEL
 
 BEGIN = "# BEGIN halab: lines up to END are replaced"
 END = "# END halab"
 
 # $1 path, $2 mode, $3 kind, $4 text, $5 sed program for the lines that are not ours; repeated. A new file is put in
 # place by rename, so a reader never sees half of one. No secret passes here: arguments are visible on the guest.
-_WRITE = """# write files
+_WRITE = f"""# write files
 while [ $# -gt 0 ]; do
   mkdir -p -- "$(dirname -- "$1")"
   new=$1.halab-new
@@ -27,6 +28,7 @@ while [ $# -gt 0 ]; do
   fi
   chmod "$2" "$new"
   mv -f -- "$new" "$1"
+  {RELABEL}
   shift 5
 done
 """

@@ -52,20 +52,21 @@ trap - EXIT
 lvchange --activate n "$1"
 lvchange --activate sy "$1"
 """
-# Both are done to a mounted file system, on one node.
+# Both are done to a mounted file system, on one node. $2: options as Pacemaker mounts it; a kernel refuses a second
+# mount that has others (SELinux: context=).
 _MOUNTED = rf"""
 if ! at=$(findmnt --noheadings --first-only --output TARGET --source "$1"); then
   {_ACTIVATE}
-  at=$(mktemp -d); mount -t gfs2 -o noatime "$1" "$at"
+  at=$(mktemp -d); mount -t gfs2 -o "$2" "$1" "$at"
   trap 'umount "$at"; rmdir "$at"' EXIT
 fi
 """
-# If there are fewer journals than $2: so many that $3 are spare.
+# If there are fewer journals than $3: so many that $4 are spare.
 _ADD_JOURNALS = rf"""# add journals
 {_MOUNTED}
 blockdev --flushbufs "$1"
 have=$(gfs2_edit -p journals "$1" | grep -c '^journal[0-9]*:')
-[ "$have" -ge "$2" ] || gfs2_jadd -q -j $(($2 + $3 - have)) -J "$4" "$at"
+[ "$have" -ge "$3" ] || gfs2_jadd -q -j $(($3 + $4 - have)) -J "$5" "$at"
 """
 _GROW = f"""# let the file system grow
 {_MOUNTED}
@@ -131,7 +132,7 @@ class Gfs2Item(Item[Gfs2]):
         return gfs2_seen(text, with_fields(named, **known), host.name)
 
     def steps(self, platform: Platform, now: Gfs2 | None, wanted: Gfs2 | None) -> Iterator[Step]:
-        del platform
+        options = platform.shared_mount_options
         if wanted is None:
             if now is not None:
                 yield Run(script(_CLEAR, now.device, timeout_s=120))
@@ -140,9 +141,9 @@ class Gfs2Item(Item[Gfs2]):
             yield Run(script(_MAKE, wanted.device, wanted.locktable, made, wanted.journal_size_mib, timeout_s=900))
         else:
             if (now.lun_bytes, now.volume_size) != (wanted.lun_bytes, wanted.volume_size):
-                yield Run(script(_GROW, wanted.device, timeout_s=900))  # first: journals need room
+                yield Run(script(_GROW, wanted.device, options, timeout_s=900))  # first: journals need room
             if now.journals < wanted.journals:
-                args = (wanted.device, wanted.journals, wanted.spare_journals, _added_mib(wanted))
+                args = (wanted.device, options, wanted.journals, wanted.spare_journals, _added_mib(wanted))
                 yield Run(script(_ADD_JOURNALS, *args, timeout_s=1800))
 
 

@@ -52,8 +52,14 @@ def shell(lab: Lab, host: str, text: str, *args: str) -> Callable[[], object]:
 
 def drifts(lab: Lab, r: Roles) -> list[Drift]:
     """Storage, cluster, hosts and hypervisor; the first is waited for, since the next ones need an idle node."""
-    name = lab.settings.name
+    name, platform = lab.settings.name, lab.settings.image.platform
     at = partial(shell, lab)
+    site = f"{platform.apache_conf_dir}/halab-site.conf"
+    opened, closed = (
+        ("firewall-cmd -q --zone=halab --add-port=9/tcp", "systemctl stop firewalld")
+        if platform.firewall == "firewalld"
+        else ("nft insert rule inet halab input accept", "nft delete table inet halab")
+    )
     return [
         Drift(
             f"halab_iscsi_session.{r.idle}_session",
@@ -76,10 +82,10 @@ def drifts(lab: Lab, r: Roles) -> list[Drift]:
             {"condition"},
             at("target", 'echo 0 > "$1/attrib/authentication"; echo 1 > "$1/attrib/generate_node_acls"', r.tpg),
         ),
-        Drift("halab_host.target_host", {"time_source"}, at("target", "systemctl stop chrony")),
+        Drift("halab_host.target_host", {"time_source"}, at("target", 'systemctl stop "$1"', platform.chrony_unit)),
         Drift(f"halab_pcsd.{r.idle}_pcsd", {"enabled"}, at(r.idle, "systemctl disable pcsd")),
-        Drift(f"halab_host.{r.idle}_host", {"firewall"}, at(r.idle, "nft insert rule inet halab input accept")),
-        Drift(f"halab_host.{r.other}_host", {"firewall"}, at(r.other, "nft delete table inet halab")),
+        Drift(f"halab_host.{r.idle}_host", {"firewall"}, at(r.idle, opened)),
+        Drift(f"halab_host.{r.other}_host", {"firewall"}, at(r.other, closed)),
         Drift(
             f"halab_cluster_member.{r.other}_member",
             {"corosync_conf"},
@@ -93,7 +99,7 @@ def drifts(lab: Lab, r: Roles) -> list[Drift]:
         Drift(
             f"halab_site.{r.idle}_site",
             {"condition"},
-            at(r.idle, "grep -rl X-Served-By /etc/apache2/conf-* | xargs sed -i s/X-Served-By/X-By/"),
+            at(r.idle, 'sed -i s/X-Served-By/X-By/ "$1"', site),
         ),
         Drift(
             "halab_cluster_property.stonith_timeout",

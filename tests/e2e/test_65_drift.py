@@ -59,7 +59,7 @@ def test_one_diff_names_every_drift_and_one_deploy_repairs_it_all(lab: Lab, role
 
 def test_a_changed_host_key_is_refused_with_the_remedy(lab: Lab, roles: Roles) -> None:
     key = "/etc/ssh/ssh_host_ed25519_key"
-    again = "systemctl restart ssh"
+    again = f"systemctl restart {lab.settings.image.platform.ssh_unit}"
     lab.ask(
         roles.idle, "sh", "-euc", f'mkdir /root/kept; mv {key}* /root/kept; ssh-keygen -q -t ed25519 -N "" -f {key}'
     )

@@ -25,7 +25,7 @@ nft add chain inet trial in '{{ type filter hook input priority -10; }}'
 nft add chain inet trial out '{{ type filter hook output priority -10; }}'
 nft add rule inet trial in {protocol} sport {port} drop
 nft add rule inet trial out {protocol} dport {port} drop"""
-_SLOTS = 'sbd -d "$(sed -n s/^SBD_DEVICE=//p /etc/default/sbd)" list'
+_SLOTS = 'sbd -d "$(sed -n s/^SBD_DEVICE=//p "$1")" list'
 _SECRET = "/etc/halab/fencing-password"
 
 
@@ -87,9 +87,10 @@ def test_the_second_level_goes_and_comes_and_nobody_is_restarted(levels: Lab) ->
 
 
 def test_sbd_runs_beside_the_cluster_and_shows_when_it_does_not(levels: Lab) -> None:
+    config = levels.settings.image.platform.sbd_config
     for node in levels.nodes:
         assert levels.ask(node, "systemctl", "is-active", "sbd", "corosync").split() == ["active", "active"]
-        slots = [line.split() for line in levels.ask(node, "sh", "-euc", _SLOTS).splitlines()]
+        slots = [line.split() for line in levels.ask(node, "sh", "-euc", _SLOTS, "sh", config).splitlines()]
         assert {words[1]: words[2] for words in slots} == dict.fromkeys(levels.nodes, "clear")
     assert diff(levels).actions == {}
     boot = levels.boot_id("node3")

@@ -12,7 +12,7 @@ from halab.provisioners.engine.errors import HalabError
 
 _REBOOT = re.compile(r"reboot: Restarting system|Rebooting\.\r?$", re.MULTILINE)
 _PANIC = re.compile(r"Kernel panic - not syncing[^\r\n]*|halab initramfs: [^\r\n]*")
-_JOURNAL = re.compile(r"^(?:\[ *\d+\.\d+\] )?[\w.-]+\[\d+\]: (?:Warning: )?")  # "[   61.123456] anaconda[1234]: "
+_JOURNAL = re.compile(r"^(?:\[ *[0-9.]+\] )?[\w.-]+\[[0-9]+\]: (?:Warning: )?")  # "[   61.123456] anaconda[1234]: "
 _LINES_SHOWN = 20
 
 

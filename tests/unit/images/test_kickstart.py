@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,47 @@ def test_a_kickstart_of_one_s_own_is_kept_and_completed() -> None:
     assert ks.ignoredisk.onlyuse == ["vda"], "autopart would take the drive for the image's parts, too"
     assert ks.packages.environment == "minimal-environment"
     check(text, "own", "image.kickstart", disk_mib=10240)
+
+
+@pytest.mark.parametrize(("step", "rc"), [("true", 0), ("echo no space left >&2; false", 1)])
+def test_what_the_steps_print_is_on_the_console_while_they_run(step: str, rc: int, tmp_path: Path) -> None:
+    """Anaconda gives a script a pipe, reads it to its end, and only then writes what it has read."""
+    script = parse(render(VARIANTS["almalinux-any-firewall"])).scripts[0].script
+    console, log = tmp_path / "console", tmp_path / "install.log"
+    console.touch()
+    head, said, _ = script.partition('say "host profile"\n')
+    assert said
+    waits = f'for try in $(seq 300); do if grep -q "step one" {console}; then break; fi; sleep 0.1; done'
+    body = f'{said}echo step one\n{waits}\ngrep "step one" {console} > {tmp_path}/seen\n{step}\nsay "done"\n'
+    text = re.sub(r"^LOG=.*", f"LOG={log}", head + body, flags=re.MULTILINE).replace("/dev/console", str(console))
+    text = text.replace(f"> {console}", f">> {console}")  # a file, unlike a terminal, would be written from its start
+    done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (rc, "", "")
+    assert (tmp_path / "seen").read_text() == "step one\n", "it was told before the step had ended"
+    printed = console.read_text()
+    assert ("HALAB-STAGE done" in printed) is (rc == 0)
+    assert ("HALAB-STAGE FAILED with exit status 1" in printed) is (rc == 1)
+    if rc:
+        assert "no space left" in printed.partition("HALAB-STAGE FAILED")[0]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_parsers_of_el_9_have_nothing_to_say_against_it(name: str) -> None:
+    """Anaconda's initramfs reads it first, with its own sections; deprecated words are told by both."""
+    from pykickstart.parser import KickstartParser
+    from pykickstart.version import makeVersion
+
+    text = render(VARIANTS[name]).replace(f"%include /{SECRET_INCLUDE}", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        KickstartParser(makeVersion("RHEL9")).readKickstartFromString(text)
+
+
+def test_the_language_is_the_profile_s() -> None:
+    """Anaconda takes C.UTF-8 for en_US and writes that into the system."""
+    script = parse(render(VARIANTS["almalinux-any-firewall"])).scripts[0].script
+    assert f"\nLOCALE={HOST.region.language}\n" in script
+    assert "\nprintf 'LANG=%s\\n' \"$LOCALE\" > /etc/locale.conf\n" in script
 
 
 def lists_of(ks: Any) -> dict[str, str]:

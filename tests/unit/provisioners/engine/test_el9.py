@@ -5,8 +5,10 @@ DOCS is Red Hat's documentation of RHEL 9; where a package is named, its file li
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +184,42 @@ def test_a_volume_group_is_seen_by_a_node_whose_devices_file_does_not_name_it(gu
 
 def test_httpd_loads_modules_below_its_server_root() -> None:
     assert "LoadModule headers_module modules/mod_headers.so" in render(EL_9, SITE)
+
+
+CHECKOUT = Path(__file__).parents[4]
+OTHER_NAMES = {
+    field.name: (getattr(DEBIAN_13, field.name), getattr(EL_9, field.name))
+    for field in fields(EL_9)
+    if getattr(DEBIAN_13, field.name) != getattr(EL_9, field.name)
+}
+
+
+def test_the_tests_of_a_lab_that_run_on_el_9_have_names_from_the_platform() -> None:
+    paths = [name for name, _ in OTHER_NAMES.values() if isinstance(name, str) and name.startswith("/")]
+    units = [name for field, (name, _) in OTHER_NAMES.items() if field.endswith("_unit")]
+    assert {"/etc/chrony/chrony.conf", "/etc/apache2/apache2.conf"} <= set(paths)
+    assert {"chrony", "ssh", "apache2"} <= set(units)
+    words = re.compile(rf"{'|'.join(map(re.escape, paths))}|/etc/apache2|systemctl [a-z -]*\b({'|'.join(units)})\b")
+    found = [
+        f"{file.name}: {match[0]}"
+        for file in sorted((CHECKOUT / "tests" / "e2e").glob("*.py"))
+        if "\npytestmark = pytest.mark.long\n" not in (text := file.read_text())
+        for match in words.finditer(text)
+    ]
+    assert not found
+
+
+def test_pacemaker_waits_for_the_disks_and_not_only_for_the_question() -> None:
+    """iscsi-initiator-utils' own unit has -W (--no_wait): it ends while log-ins are under way."""
+    files = {file.path: file.content().decode() for file in HOST.files_of("el")}
+    unit = files["/etc/systemd/system/iscsi.service.d/halab.conf"].splitlines()
+    starts = [line for line in unit if line.startswith("ExecStart=")]
+    assert starts == ["ExecStart=", "ExecStart=/usr/sbin/iscsiadm -m node --loginall=automatic"]
+    assert "ExecStartPost=/usr/bin/udevadm settle" in unit  # the names below /dev/disk/by-id
+
+
+def test_a_rotated_log_is_left_by_the_httpd_that_pacemaker_started() -> None:
+    files = {file.path: file.content().decode() for file in HOST.files_of("el")}
+    rotation = files["/etc/logrotate.d/httpd"]
+    assert "systemctl" not in rotation
+    assert f'pgrep --oldest --exact {Path(EL_9.apache_binary).name}) && kill -USR1 "$pid"' in rotation

@@ -66,3 +66,18 @@ def test_whole_files_and_blocks_in_one_call(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "lines"), [(None, None), ("", None), ("a\n", None), (f"{BEGIN}\n{END}\n", ())])
 def test_no_block_is_not_an_empty_block(text: str | None, lines: tuple[str, ...] | None) -> None:
     assert block_lines(text) == lines
+
+
+def test_each_file_gets_its_own_label_where_there_is_selinux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After it has its name and its content. A machine without SELinux has no such program."""
+    asked, program = tmp_path / "asked", tmp_path / "bin" / "restorecon"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nshift\nfor file; do echo "$file: $(cat "$file")"; done >> {asked}\n')
+    program.chmod(0o755)
+    first, second = tmp_path / "hosts", tmp_path / "sub" / "sbd"
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    write(Whole(str(first), "one\n"))
+    assert not asked.exists()
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    write(Whole(str(first), "two\n"), Whole(str(second), "three\n"))
+    assert asked.read_text() == f"{first}: two\n{second}: three\n"

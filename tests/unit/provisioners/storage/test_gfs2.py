@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from halab.provisioners.engine.errors import CommandFailed, Conflict, UnexpectedOutput
-from halab.provisioners.engine.platform import DEBIAN_13
+from halab.provisioners.engine.platform import DEBIAN_13, EL_9
 from halab.provisioners.engine.steps import Run
 from halab.provisioners.storage.gfs2 import Gfs2, Gfs2Item, count_journals, gfs2_seen
 
@@ -61,11 +61,11 @@ def test_what_is_not_ours_is_never_formatted(text: str, wanted: Gfs2, named: str
     [
         (None, WANTED, ("make the GFS2 file system", ("/dev/vg_summit/lv_web", "summit:gfs0", "2", "32"))),
         (HAVE, WANTED, None),
-        (HAVE, replace(WANTED, journals=3), ("add journals", ("/dev/vg_summit/lv_web", "3", "0", "32"))),
+        (HAVE, replace(WANTED, journals=3), ("add journals", ("/dev/vg_summit/lv_web", "noatime", "3", "0", "32"))),
         (
             HAVE,
             replace(WANTED, journals=3, spare_journals=1, journal_size_mib=8),
-            ("add journals", ("/dev/vg_summit/lv_web", "3", "1", "32")),
+            ("add journals", ("/dev/vg_summit/lv_web", "noatime", "3", "1", "32")),
         ),
         (replace(HAVE, journals=3), WANTED, None),
         (HAVE, None, ("remove the GFS2 file system", ("/dev/vg_summit/lv_web",))),
@@ -79,6 +79,14 @@ def test_steps(now: Gfs2 | None, wanted: Gfs2 | None, expected: tuple[str, tuple
         assert isinstance(step, Run)
         assert (step.command.what, step.command.argv[4:]) == expected
         subprocess.run(["sh", "-n", "-c", step.command.argv[2]], check=True)
+
+
+def test_it_is_mounted_for_a_moment_with_the_options_that_pacemaker_mounts_it_with() -> None:
+    """EL 9's kernel refuses a second mount of a file system with another context=."""
+    for step in ITEM.steps(EL_9, replace(HAVE, lun_bytes=1), replace(WANTED, journals=3, lun_bytes=2)):
+        assert isinstance(step, Run)
+        assert step.command.argv[5] == EL_9.shared_mount_options
+        assert 'mount -t gfs2 -o "$2" "$1"' in step.command.argv[2]
 
 
 def test_a_failing_look_is_an_error(guest_host: Callable[..., Any]) -> None:
