@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Action = Literal["cut", "reset", "suspend"]
+Lie = Literal["done", "state"]
 
 ACTIVE, DC, IDLE, OTHERS, NODES, TARGET = "active", "dc", "idle", "others", "nodes", "target"
 HALF, TWIN = "half", "twin"
@@ -22,8 +23,8 @@ class Guest:
     `took` exits with 0 when the failure is there: asked again until it does. `undo` is run by a timer in the guest and
     by the host. Their arguments: the machine's own address, the addresses of the other nodes joined by commas, the
     target's address, the lab's name, the fencing endpoint's address and port, the addresses of the nodes that do not
-    have the role. `kills`: the guest cannot be asked afterwards; the proof is on its console, in a line that has
-    `shown` in it. `word`: what the recording calls it.
+    have the role, the port of an endpoint that lies (0: there is none). `kills`: the guest cannot be asked afterwards;
+    the proof is on its console, in a line that has `shown` in it. `word`: what the recording calls it.
     """
 
     role: str
@@ -37,10 +38,14 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Something that is done to machines by libvirt: `cut` (undone by a start), `reset`, `suspend` (by a resume)."""
+    """Something that is done to machines by libvirt: `cut` (undone by a start), `reset`, `suspend` (by a resume).
+
+    `cycled`: it is undone by power off and on, so that nothing of what the machine had in its memory goes on.
+    """
 
     role: str
     action: Action
+    cycled: bool = False
 
 
 Injection = Guest | Power
@@ -62,7 +67,8 @@ class Expected:
     """What has to come of it: who is fenced (roles), how long the site may be away, when the lab is whole again.
 
     `may_be_fenced`: roles that are fenced or not, as it happens. `moves`: whether another node serves the site then;
-    None: either.
+    None: either. `finds`: the one invariant (its name in invariants.py) that has to be seen broken, about each of who
+    has to be fenced.
     """
 
     site_away: Limit
@@ -70,6 +76,7 @@ class Expected:
     fenced: tuple[str, ...] = ()
     may_be_fenced: tuple[str, ...] = ()
     moves: bool | None = None
+    finds: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,8 @@ class Drill:
     all machines that something was done to, {active} and other roles who had them.
 
     `lasts`: when it is undone; None: nobody undoes it, the lab heals by itself. `watch`: how long to look at least.
-    `in_turn`: machine after machine, the next one when the lab is whole again.
+    `in_turn`: machine after machine, the next one when the lab is whole again. `lie`: what is false of what an endpoint
+    says that stands beside the lab's own: `done`, that it has switched a machine; `state`, and the machine's state.
     """
 
     name: str
@@ -89,3 +97,4 @@ class Drill:
     lasts: Limit | None = None
     watch: Limit = Limit(5)
     in_turn: bool = False
+    lie: Lie | None = None

@@ -20,6 +20,7 @@ _KILL_S = 5.0
 _UNDO_UNIT = "halab-drill-undo"
 _PROOF = {"cut": Presence.OFF, "suspend": Presence.PAUSED}
 _UNDONE_BY = {"cut": "start", "suspend": "resume"}
+_CYCLE = "cycle"
 
 _NOBODY = {
     HALF: "It takes an even number of nodes, four or more: HALAB_NODE_COUNT=4 halab deploy.",
@@ -43,6 +44,8 @@ class Injector:
     endpoint: tuple[str, int]
     patience_s: float
     """How long a failure may take to show."""
+    liar_port: int = 0
+    """Of a fencing endpoint that lies; 0: there is none."""
 
     def put_in(self, drill: Drill, undo_after_s: float | None) -> None:
         """All injections, one after the other; then each is proven. NoEffect, HalabError."""
@@ -75,8 +78,8 @@ class Injector:
         """Undo what can be undone; where a guest is mute, its own timer does it."""
         for injection in reversed(drill.injections):
             for name in self._names(injection):
-                if self._undo(injection, name):
-                    self._tell(injection, name, "undone")
+                if how := self._undo(injection, name):
+                    self._tell(injection, name, "undone", how)
 
     def _names(self, injection: Injection) -> list[str]:
         names = self.roles[injection.role]
@@ -86,20 +89,26 @@ class Injector:
             )
         return names
 
-    def _undo(self, injection: Injection, name: str) -> bool:
+    def _undo(self, injection: Injection, name: str) -> str:
+        """What the recording calls it; empty: it was not undone from here."""
         uuid = self.guests.machine(name).uuid
         if isinstance(injection, Power):
+            if injection.cycled:
+                self.hands.cut(uuid)
+                self.hands.start(uuid)
+                return _CYCLE
             if injection.action in _UNDONE_BY:
                 getattr(self.hands, _UNDONE_BY[injection.action])(uuid)
-            return injection.action in _UNDONE_BY
+                return injection.action
+            return ""
         if not injection.undo:
-            return False
+            return ""
         stop = f"systemctl stop {_UNDO_UNIT}.timer 2>/dev/null || :\n"
         try:
             self.guests.host(name).ask(self._script(stop + injection.undo, injection.role, name))
         except (ConnectError, TimedOut):
-            return False  # its own timer does it
-        return True
+            return ""  # its own timer does it
+        return injection.word
 
     def _run(self, injection: Guest, name: str, undo_after_s: float | None) -> None:
         host = self.guests.host(name)
@@ -121,7 +130,7 @@ class Injector:
         target = ",".join(machine.address for machine in self.guests.lab.machines if not machine.cluster)
         lab, (endpoint, port) = self.guests.place.lab, self.endpoint
         apart = ",".join(node.address for node in self.guests.nodes if node.name not in self.roles[role])
-        words = (own, others, target, lab, endpoint, port, apart)
+        words = (own, others, target, lab, endpoint, port, apart, self.liar_port)
         return cmd("sh", "-euc", text, "halab", *words, timeout_s=timeout_s)
 
     def _prove(self, injection: Injection, name: str) -> None:
@@ -150,8 +159,9 @@ class Injector:
                 raise NoEffect(f"no {what} within {self.patience_s:.0f} s")
             time.sleep(_POLL_S)
 
-    def _tell(self, injection: Injection, name: str, state: str) -> None:
-        self.recorder.add("injection", machine=name, role=injection.role, what=_what(injection), state=state)
+    def _tell(self, injection: Injection, name: str, state: str, what: str = "") -> None:
+        what = what or _what(injection)
+        self.recorder.add("injection", machine=name, role=injection.role, what=what, state=state)
 
 
 def _what(injection: Injection) -> str:

@@ -9,8 +9,10 @@ from halab.cli.drill import lines
 from halab.cli.drill.recording import Event
 from halab.cli.drill.timeline import Timeline
 
+FENCING = "each fencing has its power-off, and none is without"
 _NEAR_S = 30.0
 """A fencing's end and libvirt's stop of the machine belong together within this time."""
+_OUR_STOPS = frozenset({("begun", "cut"), ("undone", "cycle")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ def checks(timeline: Timeline) -> list[Check]:
     """All invariants of a run that came to its end."""
     after = next((one for one in timeline.run.of("facts") if one["when"] == "after"), None)
     found = [
-        Check("each fencing has its power-off, and none is without", "; ".join(_fencing(timeline))),
+        Check(FENCING, "; ".join(_fencing(timeline))),
         Check("the floating address was on one machine at most", "; ".join(_addresses(timeline))),
         Check("no resource ran twice", "; ".join(_twice(timeline, after))),
         Check("nobody took the site over before its node was fenced", _too_early(timeline)),
@@ -59,8 +61,13 @@ def _fencing(timeline: Timeline) -> Iterator[str]:
     run, successes = timeline.run, fenced(timeline)
     stops = [one for one in run.of("power") if one["event"] == "stopped"]
     starts = [one for one in run.of("power") if one["event"] == "started"]
-    ours = [one for one in run.of("injection") if one["state"] == "begun" and one["what"] == "cut"]
+    ours = [one for one in run.of("injection") if (one["state"], one["what"]) in _OUR_STOPS]
+    resets = [one for one in run.of("power") if one["event"] == "reboot"]
     for node, t in successes:
+        if _device(timeline, node, t) in run.about.get("reset_by", ()):
+            if not any(one["machine"] == node and run.began < one["t"] <= t + 1 for one in [*stops, *resets]):
+                yield f"{node} counts as fenced, and nothing has reset it"
+            continue
         was_off = [one for one in stops if one["machine"] == node and one["t"] <= t + 1]
         came = [one for one in starts if one["machine"] == node and run.began < one["t"] <= t + _NEAR_S]
         if not was_off:
@@ -68,10 +75,16 @@ def _fencing(timeline: Timeline) -> Iterator[str]:
         elif not came:
             yield f"{node} counts as restarted by its fencing, and libvirt has not switched it on"
     for stop in stops:
-        by_us = any(one["machine"] == stop["machine"] and abs(one["t"] - stop["t"]) < 5 for one in ours)
+        by_us = any(one["machine"] == stop["machine"] and abs(one["t"] - stop["t"]) < _NEAR_S / 2 for one in ours)
         known = any(node == stop["machine"] and abs(t - stop["t"]) < _NEAR_S for node, t in successes)
         if stop["why"] == "destroyed" and not by_us and not known:
             yield f"{stop['machine']} was switched off, and no fencing of the cluster's tells of it"
+
+
+def _device(timeline: Timeline, node: str, t: float) -> str:
+    """The device by which a node was fenced until `t`; empty: nobody named it."""
+    used = [line.found.resource for line in timeline.found(lines.EXECUTED, node=node) if line.found and line.t <= t + 1]
+    return used[-1] if used else ""
 
 
 def _addresses(timeline: Timeline) -> Iterator[str]:

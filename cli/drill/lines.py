@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 LOST, LINK, MEMBERSHIP, SYNCED, MEMBER, DECIDED = "lost", "link", "membership", "synced", "member", "decided"
-REQUESTED, FENCED, UNFENCED, REPLAY, REPLAYED, WITHDRAWN = (
-    "requested", "fenced", "unfenced", "replay", "replayed", "withdrawn",
+REQUESTED, EXECUTED, FENCED, UNFENCED, REPLAY, REPLAYED, WITHDRAWN = (
+    "requested", "executed", "fenced", "unfenced", "replay", "replayed", "withdrawn",
 )  # fmt: skip
 DETECTED, GONE, QUORUM_LOST, QUORUM, STARTING, STARTED = (
     "detected", "gone", "quorum lost", "quorum", "starting", "started",
@@ -62,6 +62,11 @@ TABLE = (
     Meaning(
         FENCED, "pacemaker-.*", r"Operation '(?:reboot|off)' targeting (?P<node>\S+) by (?P<by>\S+) for .*: OK",
         "pacemaker daemons/fenced/fenced_remote.c",
+    ),
+    Meaning(
+        EXECUTED, "pacemaker-.*",
+        r"Operation '(?:reboot|off)' (?:\[\d+\] )?targeting (?P<node>\S+) using (?P<resource>\S+) returned 0\b",
+        "pacemaker daemons/fenced/fenced_commands.c",
     ),
     Meaning(
         UNFENCED, "pacemaker-.*",

@@ -31,6 +31,8 @@ def expected(drill: Drill) -> str:
         words = [f"{_roles(wanted.may_be_fenced)} fenced, or not"]
     if wanted.moves is not None:
         words.append("another node serves" if wanted.moves else "the same node serves")
+    if wanted.finds:
+        words.append(f'it is found that this does not hold: "{wanted.finds}"')
     words.append(f"away {_limit(wanted.site_away)} at most")
     words.append(f"whole within {_limit(wanted.whole)}")
     return ", ".join(words)

@@ -39,7 +39,7 @@ _WORDS = {
 }
 _ONCE = frozenset({lines.LINK, lines.DETECTED, lines.LOST, lines.DECIDED, lines.REQUESTED, lines.FENCED, lines.MEMBER})
 """Each node, or each daemon, says these: the first one tells it."""
-_NOT_SHOWN = frozenset({lines.SYNCED, lines.ELECTED, lines.STARTING, lines.MEMBERSHIP, lines.QUORUM})
+_NOT_SHOWN = frozenset({lines.SYNCED, lines.ELECTED, lines.EXECUTED, lines.STARTING, lines.MEMBERSHIP, lines.QUORUM})
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ def _journal(timeline: Timeline, run: Run) -> str:
 def _rows(timeline: Timeline, run: Run) -> Iterator[str]:
     said = [(line.t, line.machine, f"{line.by}: {line.text}") for line in timeline.lines]
     said += [(one["t"], one["machine"], f"libvirt: {one['event']} {one['why']}") for one in run.of("power")]
+    said += [(one["t"], one["machine"], f"the endpoint lies: {one['action']} is done") for one in run.of("lie")]
     for t, machine, text in sorted(said):
         yield (
             f'<tr><td class="n">{t - run.began:.2f}</td><td>{escape(machine)}</td>'

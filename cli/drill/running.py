@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from halab.cli.drill.guests import Guests, facts, roles
 from halab.cli.drill.injecting import Injector
 from halab.cli.drill.invariants import fenced
 from halab.cli.drill.listening import listening
+from halab.cli.drill.lying import lying
 from halab.cli.drill.recording import FORMAT, Recorder, Run, read
 from halab.cli.drill.timeline import Timeline
+from halab.cli.fence.devices import devices
 from halab.cli.look.deployed import Deployed
 from halab.cli.look.health import LOOK_S, said, when_healthy
 from halab.cli.look.place import Place
@@ -25,6 +27,7 @@ from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.machine.handling import Hands
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import HalabError
+from halab.provisioners.pacemaker.status import ClusterStatus
 
 _HEALTHY = Limit(20)
 _TOOK = Limit(20)
@@ -63,17 +66,19 @@ class Runner:
         parts = roles(guests, status, active)
         if self.idle in parts[OTHERS]:
             parts[IDLE] = [self.idle]
-        recorder.add("run", **self._about(drill, guests, parts, status.version))
+        recorder.add("run", **self._about(drill, guests, parts, status))
         if not report.healthy:
             raise HalabError("The lab is not healthy before the drill", said(report))
         points = sorted({mount.point for mount in report.storage.mounts})
         connection = Connection(self.place.uri)
         endpoint = (self.lab.endpoint.address, self.lab.endpoint.port) if self.lab.endpoint else ("", 0)
-        injector = Injector(
-            guests, Hands(connection, self.place.lab), recorder, parts, endpoint, _TOOK.seconds(self.stretch)
-        )
+        hands, patience_s = Hands(connection, self.place.lab), _TOOK.seconds(self.stretch)
         address = self.lab.site_url.removeprefix("http://").strip("/")
-        with listening(self.place, self.lab, recorder, points[0] if points else "", address) as ears:
+        with (
+            self._liar(drill, recorder) as liar_port,
+            listening(self.place, self.lab, recorder, points[0] if points else "", address) as ears,
+        ):
+            injector = Injector(guests, hands, recorder, parts, endpoint, patience_s, liar_port)
             files = {writer.node: writer.file for writer in ears.writers}
             try:
                 recorder.add("facts", when="before", **facts(guests, {}))
@@ -89,6 +94,22 @@ class Runner:
         guests.forget()
         recorder.add("facts", when="after", **facts(guests, files))
         _remove(guests, files)
+
+    @contextlib.contextmanager
+    def _liar(self, drill: Drill, recorder: Recorder) -> Iterator[int]:
+        """The port of the endpoint that lies, where the drill has one; 0. ConfigError."""
+        if drill.lie is None:
+            yield 0
+            return
+        names = {machine.uuid: machine.name for machine in self.lab.machines}
+        lasts_s = drill.lasts.seconds(self.stretch) if drill.lasts else 0.0
+        folder = self.place.fencing / (self.lab.endpoint.id if self.lab.endpoint else "")
+
+        def heard(uuid: str, action: str) -> None:
+            recorder.add("lie", machine=names.get(uuid, uuid), action=action)
+
+        with lying(folder, drill.lie, heard, lasts_s + _HEALTHY.seconds(self.stretch)) as port:
+            yield port
 
     def _break(self, drill: Drill, injector: Injector, recorder: Recorder, parts: dict[str, list[str]]) -> None:
         lasts = drill.lasts.seconds(self.stretch) if drill.lasts else None
@@ -170,7 +191,9 @@ class Runner:
     def _fenced(recorder: Recorder) -> set[str]:
         return {node for node, _ in fenced(Timeline(recorder.so_far("")))}
 
-    def _about(self, drill: Drill, guests: Guests, parts: dict[str, list[str]], version: str) -> dict[str, Any]:
+    def _about(
+        self, drill: Drill, guests: Guests, parts: dict[str, list[str]], status: ClusterStatus
+    ) -> dict[str, Any]:
         expected = drill.expected
         lasts = drill.lasts.seconds(self.stretch) if drill.lasts else 0.0
         turns = sum(len(parts[one.role]) for one in drill.injections) if drill.in_turn else 1
@@ -182,7 +205,8 @@ class Runner:
             "site": self.lab.site_url,
             "machines": [{"name": one.name, "member": bool(one.cluster)} for one in self.lab.machines],
             "roles": parts,
-            "pacemaker": version,
+            "pacemaker": status.version,
+            "reset_by": [device.name for device in devices(status) if device.method == "sbd"],
             "token_ms": guests.corosync("runtime.config.totem.token"),
             "consensus_ms": guests.corosync("runtime.config.totem.consensus"),
             "stretch": self.stretch,
@@ -191,6 +215,7 @@ class Runner:
             "must_be_fenced": sorted({name for role in expected.fenced for name in parts[role]}),
             "may_be_fenced": sorted({name for role in expected.may_be_fenced for name in parts[role]}),
             "moves": expected.moves,
+            "finds": expected.finds,
             **self.circumstances,
         }
 

@@ -21,9 +21,11 @@ def sentence(run: Run, verdict: Verdict) -> str:
     else:
         parts.append("the site answered all the time")
     if verdict.checks:
-        broken = sum(not check.holds for check in verdict.checks)
+        broken = sum(not check.holds and check.name != run.about.get("finds", "") for check in verdict.checks)
         parts.append("nothing lost" if not broken else f"{broken} of {len(verdict.checks)} checks failed")
-    if verdict.fenced:
+    if verdict.found:
+        parts.append(f"found out: {verdict.found}")
+    elif verdict.fenced:
         parts.append(f"{_joined(verdict.fenced)} {'was' if len(verdict.fenced) == 1 else 'were'} fenced")
     if verdict.whole_s is not None:
         parts.append(f"{_again(run, verdict)} after {verdict.whole_s:.0f} s")

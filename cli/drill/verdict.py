@@ -34,6 +34,8 @@ class Verdict:
     phases: tuple[Phase, ...]
     floor_s: float | None
     checks: tuple[Check, ...]
+    found: str
+    """Of a drill that has to find a lie: what was found."""
 
     @property
     def code(self) -> int:
@@ -65,6 +67,7 @@ def judge(run: Run) -> Verdict:
         phases=tuple(phases(timeline)),
         floor_s=floor_s(timeline),
         checks=found,
+        found="; ".join(check.broken for check in found if check.name == about.get("finds", "")),
     )
     if errors:
         return judged
@@ -73,7 +76,11 @@ def judge(run: Run) -> Verdict:
 
 
 def _reasons(run: Run, judged: Verdict) -> list[str]:
-    about, found = run.about, [f"{check.name}: {check.broken}" for check in judged.checks if not check.holds]
+    about, finds = run.about, run.about.get("finds", "")
+    found = [f"{check.name}: {check.broken}" for check in judged.checks if not check.holds and check.name != finds]
+    for name in about["must_be_fenced"]:
+        if finds and f"{name} counts as fenced" not in judged.found:
+            found.append(f"{finds}: it had to be seen broken for {name}, and was not")
     if judged.away_s > judged.away_limit_s + MARGIN_S:
         found.append(f"the site was away {judged.away_s:.1f} s, the limit is {judged.away_limit_s:.0f} s")
     if judged.whole_s is None:

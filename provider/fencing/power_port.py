@@ -117,6 +117,11 @@ def add_rule(spot: Spot) -> None:
         _firewall_cmd(*when, f"--add-rich-rule={_rule(spot)}")
 
 
+def open_for(spot: Spot, seconds: float) -> None:
+    """Let guests in, now and for that long: firewalld itself takes the rule away again."""
+    _firewall_cmd(f"--add-rich-rule={_rule(spot)}", f"--timeout={seconds:.0f}")
+
+
 def remove_rule(spot: Spot) -> None:
     """Undo `add_rule`; nothing happens where no firewalld runs, or where it is not there."""
     if has_rule(spot) is not None:

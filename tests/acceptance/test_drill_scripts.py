@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 _OTHERS = "10.9.9.12,10.9.9.13"
-_ARGUMENTS = ("halab", "10.9.9.11", _OTHERS, "10.9.9.10", "summit", "10.9.9.1", "8000", _OTHERS)
+_ARGUMENTS = ("halab", "10.9.9.11", _OTHERS, "10.9.9.10", "summit", "10.9.9.1", "8000", _OTHERS, "9000")
 # Two ends of one cable in one namespace, and one more namespace at its far end.
 _NETWORK = """
 ip link set lo up
@@ -47,7 +47,7 @@ _RULED = [
     pytest.param(one, id=drill.name)
     for drill in DRILLS.values()
     for one in drill.injections
-    if isinstance(one, Guest) and "nft -f" in one.do and "systemd-run" not in one.do
+    if isinstance(one, Guest) and "nft -f" in one.do and "systemd-run" not in one.do and "dnat" not in one.do
 ]
 
 
@@ -114,6 +114,17 @@ with socket.create_server((sys.argv[1], int(sys.argv[2]))) as door:
 """
 
 
+_LISTEN = """
+import socket, sys
+with socket.create_server((sys.argv[1], int(sys.argv[2]))) as door:
+    print(flush=True)
+    while True:
+        with door.accept()[0] as way:
+            while got := way.recv(100):
+                way.sendall(got)
+"""
+
+
 def test_a_slow_endpoint_answers_in_the_end(networks: tuple[int, int]) -> None:
     near, far = networks
     slow, _ = DRILLS["fencing-slow"].injections
@@ -127,6 +138,33 @@ def test_a_slow_endpoint_answers_in_the_end(networks: tuple[int, int]) -> None:
         told = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=60).stdout
         assert 1 < float(told) < 50
         assert server.wait(10) == 0
+
+
+@pytest.mark.parametrize("name", ["fencing-idle", "fencing-lies"])
+def test_who_asks_the_endpoint_asks_the_one_that_lies(name: str, networks: tuple[int, int]) -> None:
+    near, far = networks
+    misled = DRILLS[name].injections[0]
+    assert isinstance(misled, Guest)
+
+    def script(text: str) -> int:
+        return _in(near, "sh", "-euc", text, *_ARGUMENTS)
+
+    ask = ["nsenter", f"--net=/proc/{near}/ns/net", "python3", "-c", _ASK, "10.9.9.1", "8000"]
+    assert subprocess.run(ask, capture_output=True, check=False).returncode != 0, (
+        "nobody listens at the endpoint's port"
+    )
+    assert script(misled.do) == 0
+    assert script(misled.took) != 0, "nobody lies yet"
+    inside = ["nsenter", f"--net=/proc/{far}/ns/net", "python3", "-c", _LISTEN, "10.9.9.1", "9000"]
+    with subprocess.Popen(inside, stdout=subprocess.PIPE) as liar:
+        assert liar.stdout is not None
+        liar.stdout.readline()
+        assert script(misled.took) == 0
+        assert subprocess.run(ask, capture_output=True, check=False).returncode == 0
+        assert script(misled.undo) == 0
+        assert script(misled.took) != 0
+        assert script(misled.undo) == 0, "the timer in the guest may undo it once more"
+        liar.kill()
 
 
 # Arguments: the address to send to, the sizes to send; prints those that came, the last one always.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from halab.cli.drill.catalogue.network import NO_RULES
+from halab.cli.drill.catalogue.network import BITES, NO_RULES
 from halab.cli.drill.catalogue.nodes import crash
-from halab.cli.drill.declaration import ACTIVE, OTHERS, Drill, Expected, Guest, Limit
+from halab.cli.drill.declaration import ACTIVE, OTHERS, Drill, Expected, Guest, Limit, Power
+from halab.cli.drill.invariants import FENCING
 
 _RULES = """nft -f - <<END
 table inet halab_drill {
@@ -20,6 +21,16 @@ table inet halab_drill {
   }
 }
 END"""
+# Who asks the endpoint asks the one that lies: the same address, and its certificate.
+_MISLED = """nft -f - <<END
+table inet halab_drill {
+  chain leaving { type nat hook output priority -100; ip daddr $5 tcp dport $6 counter dnat ip to $5:$8; }
+}
+END"""
+_HEARD = (
+    "python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 10).close()' "
+    f'"$5" "$6"\n{BITES}'
+)
 _THERE = "nft list table inet halab_drill > /dev/null"
 
 DRILLS = (
@@ -38,5 +49,26 @@ DRILLS = (
         (Guest(OTHERS, _SLOW, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 120), Limit(140, 120), fenced=(ACTIVE,), moves=True),
         lasts=Limit(40, 120),
+    ),
+    Drill(
+        "fencing-idle",
+        "the active node crashes, and the fencing endpoint says of each request that it is done, and does nothing: its "
+        "word alone is not believed",
+        "{active} crashed while the fencing endpoint did nothing of what it said",
+        (Guest(OTHERS, _MISLED, took=_HEARD, undo=NO_RULES), crash(ACTIVE)),
+        Expected(Limit(60, 120), Limit(140), fenced=(ACTIVE,), moves=True),
+        lasts=Limit(60, 120),
+        lie="done",
+    ),
+    Drill(
+        "fencing-lies",
+        "the active node stands still, and the fencing endpoint says that it is off, then on, and does nothing: the "
+        "cluster believes it, and the drill has to find it out",
+        "{active} stood still, and the fencing endpoint lied about it",
+        # What a node that goes on would write here, nobody could undo.
+        (Guest(OTHERS, _MISLED, took=_HEARD, undo=NO_RULES), Power(ACTIVE, "suspend", cycled=True)),
+        Expected(Limit(30), Limit(120), fenced=(ACTIVE,), moves=True, finds=FENCING),
+        lasts=Limit(60),
+        lie="state",
     ),
 )

@@ -88,6 +88,15 @@ class RedfishDoor:
         self._server.ssl_adapter = TlsAdapter(str(files.certificate), str(files.private_key))
         self._server.prepare()
 
+    @property
+    def port(self) -> int:
+        """On which it listens: a free one where it was made with 0."""
+        return int(self._server.bind_addr[1])
+
     def serve(self) -> None:
-        """Until it fails."""
+        """Until it fails, or is stopped."""
         self._server.serve()
+
+    def stop(self) -> None:
+        """End it, what it answers just now too."""
+        self._server.stop()

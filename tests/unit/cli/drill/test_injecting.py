@@ -16,6 +16,7 @@ from halab.cli.drill.injecting import Injector, NoEffect
 from halab.cli.drill.recording import Recorder
 from halab.cli.drill.running import Runner
 from halab.cli.look.deployed import Deployed, KnownMachine
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import Command, Result
 from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.status import parse_status
@@ -73,7 +74,7 @@ def _injector(lab: Lab, folder: Path, active: str = "node2") -> Injector:
 def test_one_half_is_cut_from_the_other_and_from_nobody_else(tmp_path: Path) -> None:
     lab = Lab(4)
     _injector(lab, tmp_path / "run").put_in(DRILLS["split-half"], None)
-    done = [(name, command.argv[-1]) for name, command in lab.asked if "nft -f" in command.argv[2]]
+    done = [(name, command.argv[-2]) for name, command in lab.asked if "nft -f" in command.argv[2]]
     assert done == [("node2", "10.0.0.3,10.0.0.4"), ("node1", "10.0.0.3,10.0.0.4")]
 
 
@@ -81,6 +82,35 @@ def test_one_half_is_cut_from_the_other_and_from_nobody_else(tmp_path: Path) -> 
 def test_a_lab_of_three_has_no_half(name: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(NoEffect, match=said):
         _injector(Lab(3), tmp_path / "run").put_in(DRILLS[name], None)
+
+
+class Noted:
+    """Hands that note what they do; the machine stands still meanwhile."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda _: self.done.append(name)
+
+    def state(self, _: str) -> Presence:
+        return Presence.PAUSED
+
+
+def test_the_others_are_led_to_who_lies_and_who_stood_still_is_cycled(tmp_path: Path) -> None:
+    lab = Lab(3)
+    hands: Any = Noted()
+    injector = replace(_injector(lab, tmp_path / "run"), hands=hands, liar_port=9000)
+    injector.put_in(DRILLS["fencing-lies"], 60)
+    misled = {(name, *command.argv[-4:]) for name, command in lab.asked if "dnat" in command.argv[2]}
+    assert misled == {(name, "10.0.0.254", "8000", "10.0.0.2", "9000") for name in ("node1", "node3")}
+    injector.take_out(DRILLS["fencing-lies"])
+    assert hands.done == ["suspend", "cut", "start"]
+    undone = [
+        (one["machine"], one["what"]) for one in injector.recorder.events("injection") if one["state"] == "undone"
+    ]
+    injector.recorder.close()
+    assert undone == [("node2", "cycle"), ("node1", "script"), ("node3", "script")]
 
 
 def test_machines_take_turns(tmp_path: Path) -> None:

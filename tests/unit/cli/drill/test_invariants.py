@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from halab.cli.drill.invariants import checks, fenced
+from halab.cli.drill.invariants import FENCING, checks, fenced
 from halab.cli.drill.recording import Event, Run
+from halab.cli.drill.story import sentence
 from halab.cli.drill.timeline import Timeline
 from halab.cli.drill.verdict import ERROR, FAIL, PASS, judge
 from tests.unit.cli.drill.recorded import RUNS, changed, recorded
@@ -35,6 +36,47 @@ def test_a_power_off_without_a_fencing_is_seen() -> None:
         return {**event, "machine": "node3"} if event["kind"] == "power" and event["event"] == "stopped" else event
 
     assert "each fencing has its power-off, and none is without" in _broken(changed(recorded(), another))
+
+
+def _by_watchdog(event: Event) -> Event | None:
+    """The crash as it would be where the poison pill of SBD was the way that worked."""
+    if event["kind"] == "run":
+        return {**event, "reset_by": ["fence-sbd"]}
+    if event["kind"] == "power" and event["event"] in ("stopped", "started"):
+        return {**event, "event": "reboot", "why": ""} if event["event"] == "stopped" else None
+    if event["kind"] == "journal" and "Requesting peer fencing" in event["text"]:
+        return {**event, "text": "Operation 'reboot' [1712] targeting node1 using fence-sbd returned 0"}
+    return event
+
+
+def test_who_is_fenced_by_its_watchdog_is_reset() -> None:
+    run = changed(recorded(), _by_watchdog)
+    assert _broken(run) == []
+    assert _broken(changed(run, lambda e: None if e["kind"] == "power" else e)) == [FENCING]
+    assert _broken(changed(run, lambda e: {**e, "reset_by": []} if e["kind"] == "run" else e)) == [FENCING]
+
+
+def test_a_lie_has_to_be_found_out() -> None:
+    run = _limits(recorded(), away_limit_s=200.0, finds=FENCING)
+    missed = judge(run)
+    assert missed.result == FAIL
+    assert "had to be seen broken for node1" in missed.reasons[0]
+    lied = changed(run, lambda e: None if e["kind"] == "power" else e)
+    found = judge(lied)
+    assert (found.result, found.reasons) == (PASS, ())
+    assert found.found == "node1 counts as fenced, and libvirt has not switched it off"
+    assert found.found in sentence(lied, found)
+    assert judge(_limits(lied, finds="")).result == FAIL
+
+
+def test_what_we_switch_off_ourselves_in_the_end_is_no_fencing() -> None:
+    stop: Event = {"kind": "power", "machine": "node3", "event": "stopped", "why": "destroyed"}
+    undone: Event = {"kind": "injection", "machine": "node3", "role": "active", "what": "cycle", "state": "undone"}
+    run = recorded()
+    at = run.began + 150.0
+    by_us = Run(run.name, run.about, (*run.events, {**stop, "t": at}, {**undone, "t": at + 2}))
+    assert FENCING not in _broken(by_us)
+    assert FENCING in _broken(Run(run.name, run.about, (*run.events, {**stop, "t": at})))
 
 
 def test_an_address_on_two_machines_is_seen() -> None:

@@ -202,6 +202,12 @@ def test_the_rule_is_made_for_now_and_for_good(firewall: Callable[[int, int], Pa
     ]
 
 
+def test_a_rule_for_a_while_goes_by_itself(firewall: Callable[[int, int], Path]) -> None:
+    log = firewall(1, 0)
+    power_port.open_for(ENDPOINT, 90.4)
+    assert log.read_text() == f"--quiet --zone=libvirt --add-rich-rule={RULE} --timeout=90\n"
+
+
 @pytest.mark.parametrize(
     ("door", "port", "rules"),
     [
