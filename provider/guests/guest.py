@@ -8,12 +8,12 @@ from typing import Any
 from halab.provider.guests import specs
 from halab.provider.guests.hosts import Gone, Off
 from halab.provider.guests.mute import is_mute
-from halab.provider.guests.out_of_sight import of_lun, without_quorum
-from halab.provider.guests.regaining import host_with_quorum
+from halab.provider.guests.out_of_sight import of_lun, standing_still
+from halab.provider.guests.regaining import machine_under_dlm, member_under_dlm
 from halab.provider.guests.waits import Waits
 from halab.provider.guests.working import Working
 from halab.provider.protocol import STR, UNKNOWN, Attr, Ctx, Failure, Resource, State, has_unknown
-from halab.provisioners.corosync.quorate import NoQuorum
+from halab.provisioners.corosync.standing import StandsStill
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, converge, remove, with_fields
@@ -146,8 +146,8 @@ class GuestResource(Resource):
         except (Off, ClusterNotRunning):
             self._note_server(state)
             return state
-        except NoQuorum as error:
-            self._warn_once(ctx, without_quorum(error))
+        except StandsStill as error:
+            self._warn_once(ctx, standing_still(error))
             return state
         except (ConnectError, TimedOut) as error:
             # An error here would keep Terraform from making the machine anew, or destroying it: `plan` decides.
@@ -259,9 +259,11 @@ class GuestResource(Resource):
     def _host_that_answers(self, ctx: Ctx, state: State, name: str) -> Host:
         """The host, waited for when its machine is mute, or its cluster is about to have quorum again."""
         if self._item.under_dlm:
-            return host_with_quorum(self.provider, state["cluster"], ctx.stop, self._reporter(name))
+            return member_under_dlm(self.provider, state["cluster"], ctx.stop, self._reporter(name))
         if self._item.scope == "machine":
             try:
+                if self._item.joins_dlm:
+                    return machine_under_dlm(self.provider, state["machine"], ctx.stop, self._reporter(name))
                 return self._host(ctx, state, name)
             except (ConnectError, TimedOut) as error:
                 if not is_mute(error):

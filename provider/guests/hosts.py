@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from halab.provider.hypervisor.machine.presence import Presence
-from halab.provisioners.corosync.quorate import NoQuorum, quorate
+from halab.provisioners.corosync.standing import NoQuorum, refuse_standing
 from halab.provisioners.engine.command import Command, Result, cmd
 from halab.provisioners.engine.errors import ClusterNotRunning, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host, Pace, Shared, Transport
@@ -58,6 +58,7 @@ class _Cluster(NamedTuple):
     shared: Shared
     answers: Answers
     on_lun: Answers
+    under_dlm: Answers  # apart: who reads what is only on the LUN shall not ask for it while DLM stands still
 
 
 class Hosts:
@@ -127,11 +128,11 @@ class Hosts:
         """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers.
 
         `besides`: the UUID of a machine that is not to be asked. `reading`, `on_lun`: as for a machine. `under_dlm`:
-        one that has quorum; raises NoQuorum when there is none.
+        one whose DLM answers; raises NoQuorum, LocksWait when there is none.
         """
         running, cluster = self._running(name, besides), self._cluster(name)
         mute: ConnectError | None = None
-        standing_still = False
+        without_quorum: NoQuorum | None = None
         for view in running:
             if view.pause:
                 mute = view.pause.error(view.hostname)
@@ -140,14 +141,15 @@ class Hosts:
                 host = self._host(view, stop, report, None, reading)
                 if host.ask(_CIB, cached=True).rc != 0:
                     continue
-                if under_dlm and not (votes := quorate(host)):
-                    standing_still |= votes is False
+                if under_dlm and not refuse_standing(host, name):
                     continue
-                return self._host(view, stop, report, cluster, reading, on_lun)
+                return self._host(view, stop, report, cluster, reading, on_lun, under_dlm)
+            except NoQuorum as error:
+                without_quorum = error  # another one may be in a part that has it
             except ConnectError as error:
                 mute = error
-        if standing_still:
-            raise NoQuorum(name)
+        if without_quorum is not None:
+            raise without_quorum
         if mute is not None:
             raise mute
         raise ClusterNotRunning(
@@ -171,8 +173,9 @@ class Hosts:
     def _cluster(self, name: str) -> _Cluster:
         with self._guard:
             if name not in self._clusters:
-                both = self._answers(f"cluster {name}"), self._answers(f"cluster {name}, LUN")
-                self._clusters[name] = _Cluster(Shared(), *both)
+                # Not ", LUN": there an earlier version's questions.json has what is under DLM, too.
+                kinds = (self._answers(f"cluster {name}{kind}") for kind in ("", ", disk", ", DLM"))
+                self._clusters[name] = _Cluster(Shared(), *kinds)
             return self._clusters[name]
 
     def _answers(self, name: str) -> Answers:
@@ -186,12 +189,15 @@ class Hosts:
         cluster: _Cluster | None,
         reading: bool,
         on_lun: bool = False,
+        under_dlm: bool = False,
     ) -> Host:
         pace = Pace(time_scale=self._time_scale, stop=stop)
         station = self._station(view, pace, report)
         place = cluster or station
         if reading:
             answers = place.on_lun if on_lun else place.answers
+            if cluster and under_dlm:
+                answers = cluster.under_dlm
             host: Host = ReadingHost(station.transport, pace=pace, shared=place.shared, report=report, answers=answers)
         else:
             host = Host(station.transport, pace=pace, shared=place.shared, report=report)

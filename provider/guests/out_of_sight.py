@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from halab.provisioners.corosync.quorate import NoQuorum
+from halab.provisioners.corosync.standing import StandsStill
 
 _KEPT = "It is taken to be as it was, and is not touched."
 
@@ -18,6 +18,6 @@ def of_lun(servers_away: Iterable[str], mute: Iterable[str]) -> tuple[str, str]:
     )
 
 
-def without_quorum(error: NoQuorum) -> tuple[str, str]:
-    """While the cluster's lock manager stands still."""
+def standing_still(error: StandsStill) -> tuple[str, str]:
+    """While the cluster's lock manager does: without quorum, or for a fencing."""
     return f"{error.summary}: the shared file system is not looked at", f"{_KEPT} {error.detail}"

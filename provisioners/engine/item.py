@@ -68,8 +68,10 @@ class Item(Generic[S]):
     phase: ClassVar[str]
     # Whether it is read from the shared LUN: while the target is away that would hang, or show nothing.
     on_lun: ClassVar[bool] = False
-    # Whether the cluster's lock manager guards it: without quorum to read or write there would wait without end.
+    # Whether the cluster's lock manager guards it: while that stands still, whoever reads or writes there waits, too.
     under_dlm: ClassVar[bool] = False
+    # Whether its steps, unlike its look, ask the lock manager.
+    joins_dlm: ClassVar[bool] = False
     # Whether it is what others have a shared LUN from: while its machine is off, or gone, nothing is read from there.
     serves_lun: ClassVar[bool] = False
     # Where a refresh looks at it: what all members of its cluster see is asked of one of them, for all nodes at once.

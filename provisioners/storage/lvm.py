@@ -173,7 +173,7 @@ class LvmDevice:
 
 class LvmDeviceItem(Item[LvmDevice]):
     spec = LvmDevice
-    on_lun = True
+    on_lun = joins_dlm = True
     scope = "machine"
     phase = "storage"
     identity = ("machine", "vg", "device")

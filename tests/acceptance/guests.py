@@ -19,6 +19,7 @@ from halab.provider.guests import specs
 from halab.provider.protocol import Resource
 from halab.provider.registry import ITEMS, _load
 from halab.provisioners.corosync.founded import COROSYNC_KEY
+from halab.provisioners.corosync.standing import LOOK as STANDING
 from halab.provisioners.engine.command import Command, Result, Secret, cmd
 from halab.provisioners.engine.errors import ConnectError
 from halab.provisioners.engine.host import Host, Pace
@@ -58,8 +59,8 @@ class Guests:
         self.clusters: dict[str, dict[Thing, str]] = {}
         self.done: list[tuple[str, str, str]] = []  # half, set or del, type, id
         self.exchanges: Counter[str] = Counter()  # by machine: commands, or several at once, that were sent to it
-        self.mute: set[str] = set()
-        self.without_quorum: set[str] = set()  # host names
+        self.mute, self.without_quorum = set[str](), set[str]()  # host names
+        self.locks_wait = set[str]()  # host names: with quorum, and DLM stands still
         self.before: Callable[[str, str, str], None] = lambda *_: None
         self.after: Callable[[str, str, str], None] = lambda *_: None
         self.alive: Callable[[], set[str]] = set
@@ -137,6 +138,8 @@ class Guest:
             rc, text = 0, self._founded()
         elif program == "corosync-quorumtool":
             rc, text = (2 if self.name in self.guests.without_quorum else 0), ""
+        elif STANDING in command.argv:
+            rc, text = 0, "gfs0 lvm_vg_summit\n" if self.name in self.guests.locks_wait else "\n"
         elif program == "cibadmin":
             rc, text = (0, "<cib/>") if self._member() else (102, "")
         else:
@@ -187,8 +190,7 @@ class Guest:
         stores = [store for key, store in self.guests.machines.items() if key in alive]
         if kind == MEMBER and not any(other == MEMBER for store in stores for other, _ in store):
             former = self.guests.clusters.get(values["cluster"], {})
-            kept = {thing: text for thing, text in former.items() if thing[0] in ON_THE_LUN}
-            self.guests.clusters[values["cluster"]] = kept
+            self.guests.clusters[values["cluster"]] = {t: text for t, text in former.items() if t[0] in ON_THE_LUN}
 
 
 @dataclass(frozen=True)
@@ -221,8 +223,7 @@ class StoredItem(Item[Any]):
         result = host.look(cmd(_DOUBLE, "get", *self._words(wanted), ok=(0, _ABSENT)))
         if result.rc == _ABSENT:
             return None
-        seen = specs.decode(self.spec, json.loads(result.stdout))
-        return self._as_told(seen, wanted)
+        return self._as_told(specs.decode(self.spec, json.loads(result.stdout)), wanted)
 
     def adopt(self, host: Host, named: Any) -> Any:
         return self.observe(host, named)
@@ -242,9 +243,8 @@ class StoredItem(Item[Any]):
             return
         full = _filled(self.plan(None, wanted), now)
         if now is None or full != self._as_told(now, full):
-            yield Change(
-                "half", self._words(full), _stored(self._beginning(full) if now is None else _mixed(now, full))
-            )
+            half = self._beginning(full) if now is None else _mixed(now, full)
+            yield Change("half", self._words(full), _stored(half))
             yield Change("set", self._words(full), _stored(full))
 
     def _beginning(self, spec: Any) -> Any:

@@ -11,8 +11,8 @@ from tests.acceptance.doubles import DoubledProvider, stack, write_stack
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Terraform
 
-# What runs here, and what of it lies on the LUN; the same for a cluster, for which one member is asked.
-MOST_FOR_A_NODE, MOST_FOR_A_CLUSTER, MOST_FOR_THE_TARGET = 2, 2, 1
+# What runs here, and what of it lies on the LUN; for a cluster, for which one member is asked, what is under DLM, too.
+MOST_FOR_A_NODE, MOST_FOR_A_CLUSTER, MOST_FOR_THE_TARGET = 2, 3, 1
 
 
 @pytest.fixture

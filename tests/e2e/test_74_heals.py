@@ -151,6 +151,31 @@ def test_a_deploy_starts_the_dead_endpoint_and_the_crashed_node_is_fenced(
     _healthy(lab)
 
 
+def test_a_plan_while_nobody_fences(lab: Lab) -> None:
+    """A node has no power, the one way to fence is dead: DLM waits though there is quorum, and a plan does not."""
+    one_way = Lab({**lab.environment, "HALAB_FENCING_METHOD": "redfish"})
+    one_way.deploy()
+    active = lab.until("the site", lab.served_by)
+    idle, witness = (node for node in lab.nodes if node != active)
+    config = PowerFiles(STATE / "fencing" / lab.settings.name).config
+    for process in power_process.processes(config):  # the supervisor first: it would start the daemon again
+        os.kill(process.pid, signal.SIGKILL)
+    lab.until("end of the endpoint", lambda: not power_process.processes(config), deadline_s=15)
+    with hypervisor() as connection:
+        connection.lookupByName(f"{lab.settings.name}-{idle}").destroy()
+    lab.until("a fencing that failed", lambda: (idle, "failed") in _events(lab, witness), deadline_s=600)
+    assert _with_quorum(lab, witness)
+    done = one_way.run("npx", "cdktf", "diff")
+    said = unwrapped(done.stdout + done.stderr)
+    assert done.returncode == 0
+    assert "DLM of cluster summit stands still (gfs0" in said
+    assert said.count("the shared file system is not looked at") == 1
+    one_way.deploy()
+    lab.reconnect()
+    lab.deploy()
+    _healthy(lab)
+
+
 def test_the_majority_is_gone_for_good(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     """docs/runbook.md, "After quorum was lost": two machines with their disks; a deploy makes them anew."""
     lost, kept = lab.nodes[1:], lab.nodes[0]
