@@ -79,7 +79,7 @@ def _faults(where: Place) -> tuple[Fault, ...]:
     try:
         return status.look(where).faults
     except (StateUnusable, NothingDeployed, OSError) as error:
-        return (Fault("lab", f"cannot be looked at: {error}"),)
+        return (Fault("lab", f"cannot be looked at: {error}", remedy="Look again; `halab status` says the same."),)
 
 
 def _wanted(settings: Settings, is_deployed: bool) -> f.Wanted:

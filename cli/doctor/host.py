@@ -114,7 +114,7 @@ def lab(facts: Facts) -> Iterator[Finding]:
         return
     for fault in facts.lab:
         level = warning if fault.by_hand else bad
-        yield level(fault.what, fault.text, "halab status shows the whole; docs/runbook.md says what to do.")
+        yield level(fault.what, fault.text, fault.remedy or "halab status shows the whole.")
     if not facts.lab:
         yield good("lab", f"{facts.wanted.lab} is healthy")
 

@@ -34,7 +34,8 @@ def judge(snapshot: Snapshot) -> Report:
 def _faults(snapshot: Snapshot, seen: list[View]) -> Iterator[Fault]:
     now = seen[0] if seen and seen[0].current else None
     if snapshot.site and snapshot.site.fault:
-        yield Fault("site", snapshot.site.fault)
+        remedy = "What else is wrong comes first; `halab deploy` waits until it answers, or says why it does not."
+        yield Fault("site", snapshot.site.fault, remedy=remedy)
     yield from members.faults(snapshot, now)
     yield from views.faults(snapshot, seen)
     yield from _of_fencing(snapshot, now.status if now else None)
@@ -50,18 +51,23 @@ def _of_serving(snapshot: Snapshot, status: ClusterStatus) -> Iterator[Fault]:
         return
     nodes = {node for one in status.resources if one.agent.endswith(":apache") and one.active for node in one.nodes}
     if nodes and snapshot.site.served_by not in nodes:
-        yield Fault("site", f"{snapshot.site.served_by} serves it, and the cluster runs it on {', '.join(nodes)}")
+        text = f"{snapshot.site.served_by} serves it, and the cluster runs it on {', '.join(nodes)}"
+        remedy = f"`halab ssh {snapshot.site.served_by} systemctl status httpd apache2` tells who has started it there."
+        yield Fault("site", text, remedy=remedy)
 
 
 def _of_fencing(snapshot: Snapshot, status: ClusterStatus | None) -> Iterator[Fault]:
     if snapshot.endpoint is None:
         return
     if snapshot.endpoint.fault:
-        yield Fault("fencing", f"the endpoint {snapshot.endpoint.url} {snapshot.endpoint.fault}")
+        text = f"the endpoint {snapshot.endpoint.url} {snapshot.endpoint.fault}"
+        yield Fault("fencing", text, remedy="`halab deploy` starts it again, and has the devices tried.")
     else:
         for node, told in storage.heard(snapshot, True).items():
             if told.endpoint not in ("", "open"):
-                yield Fault(node, f"cannot reach the fencing endpoint {snapshot.endpoint.url}: {_short(told.endpoint)}")
+                text = f"cannot reach the fencing endpoint {snapshot.endpoint.url}: {_short(told.endpoint)}"
+                remedy = "`halab doctor` names a firewall of this host, `halab diff` one of the node that was changed."
+                yield Fault(node, text, remedy=remedy)
     if status is not None:
         yield from _of_events(status)
 
@@ -71,9 +77,10 @@ def _of_events(status: ClusterStatus) -> Iterator[Fault]:
     for event in {event.target: event for event in reversed(status.fencing)}.values():
         node = status.node(event.target)
         if event.status == "pending":
-            yield Fault(event.target, "is being fenced")
+            yield Fault(event.target, "is being fenced", remedy="Wait for it: `halab status --watch`.")
         elif event.status == "failed" and not (node and node.online):
-            yield Fault(event.target, "could not be fenced")
+            remedy = f"`halab fence --test` tries each device; then `halab fence {event.target}`."
+            yield Fault(event.target, "could not be fenced", remedy=remedy)
 
 
 def _fencing(snapshot: Snapshot, status: ClusterStatus | None) -> FencingReport | None:

@@ -12,11 +12,16 @@ from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.pacemaker.status import NodeStatus
 
 _POWER = {
-    Presence.GONE: "does not exist any more",
-    Presence.OFF: "is powered off",
-    Presence.PAUSED: "is paused {}",
-    Presence.UNKNOWN: "its power is unknown: {}",
+    Presence.GONE: ("does not exist any more", "`halab deploy` makes it anew."),
+    Presence.OFF: ("is powered off", "`halab deploy` switches it on."),
+    Presence.PAUSED: ("is paused {}", "Let it go on (`virsh resume`), or fence it; docs/runbook.md says when."),
+    Presence.UNKNOWN: ("its power is unknown: {}", "See that libvirt answers: `virsh list --all`."),
 }
+_CONSOLE = "`halab serial {}` shows its console. The cluster fences a member that it has lost; else `virsh reset` it."
+_FENCE = (
+    "Once it is fenced the others go on: `halab fence {}`. Where no device can, docs/runbook.md (Fence test) says how "
+    "to confirm that it is off."
+)
 
 
 def machines(snapshot: Snapshot, view: View | None) -> tuple[MachineReport, ...]:
@@ -57,31 +62,39 @@ def faults(snapshot: Snapshot, view: View | None) -> Iterator[Fault]:
 def _of_machine(machine: Machine) -> Iterator[Fault]:
     power = machine.power
     if power.state is not Presence.RUNNING:
-        yield Fault(machine.name, _POWER[power.state].format(power.why))
+        text, remedy = _POWER[power.state]
+        yield Fault(machine.name, text.format(power.why), remedy=remedy)
     if machine.silence and power.state.may_answer:
-        yield Fault(machine.name, f"does not answer: {machine.silence}")
+        yield Fault(machine.name, f"does not answer: {machine.silence}", remedy=_CONSOLE.format(machine.name))
 
 
 def _of_member(machine: Machine, view: View) -> Iterator[Fault]:
     node = view.status.node(machine.name)
     if node is None:
-        yield Fault(machine.name, "is no member of the cluster")
+        yield Fault(machine.name, "is no member of the cluster", remedy="`halab deploy` has it join.")
     elif not node.online:
         yield from _offline(machine, node)
-    elif node.unclean or node.pending:
-        yield Fault(machine.name, "is unclean and will be fenced" if node.unclean else "is joining the cluster")
+    elif node.unclean:
+        yield Fault(machine.name, "is unclean and will be fenced", remedy=_FENCE.format(machine.name))
+    elif node.pending:
+        yield Fault(machine.name, "is joining the cluster", remedy="Wait for it: `halab status --watch`.")
     elif node.standby:
-        yield Fault(machine.name, "is in standby: it runs no resources", by_hand=True)
+        way = view.back(f"crm_standby --node {node.name} --delete")
+        yield Fault(machine.name, "is in standby: it runs no resources", by_hand=True, remedy=way)
     elif node.maintenance:
-        yield Fault(machine.name, "is in maintenance: its resources are not watched", by_hand=True)
+        way = view.back(f"crm_attribute --node {node.name} --name maintenance --delete")
+        yield Fault(machine.name, "is in maintenance: its resources are not watched", by_hand=True, remedy=way)
 
 
 def _offline(machine: Machine, node: NodeStatus) -> Iterator[Fault]:
+    remedy = "`halab deploy` starts the cluster on it."
     if node.unclean:
-        yield Fault(machine.name, "is offline and unclean: it has to be fenced before its resources go elsewhere")
+        text = "is offline and unclean: it has to be fenced before its resources go elsewhere"
+        yield Fault(machine.name, text, remedy=_FENCE.format(machine.name))
     elif machine.answer and not machine.silence:
         running = guest.parse(machine.answer.look).units
         missing = [unit for unit in ("corosync", "pacemaker") if unit not in running]
-        yield Fault(machine.name, f"is offline: {' and '.join(missing)} stopped" if missing else "is offline")
+        text = f"is offline: {' and '.join(missing)} stopped" if missing else "is offline"
+        yield Fault(machine.name, text, remedy=remedy)
     else:
-        yield Fault(machine.name, "is offline in the cluster")
+        yield Fault(machine.name, "is offline in the cluster", remedy=remedy)

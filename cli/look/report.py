@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is wrong (`by_hand` false), or that somebody has set so that the lab is not itself."""
+    """Something that is wrong (`by_hand` false), or that somebody has set so that the lab is not itself.
+
+    `remedy`: what to do about it; commands stand in backquotes.
+    """
 
     what: str
     text: str
     by_hand: bool = False
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

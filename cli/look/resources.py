@@ -43,31 +43,41 @@ def _disabled(instances: tuple[ResourceStatus, ...]) -> bool:
     return any((one.target_role or "").lower() == "stopped" for one in instances)
 
 
+_TAKEN_BACK = "`halab deploy` takes it back, wherever it was set."
+
+
 def faults(view: View) -> Iterator[Fault]:
     """Of what should run and does not. Where all is stopped on purpose, nothing is missed."""
     status = view.status
     for name in dict.fromkeys(resource.id for resource in status.resources):
         instances = status.instances(name)
         if _disabled(instances):
-            yield Fault(name, "is disabled (target-role Stopped)", by_hand=True)
+            yield Fault(name, "is disabled (target-role Stopped)", by_hand=True, remedy=_TAKEN_BACK)
         elif not status.maintenance_mode and not all(one.managed or one.blocked for one in instances):
-            yield Fault(name, "is unmanaged: the cluster does not look after it", by_hand=True)
+            text = "is unmanaged: the cluster does not look after it"
+            yield Fault(name, text, by_hand=True, remedy=_TAKEN_BACK)
         if not status.stop_all_resources and not _disabled(instances):
-            yield from _amiss(status, name, instances)
-    yield from _shut_out(status)
+            yield from _amiss(view, name, instances)
+    yield from _shut_out(view)
 
 
-def _amiss(status: ClusterStatus, name: str, instances: tuple[ResourceStatus, ...]) -> Iterator[Fault]:
-    report = _report(instances)
+def _again(view: View, name: str) -> str:
+    return f"Correct what it says, then {view.do(f'crm_resource --cleanup --resource {name}')}, or `halab deploy`."
+
+
+def _amiss(view: View, name: str, instances: tuple[ResourceStatus, ...]) -> Iterator[Fault]:
+    status, report, again = view.status, _report(instances), _again(view, name)
     why = "; ".join(sorted(str(failure) for failure in status.failures if failure.resource == name))
     reason = f" ({why})" if why else ""
     where = " ".join(sorted({node for one in instances if one.failed or one.blocked for node in one.nodes}))
     if report.state in ("failed", "blocked", "failed and blocked"):
-        yield Fault(name, f"{report.state}{' on ' + where if where else ''}{reason}")
+        yield Fault(name, f"{report.state}{' on ' + where if where else ''}{reason}", remedy=again)
+    elif not report.nodes and report.state == "stopped":
+        yield Fault(name, f"runs nowhere{reason}", remedy=again)
     elif not report.nodes:
-        yield Fault(name, f"runs nowhere{reason}" if report.state == "stopped" else f"{report.state}, runs nowhere yet")
+        yield Fault(name, f"{report.state}, runs nowhere yet", remedy="Wait for it: `halab status --watch`.")
     elif _cloned(instances) and (missing := _candidates(status, instances) - set(report.nodes)):
-        yield Fault(name, f"does not run on {', '.join(sorted(missing))}{reason}")
+        yield Fault(name, f"does not run on {', '.join(sorted(missing))}{reason}", remedy=again)
 
 
 def _cloned(instances: tuple[ResourceStatus, ...]) -> bool:
@@ -81,14 +91,12 @@ def _candidates(status: ClusterStatus, instances: tuple[ResourceStatus, ...]) ->
     return {node.name for node in status.nodes if node.available and node.name not in banned}
 
 
-def _shut_out(status: ClusterStatus) -> Iterator[Fault]:
+def _shut_out(view: View) -> Iterator[Fault]:
     """Nodes on which a resource has failed for good: it will not go there again."""
-    for count in status.fail_counts:
-        if count.infinite and (node := status.node(count.node)) and node.online:
-            yield Fault(
-                count.resource,
-                f"may not run on {count.node} any more, it has failed there (pcs resource cleanup {count.resource})",
-            )
+    for count in view.status.fail_counts:
+        if count.infinite and (node := view.status.node(count.node)) and node.online:
+            text = f"may not run on {count.node} any more, it has failed there (pcs resource cleanup {count.resource})"
+            yield Fault(count.resource, text, remedy=_again(view, count.resource))
 
 
 def past(status: ClusterStatus) -> Iterator[str]:

@@ -13,6 +13,23 @@ from halab.provisioners.pacemaker.status import ClusterStatus
 _LOGGED_IN = "LOGGED_IN"
 
 
+_EXPORT = "`halab deploy` configures it again."
+_LUN = (
+    "`halab ssh target targetcli ls` shows whether the target exports it; `halab deploy` switches it on and puts "
+    'right what differs. See docs/runbook.md, "The target hangs or restarts".'
+)
+_UNMOUNTED = "Its monitor finds out within 20 s, and the node is fenced; `halab deploy` mounts what is unmanaged."
+_STANDS_STILL = "It goes on when quorum is back."
+_WITHDRAWN = "That node has to start again: `halab fence {}`. `journalctl -k` there tells the reason."
+_MUTE = "Look at the cluster and at the target first; a node that hangs in a dead mount: `halab fence {}`."
+
+
+def _of_mount(node: str, said: str) -> str:
+    if "without quorum" in said:
+        return _STANDS_STILL
+    return (_WITHDRAWN if "withdrawn" in said else _MUTE).format(node)
+
+
 def heard(snapshot: Snapshot, member: bool) -> dict[str, Guest]:
     """What members, or the others, have told just now."""
     machines = [m for m in snapshot.machines if m.member is member and m.answer and not m.silence]
@@ -64,23 +81,25 @@ def faults(snapshot: Snapshot, status: ClusterStatus | None) -> Iterator[Fault]:
     has_target = any(not machine.member for machine in snapshot.machines)
     for node, told in members.items():
         if has_target and not told.sessions:
-            yield Fault(node, "has no iSCSI session")
+            yield Fault(node, "has no iSCSI session", remedy="`halab deploy` logs it in.")
         for session in told.sessions:
             if session.fault:
-                yield Fault(node, f"iSCSI: {session.fault}")
+                yield Fault(node, f"iSCSI: {session.fault}", remedy=_LUN)
         for volume in told.suspended:
-            yield Fault(node, f"the volume {plain_name(volume)} is suspended")
+            resume = f"Whoever was at work there goes on, or `halab ssh {node} dmsetup resume {volume}`."
+            yield Fault(node, f"the volume {plain_name(volume)} is suspended", remedy=resume)
         for mount in told.mounts:
             if mount.said:
-                yield Fault(node, f"GFS2 at {mount.point}: {mount.said}")
+                yield Fault(node, f"GFS2 at {mount.point}: {mount.said}", remedy=_of_mount(node, mount.said))
         if status is not None:
             yield from _not_mounted(node, told, status)
 
 
 def _of_target(name: str, told: Guest) -> Iterator[Fault]:
     if not told.targets:
-        yield Fault(name, "exports no iSCSI target")
-    yield from (Fault(name, f"the iSCSI target {iqn} is not enabled") for iqn, enabled in told.targets if not enabled)
+        yield Fault(name, "exports no iSCSI target", remedy=_EXPORT)
+    off = (iqn for iqn, enabled in told.targets if not enabled)
+    yield from (Fault(name, f"the iSCSI target {iqn} is not enabled", remedy=_EXPORT) for iqn in off)
 
 
 def _not_mounted(node: str, told: Guest, status: ClusterStatus) -> Iterator[Fault]:
@@ -88,7 +107,7 @@ def _not_mounted(node: str, told: Guest, status: ClusterStatus) -> Iterator[Faul
     for resource in status.resources:
         mounts = resource.agent.endswith(":Filesystem") and resource.active and node in resource.nodes
         if mounts and resource.role == "Started" and not told.mounts and _is_gfs2(status, resource.id):
-            yield Fault(node, f"{resource.id} is started there, but nothing is mounted")
+            yield Fault(node, f"{resource.id} is started there, but nothing is mounted", remedy=_UNMOUNTED)
 
 
 def _is_gfs2(status: ClusterStatus, name: str) -> bool:

@@ -11,6 +11,12 @@ from halab.provisioners.corosync.quorum import quorum
 from halab.provisioners.engine.errors import ClusterNotRunning, UnexpectedOutput
 from halab.provisioners.pacemaker.status import ClusterStatus, parse_status
 
+_QUORUM = (
+    "GFS2 stands still until quorum is back. `halab deploy` switches on what is off and makes anew what is gone; see "
+    'docs/runbook.md, "After quorum was lost".'
+)
+_CUT = "`corosync-cfgtool -s` on both shows their links, `halab diff` a firewall that somebody has changed."
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -20,6 +26,14 @@ class View:
     at: float
     current: bool
     status: ClusterStatus
+
+    def back(self, command: str) -> str:
+        """The remedy for what somebody has set: a command for this member, or the next deploy."""
+        return f"{self.do(command)} takes it back, and so does `halab deploy`."
+
+    def do(self, command: str) -> str:
+        """A command for this member, as one types it."""
+        return f"`halab ssh {self.by} {command}`"
 
     @property
     def online(self) -> frozenset[str]:
@@ -61,34 +75,45 @@ def faults(snapshot: Snapshot, seen: list[View]) -> Iterator[Fault]:
         return
     if not any(view.current for view in seen):
         answering = [machine.name for machine in members if not machine.silence]
-        yield Fault("cluster", "no member answers" if not answering else f"it runs on none of {', '.join(answering)}")
+        text = "no member answers" if not answering else f"it runs on none of {', '.join(answering)}"
+        yield Fault("cluster", text, remedy="`halab deploy` switches on what is off, and starts the cluster.")
         return
     now = seen[0].status
     if not now.with_quorum:
         online = len(seen[0].online)
-        yield Fault(
-            "cluster", f"no quorum: {online} of {len(now.nodes)} members online, {quorum(len(now.nodes))} needed"
-        )
+        text = f"no quorum: {online} of {len(now.nodes)} members online, {quorum(len(now.nodes))} needed"
+        yield Fault("cluster", text, remedy=_QUORUM)
     elif now.dc is None:
-        yield Fault("cluster", "it has no designated controller (DC)")
-    yield from _options(now)
+        text = "it has no designated controller (DC)"
+        yield Fault("cluster", text, remedy="Wait for the election: `halab status --watch`.")
+    yield from _options(seen[0])
     yield from _other_views(seen)
 
 
-def _options(now: ClusterStatus) -> Iterator[Fault]:
+def _options(view: View) -> Iterator[Fault]:
+    now = view.status
     if now.maintenance_mode:
-        yield Fault("cluster", "maintenance mode is set: nothing is watched, nothing fails over", by_hand=True)
+        text = "maintenance mode is set: nothing is watched, nothing fails over"
+        yield Fault("cluster", text, by_hand=True, remedy=_unset(view, "maintenance-mode"))
     if now.stop_all_resources:
-        yield Fault("cluster", "stop-all-resources is set: nothing is to run", by_hand=True)
+        text = "stop-all-resources is set: nothing is to run"
+        yield Fault("cluster", text, by_hand=True, remedy=_unset(view, "stop-all-resources"))
     if not now.fencing_enabled:
-        yield Fault("cluster", "stonith-enabled is false: nobody is fenced", by_hand=True)
+        text = "stonith-enabled is false: nobody is fenced"
+        yield Fault("cluster", text, by_hand=True, remedy=_unset(view, "stonith-enabled"))
+
+
+def _unset(view: View, name: str) -> str:
+    """A deploy leaves what nobody declares: somebody may be at work."""
+    return f"{view.do(f'crm_attribute --type crm_config --name {name} --delete')} ends it."
 
 
 def _other_views(seen: list[View]) -> Iterator[Fault]:
     first = seen[0]
     for view in seen[1:]:
         if view.current and view.online != first.online:
-            yield Fault(view.by, f"sees {_names(view.online)} online, and {first.by} sees {_names(first.online)}")
+            text = f"sees {_names(view.online)} online, and {first.by} sees {_names(first.online)}"
+            yield Fault(view.by, text, remedy=_CUT)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -87,13 +88,23 @@ def _unfenced(three: RealCluster) -> None:
 
 def _hear_again(three: RealCluster) -> None:
     (three.directory / "power/.mute").unlink()
-    _sh("crm_resource --cleanup")(three)
+    _remedied(three)
 
 
 def _being_fenced(three: RealCluster) -> None:
     three.hold_the_switch()
     (three.directory / "power/.refuses").unlink()
     _sh("setsid stonith_admin --reboot node3 > /dev/null 2>&1 &")(three)
+
+
+def _remedied(three: RealCluster) -> None:
+    """By the commands that its faults name as their remedies."""
+    seen = three.nodes["node1"].run(STATUS_COMMAND, 30).stdout
+    faults = judge(snapshot(dict.fromkeys(ALL, seen), ())).faults
+    commands = {found for fault in faults for found in re.findall(r"`halab ssh (\S+) ([^`]+)`", fault.remedy)}
+    assert commands, faults
+    for node, command in sorted(commands):
+        three.nodes[node].ask("sh", "-euc", command)
 
 
 def _sh(text: str) -> Callable[[RealCluster], None]:
@@ -106,8 +117,7 @@ def _sh(text: str) -> Callable[[RealCluster], None]:
 
 
 def _option(name: str, value: str) -> Way:
-    change = f"crm_attribute --type crm_config --name {name}"
-    return Way(_sh(f"{change} --update {value}"), _sh(f"{change} --delete"))
+    return Way(_sh(f"crm_attribute --type crm_config --name {name} --update {value}"), _remedied)
 
 
 def _meta(name: str, value: str) -> Way:
@@ -131,17 +141,17 @@ cibadmin --delete --xpath "//primitive[@id='picky']"
 crm_resource --wait
 crm_resource --cleanup
 """
-_STANDBY = "crm_attribute --node node3 --name standby"
 # The last ones, in this order, are for good.
 WAYS = {
-    "standby": Way(_sh(f"{_STANDBY} --update on"), _sh(f"{_STANDBY} --delete")),
+    "standby": Way(_sh("crm_attribute --node node3 --name standby --update on"), _remedied),
+    "node in maintenance": Way(_sh("crm_attribute --node node3 --name maintenance --update true"), _remedied),
     "maintenance": _option("maintenance-mode", "true"),
     "all stopped": _option("stop-all-resources", "true"),
     "no fencing": _option("stonith-enabled", "false"),
     "disabled": _meta("target-role", "Stopped"),
     "unmanaged": _meta("is-managed", "false"),
     "start failed": Way(lambda three: _make(three, "picky", params={"fail_start_on": "node1"}), _sh(_WITHOUT_PICKY)),
-    "blocked": Way(_sh("rm /run/Dummy-stubborn.state"), _sh("crm_resource --cleanup --resource stubborn")),
+    "blocked": Way(_sh("rm /run/Dummy-stubborn.state"), _remedied),
     "fencing devices fail": Way(
         lambda three: (three.directory / "power/.mute").touch(),
         _hear_again,
@@ -173,6 +183,10 @@ def _comes(three: RealCluster, wanted: Verdict, by: tuple[str, ...] = ("node1",)
 def _keep(system: System, name: str, views: Mapping[str, str]) -> None:
     for node, seen in views.items() if _CAPTURES else ():
         Path(str(_CAPTURES), system.pacemaker, f"{name.replace(' ', '-')}.{node}.xml").write_text(seen)
+
+
+def test_nothing_is_said_of_a_whole_one(three: RealCluster) -> None:
+    _keep(three.system, "whole", _comes(three, WHOLE))
 
 
 @pytest.mark.parametrize("name", WAYS)

@@ -78,6 +78,7 @@ export interface Fault {
   readonly what: string;
   readonly text: string;
   readonly by_hand: boolean;
+  readonly remedy: string;
 }
 
 export interface Report {

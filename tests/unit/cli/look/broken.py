@@ -79,6 +79,7 @@ def broken(pacemaker: str) -> dict[str, Verdict]:
     error = VERSIONS[pacemaker]
     return {
         "standby": _by_hand("node3", "is in standby: it runs no resources"),
+        "node in maintenance": _by_hand("node3", "is in maintenance: its resources are not watched"),
         "maintenance": _by_hand("cluster", "maintenance mode is set: nothing is watched, nothing fails over"),
         "all stopped": _by_hand("cluster", "stop-all-resources is set: nothing is to run"),
         "no fencing": _by_hand("cluster", "stonith-enabled is false: nobody is fenced"),

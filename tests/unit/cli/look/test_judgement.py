@@ -103,6 +103,11 @@ FAULTS = [
         [("node2", "GFS2 at /var/www/html: Input/output error")],
     ),
     (
+        "withdrawn",
+        _told("answers 4096 943718 900000", "has withdrawn: head: cannot open '/x': Input/output error"),
+        [("node2", "GFS2 at /var/www/html: has withdrawn: head: cannot open '/x': Input/output error")],
+    ),
+    (
         "hanging",
         _told("answers 4096 943718 900000", "does not answer within 2 s"),
         [("node2", "GFS2 at /var/www/html: does not answer within 2 s")],
@@ -139,6 +144,7 @@ def test_faults(snapshot: Snapshot, faults: list[tuple[str, str]]) -> None:
     report = judge(snapshot)
     assert [(fault.what, fault.text) for fault in report.faults] == faults
     assert not any(fault.by_hand for fault in report.faults)
+    assert all(fault.remedy for fault in report.faults)
     assert report.healthy is not bool(faults)
 
 
@@ -155,6 +161,7 @@ def test_what_was_set_by_hand_is_told_as_such(change: str, to: str, what: str, t
     (fault,) = judge(_seen(change, to)).faults
     assert (fault.what, fault.by_hand) == (what, True)
     assert fault.text.startswith(text)
+    assert fault.remedy
 
 
 def test_the_target_that_exports_nothing_and_one_that_is_not_enabled() -> None:
@@ -168,6 +175,7 @@ def test_the_target_that_exports_nothing_and_one_that_is_not_enabled() -> None:
         changed = replace(exporter, answer=replace(exporter.answer, look=look))
         (fault,) = judge(replace(healthy, machines=(*members, changed))).faults
         assert (fault.what, fault.text) == ("target", text)
+        assert "halab deploy" in fault.remedy
 
 
 def test_an_old_view_counts_only_when_there_is_no_other() -> None:
