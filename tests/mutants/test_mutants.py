@@ -82,9 +82,9 @@ MUTANTS = (
     Mutant(
         "Terraform is not awaited after an interrupt",
         "cli/terraform/run.py",
-        "                if interrupted and signals.count > answered and not ended:",
+        "                if interrupted and pressed > answered and not ended:",
         "                if signals.count:\n                    raise Stopped(signals.exit_code)\n"
-        "                if interrupted and signals.count > answered and not ended:",
+        "                if interrupted and pressed > answered and not ended:",
         INTERRUPTS,
     ),
     Mutant(
@@ -102,7 +102,20 @@ MUTANTS = (
     Mutant(
         "an ordinary user builds as root", "images/build.py", '"root" if privileged else "unshare"', '"root"', BUILD
     ),
-    Mutant("sweep takes no lock", "cli/leftovers/sweep.py", "    with locked(file):", "    if True:", SWEEP),
+    Mutant(
+        "sweep takes no lock",
+        "cli/leftovers/sweep.py",
+        "    with locked(file):\n        state = instances(file)",
+        "    if True:\n        state = instances(file)",
+        SWEEP,
+    ),
+    Mutant(
+        "sweep --json takes no lock",
+        "cli/leftovers/sweep.py",
+        "    with locked(file):\n        left = found",
+        "    if True:\n        left = found",
+        SWEEP,
+    ),
     Mutant("sweep asks nobody", "cli/leftovers/sweep.py", "if not yes and not _confirmed():", "if False:", SWEEP),
 )
 

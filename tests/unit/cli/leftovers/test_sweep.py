@@ -91,6 +91,13 @@ def test_nothing_is_looked_for_or_removed_while_terraform_works(lab: list[list[A
     assert (tmp_path / "id_ed25519").exists()
 
 
+@pytest.mark.usefixtures("lab")
+def test_nothing_is_listed_for_programs_while_terraform_works(tmp_path: Path) -> None:
+    file = written(tmp_path / "terraform.tfstate")
+    with holding(file), pytest.raises(StateUnusable, match="under way"):
+        sweep.listed(load({}, {}))
+
+
 def test_own_files(tmp_path: Path) -> None:
     for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "terraform.tfstate", "notes"):
         (tmp_path / name).touch()
