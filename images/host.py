@@ -10,7 +10,6 @@ from halab.images.profile import DiskLayout, GuestFile, HostProfile, Names, Regi
 from halab.images.unneeded import MASKED, SILENCED
 
 _UNITS = "/etc/systemd/system"
-_CONNECTIONS = "/etc/NetworkManager/system-connections"
 
 # The agents that are written in Python; fence-virt's are programs.
 FENCE_AGENTS = (

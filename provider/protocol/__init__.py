@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from halab.provider.protocol.resource import Resource as Resource
     from halab.provider.protocol.resource import State as State
     from halab.provider.protocol.resource import StateOnly as StateOnly
-    from halab.provider.protocol.resource import imported as imported
     from halab.provider.protocol.schema import Attr as Attr
     from halab.provider.protocol.schema import Block as Block
     from halab.provider.protocol.schema import SchemaError as SchemaError
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 _HOME = {
     "diagnostics": ("Diagnostic", "Failure", "Stopped", "headline"),
     "ledger": ("Ledger",),
-    "resource": ("Ctx", "Provider", "Resource", "State", "StateOnly", "imported"),
+    "resource": ("Ctx", "Provider", "Resource", "State", "StateOnly"),
     "schema": ("Attr", "Block", "SchemaError"),
     "server": ("reattachable", "serve"),
     "types": ("BOOL", "INT", "LIST", "MAP", "NUM", "OBJ", "SET", "STR", "UNKNOWN", "Path", "Type", "has_unknown"),

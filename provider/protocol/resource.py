@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from importlib import import_module
 from typing import Any, ClassVar
 
 from halab.provider.protocol.diagnostics import Diagnostic, Failure, Stopped
@@ -136,17 +135,6 @@ class StateOnly(Resource):
 
 Factory = Callable[[Any], Resource]
 """Gets the provider, returns the resource type's one instance: a Resource subclass is one."""
-
-
-def imported(target: str) -> Factory:
-    """A factory that imports its class when it is first needed: imported("halab.provider.guests.guest:Guest")."""
-
-    def build(provider: Any) -> Resource:
-        module, _, name = target.partition(":")
-        factory: Factory = getattr(import_module(module), name)
-        return factory(provider)
-
-    return build
 
 
 class Provider:

@@ -30,7 +30,6 @@ _LV_SIZE = re.compile(r"([1-9][0-9]?|100)%(FREE|VG)|[1-9][0-9]{6,}")
 _DEVICE = re.compile(r"/dev/[A-Za-z0-9#+.:=@_,/\\-]+")  # what udev, device-mapper and LVM make names of
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _HOST_KEY = re.compile(r"[a-z][a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}")
-_NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 # RFC 1918. What Python calls private has networks in it that no host can be in: 0.0.0.0/8, 240.0.0.0/4.
 _PRIVATE = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
@@ -138,13 +137,6 @@ def host_key(value: object) -> str | None:
     if isinstance(value, str) and _HOST_KEY.fullmatch(value):
         return None
     return f"{value!r} is no public host key: write its type and its base64, for example ssh-ed25519 AAAA."
-
-
-def ncname(value: object) -> str | None:
-    """An id in the CIB."""
-    if isinstance(value, str) and _NCNAME.fullmatch(value):
-        return None
-    return f"{value!r} is no id for the CIB: start with a letter or _, then letters, digits, _ . and -."
 
 
 def between(low: float, high: float, unit: str = "") -> Rule:

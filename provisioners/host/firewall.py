@@ -187,13 +187,6 @@ def render_zone(rules: Rules) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(zone, encoding="unicode") + "\n"
 
 
-def parse_zone(text: str) -> Rules:
-    """The rules of a zone file."""
-    zone = ET.fromstring(text)
-    sources = frozenset(s.get("address", "") for s in zone.findall("source")) - {"0.0.0.0/0"}
-    return Rules(frozenset(f"{p.get('protocol')}/{p.get('port')}" for p in zone.findall("port")), sources)
-
-
 def _parse_live_zone(lines: list[str]) -> Rules | None:
     """The rules in force: ports as 22/tcp in one line, sources in the next; None where there is no such zone."""
     if len(lines) < 2:

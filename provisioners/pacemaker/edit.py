@@ -17,9 +17,6 @@ from halab.provisioners.pacemaker.status import parse_status
 
 log = logging.getLogger(__name__)
 
-# A line of the CIB that cibadmin 2.1 (numbered) or 3.0 prints when it is not valid.
-_CIB_LINE = re.compile(r"\s*([0-9]+\s|<)")
-
 Edit = Callable[[Cib], None]
 
 _ATTEMPTS = 8

@@ -19,7 +19,6 @@ from halab.provider.protocol import (
     Resource,
     SchemaError,
     State,
-    imported,
 )
 from halab.provider.protocol import tfplugin6_pb2 as pb
 from halab.provider.protocol.codec import pack, unpack
@@ -233,11 +232,6 @@ def test_schema_that_terraform_would_refuse() -> None:
 
     response = Servicer(Provides(says())).answer("GetProviderSchema", pb.GetProviderSchema.Request())
     assert SchemaError.__name__ in response.diagnostics[0].summary
-
-
-def test_imported_factory() -> None:
-    factory = imported("halab.provider.protocol:Resource")
-    assert isinstance(factory(None), Resource)
 
 
 def test_idle() -> None:

@@ -33,7 +33,6 @@ RIGHT: list[tuple[Any, Any]] = [
     (limits.ipv4_network, "192.168.0.0/16"),
     (limits.ipv4_network, "172.31.0.0/24"),
     (limits.ipv4_network, "10.17.0.0/24"),
-    (limits.ncname, "p1"),
     (limits.device_path, "/dev/disk/by-id/wwn-0x6001405-part1"),
     (limits.device_path, r"/dev/disk/by-label/a\x20b1"),
     (limits.device_path, "/dev/disk/by-path/ip-10.0.0.1:3260-iscsi-iqn.2016-06.test.halab:lun-lun-0"),
