@@ -9,7 +9,12 @@ from halab.provisioners.engine.errors import ConfigError
 SUBJECTS = (nodes, daemons, network, fencing, storage, starvation, planned)
 DRILLS: dict[str, Drill] = {drill.name: drill for subject in SUBJECTS for drill in subject.DRILLS}
 
-CARRIED_OUT = frozenset({"crash-active", "pause", "apache-killed"})
+CARRIED_OUT = frozenset(
+    {
+        *("crash-active", "crash-dc", "power-cut", "hang", "pause", "isolated"),
+        *("corosync-killed", "apache-killed", "standby", "iscsi-blink"),
+    }
+)
 """Those that were carried out on a real lab. The others are run by their names only, until they were, too."""
 
 
