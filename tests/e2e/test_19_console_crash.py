@@ -1,4 +1,4 @@
-"""The crash of the active node, watched on the console's page until it is healed."""
+"""What happens to the cluster is on the console's page at once; a crash of the active node until it is healed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from halab.cli.lab.state import instances
 from tests.browser import needs_chromium
 from tests.e2e.conftest import ARTIFACTS
 from tests.e2e.console_page import LONG_MS, opened, picture
@@ -18,6 +19,8 @@ from tests.e2e.lab import Lab
 pytestmark = [needs_chromium, pytest.mark.long]
 _WITHIN_S = 1500.0  # an emulated node boots for minutes
 _LOOK_MS = 100
+_AT_ONCE_S = {"kvm": 1.0, "qemu": 3.0}
+_TIMES = 5
 
 # Each state that the page shows, when it shows it: it passes some of them faster than a test can look.
 _RECORD = """([node, resource]) => {
@@ -51,6 +54,31 @@ def _until(page: Page, after: float, deadline: float, what: str, pattern: str) -
                 return float(one["at"])
         assert time.monotonic() < deadline, f"the page did not show {pattern!r} as {what}; it showed {seen}"
         page.wait_for_timeout(_LOOK_MS)
+
+
+def test_a_change_is_on_the_page_at_once(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    """A person puts a node into maintenance, and out of it; the cluster knows when the command returns."""
+    active = lab.until("the site", lab.served_by)
+    node = next(node for node in lab.nodes if node != active)
+    took = list[float]()
+    with opened(lab) as page:
+        page.evaluate(_RECORD, [node, f"{lab.settings.name}-apache"])
+        try:
+            for value, shown in [("true", "maintenance"), ("false", "online")] * _TIMES:
+                began = time.time()
+                _maintenance(lab, node, value)
+                known = time.time()
+                took.append(_until(page, began, time.monotonic() + 60, "member", shown) - known)
+        finally:
+            _maintenance(lab, node, "false")
+    with capfd.disabled():
+        print(f"\non the page after {', '.join(f'{one:.2f}' for one in took)} s", flush=True)
+    used = {one.attributes["hypervisor_used"] for one in instances(lab.folder.state) if one.type == "halab_machine"}
+    assert max(took) <= max(_AT_ONCE_S[one] for one in used)
+
+
+def _maintenance(lab: Lab, node: str, value: str) -> None:
+    lab.ask(node, "crm_attribute", "--node", node, "--name", "maintenance", "--update", value)
 
 
 def test_a_crash_is_watched_until_it_is_healed(lab: Lab) -> None:
