@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halab.provisioners.engine.command import Secret, script
-from halab.provisioners.engine.selinux import RELABEL
+from halab.provisioners.engine.durable import KEEP
 from halab.provisioners.engine.steps import PutFile, Run, Step
 from halab.provisioners.engine.survey import Says
 
@@ -15,10 +15,9 @@ if [ "$(LC_ALL=C tr -d '[:print:]\\n' < "$1" | wc -c)" = 0 ]; then cat -- "$1"
 else printf %s {_BINARY}; base64 -w0 -- "$1"; fi"""
 # $1 path, $2 mode, $3 owner; stdin: the key in base64.
 _PUT = f"""# write a cluster key
-umask 077
+{KEEP}umask 077
 base64 -d > "$1.halab-new"
-chown -- "$3" "$1.halab-new"; chmod -- "$2" "$1.halab-new"; mv -f -- "$1.halab-new" "$1"
-{RELABEL}
+chown -- "$3" "$1.halab-new"; chmod -- "$2" "$1.halab-new"; keep "$1"
 """
 
 

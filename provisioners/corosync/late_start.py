@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from halab.provisioners.engine.durable import KEEP, KEPT
 from halab.provisioners.engine.survey import Says
 
 _SCRIPT = "/etc/halab/corosync-wait"
@@ -32,14 +33,15 @@ up_s=$(cut -d. -f1 "${2:-/proc/uptime}")
 UNIT = f"[Service]\nExecStartPre=-{_SCRIPT}\nTimeoutStartSec=20min\n"
 
 # Lines of shell. No reload: systemd reads the drop-in at the boot that it is for.
-START_LATE = f"""mkdir -p {_SCRIPT.rpartition("/")[0]} {_DROP_IN.rpartition("/")[0]}
-cat > {_SCRIPT} <<'END'
+START_LATE = f"""{KEEP}mkdir -p {_SCRIPT.rpartition("/")[0]} {_DROP_IN.rpartition("/")[0]}
+cat > {_SCRIPT}.halab-new <<'END'
 {WAIT}END
-chmod 755 {_SCRIPT}
-cat > {_DROP_IN} <<'END'
+chmod 755 {_SCRIPT}.halab-new
+cat > {_DROP_IN}.halab-new <<'END'
 {UNIT}END
+keep {_SCRIPT} {_DROP_IN}
 """
-START_AT_ONCE = f"rm -f {_SCRIPT} {_DROP_IN}\n"
+START_AT_ONCE = f"rm -f {_SCRIPT} {_DROP_IN}\n{KEPT}\n"
 
 LATE_START = Says(f"[ ! -x {_SCRIPT} ] || cat {_SCRIPT} {_DROP_IN} 2>/dev/null || :")
 """A question (see survey.py); `is_late` reads the answer."""

@@ -13,6 +13,7 @@ from halab.provisioners.corosync.late_start import LATE_START, START_AT_ONCE, ST
 from halab.provisioners.corosync.leaving import Stop
 from halab.provisioners.engine import units
 from halab.provisioners.engine.command import Command, Result, Secret, cmd, script
+from halab.provisioners.engine.durable import KEEP, KEPT
 from halab.provisioners.engine.errors import HalabError, UnexpectedOutput
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
@@ -39,26 +40,27 @@ cibadmin --delete --scope crm_config --xml-text "$1"
 attrd_updater --refresh
 """
 
+_CIB = "/var/lib/pacemaker/cib/cib.xml"
 # $1 corosync.conf, $2 what the first CIB has. State of another cluster (the package's own one, too) must not reach
 # ours. The keys are in place before.
 _FORM = f"""# configure and start corosync and pacemaker
-systemctl stop pacemaker corosync
+{KEEP}systemctl stop pacemaker corosync
 rm -rf /var/lib/corosync/* /var/lib/pacemaker/cib/*
 chown root:haclient /etc/pacemaker
 chmod 750 /etc/pacemaker
 printf %s "$1" > {CONF}.halab-new
 chmod 644 {CONF}.halab-new
-mv -f {CONF}.halab-new {CONF}
-cibadmin --empty | sed "s|<crm_config/>|$2|" > /var/lib/pacemaker/cib/cib.xml
-chown hacluster:haclient /var/lib/pacemaker/cib/cib.xml
-chmod 600 /var/lib/pacemaker/cib/cib.xml
+cibadmin --empty | sed "s|<crm_config/>|$2|" > {_CIB}.halab-new
+chown hacluster:haclient {_CIB}.halab-new
+chmod 600 {_CIB}.halab-new
+keep {CONF} {_CIB}
 """
 
 # $1 corosync.conf, other arguments: nodes that it no longer has. -R makes all nodes read their own file again.
 _RELOAD = f"""# write corosync.conf and have it read
-printf %s "$1" > {CONF}.halab-new
+{KEEP}printf %s "$1" > {CONF}.halab-new
 chmod 644 {CONF}.halab-new
-mv -f {CONF}.halab-new {CONF}
+keep {CONF}
 shift
 if systemctl is-active -q corosync; then
   corosync-cfgtool -R
@@ -72,6 +74,7 @@ fi
 _FORGET = f"""\
 {units.disable("pacemaker", "corosync")}
 rm -rf {CONF} {COROSYNC_KEY} {PACEMAKER_KEY} /var/lib/corosync/* /var/lib/pacemaker/cib/*
+{KEPT}
 {START_AT_ONCE}"""
 
 # 90: a unit failed, its last words follow.

@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from halab.provisioners.engine.command import script
+from halab.provisioners.engine.durable import FOLDER, KEEP
 from halab.provisioners.engine.host import Host
-from halab.provisioners.engine.selinux import RELABEL
 
 BEGIN = "# BEGIN halab: lines up to END are replaced"
 END = "# END halab"
 
-# $1 path, $2 mode, $3 kind, $4 text, $5 sed program for the lines that are not ours; repeated. A new file is put in
-# place by rename, so a reader never sees half of one. No secret passes here: arguments are visible on the guest.
+# $1 path, $2 mode, $3 kind, $4 text, $5 sed program for the lines that are not ours; repeated. The
+# files get their names together, at the end. No secret passes here: arguments are visible on the guest.
 _WRITE = f"""# write files
-while [ $# -gt 0 ]; do
-  mkdir -p -- "$(dirname -- "$1")"
+{KEEP}left=$#
+while [ $left -gt 0 ]; do
+  {FOLDER}
   new=$1.halab-new
   if [ "$3" = whole ]; then
     printf %s "$4" > "$new"
@@ -27,10 +28,10 @@ while [ $# -gt 0 ]; do
     printf %s "$4" >> "$new"
   fi
   chmod "$2" "$new"
-  mv -f -- "$new" "$1"
-  {RELABEL}
-  shift 5
+  set -- "$@" "$1"
+  shift 5; left=$((left - 5))
 done
+keep "$@"
 """
 
 

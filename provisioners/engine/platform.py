@@ -6,29 +6,32 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from halab.provisioners.engine.durable import KEEP, KEPT
 from halab.provisioners.engine.errors import NotSupported
 
 # What update-ca-certificates comes to for one more certificate. It makes the whole store anew, which takes an emulated
 # guest 20 to 200 s; this takes one.
-_ADD_TO_CA_BUNDLE = """# add the certificate to the trust store
-store=/etc/ssl/certs; name=$(basename -- "$1" .crt); n=0
+_ADD_TO_CA_BUNDLE = f"""# add the certificate to the trust store
+{KEEP}store=/etc/ssl/certs; name=$(basename -- "$1" .crt); n=0
 ln -sfn -- "$1" "$store/$name.pem"
 hash=$(openssl x509 -noout -hash -in "$1")
 while [ -e "$store/$hash.$n" ] && ! [ "$store/$hash.$n" -ef "$1" ]; do n=$((n + 1)); done
 ln -sfn -- "$name.pem" "$store/$hash.$n"
-cat -- "$1" >> "$store/ca-certificates.crt"
+cat -- "$store/ca-certificates.crt" "$1" > "$store/ca-certificates.crt.halab-new"
+keep "$store/ca-certificates.crt"
 """
-_DROP_FROM_CA_BUNDLE = """# take the certificate out of the trust store
-store=/etc/ssl/certs; name=$(basename -- "$1" .crt)
-awk 'NR == FNR { ours = ours $0 "\\n"; next }
-  /BEGIN CERTIFICATE/ { inside = 1; block = "" }
-  inside { block = block $0 "\\n" }
-  !inside { print }
-  /END CERTIFICATE/ { inside = 0; if (block != ours) printf "%s", block }' "$1" "$store/ca-certificates.crt" \\
-  > "$store/ca-certificates.crt.new"
-mv -f -- "$store/ca-certificates.crt.new" "$store/ca-certificates.crt"
+_DROP_FROM_CA_BUNDLE = f"""# take the certificate out of the trust store
+{KEEP}store=/etc/ssl/certs; name=$(basename -- "$1" .crt)
+awk 'NR == FNR {{ ours = ours $0 "\\n"; next }}
+  /BEGIN CERTIFICATE/ {{ inside = 1; block = "" }}
+  inside {{ block = block $0 "\\n" }}
+  !inside {{ print }}
+  /END CERTIFICATE/ {{ inside = 0; if (block != ours) printf "%s", block }}' "$1" "$store/ca-certificates.crt" \\
+  > "$store/ca-certificates.crt.halab-new"
+keep "$store/ca-certificates.crt"
 find "$store" -maxdepth 1 -lname "$name.pem" -delete
 rm -f -- "$store/$name.pem" "$1"
+{KEPT}
 """
 
 

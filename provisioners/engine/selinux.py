@@ -5,5 +5,5 @@ That is the directory's, and often not the file's own: /etc/hosts is net_conf_t,
 
 from __future__ import annotations
 
-# Shell: give the file $1 the label that the policy has for it. Debian has no restorecon, EL 9 always.
-RELABEL = '! command -v restorecon > /dev/null || restorecon -- "$1"'
+# Shell: give the files in the arguments the labels that the policy has for them. Debian has no restorecon, EL 9 always.
+RELABEL = '! command -v restorecon > /dev/null || restorecon -- "$@"'

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from halab.provisioners.engine import batch
 from halab.provisioners.engine.command import Command, Result, Secret
+from halab.provisioners.engine.durable import FOLDER, KEEP
 from halab.provisioners.engine.errors import AuthError, ConnectError, HostKeyError, TimedOut
 from halab.provisioners.engine.host import Pace
 from halab.provisioners.engine.interrupted import RUN, UNFINISHED, VARIABLE
-from halab.provisioners.engine.selinux import RELABEL
 
 if TYPE_CHECKING:
     import paramiko
@@ -30,8 +30,9 @@ _CHUNK = 1 << 16
 # How long a machine that did not answer counts as mute for the rest of this process: a refresh asks it dozens of times.
 _MUTE_S = 60.0
 # Atomic: the content goes to a file beside the target with its final mode and owner, then takes its name.
-_PUT = f"""umask 077; mkdir -p -m 755 -- "$(dirname -- "$1")"; new="$1.halab-new"; cat > "$new"
-chown -- "$3" "$new"; chmod -- "$2" "$new"; mv -f -- "$new" "$1"; {RELABEL}"""
+_PUT = f"""{KEEP}umask 077; {FOLDER}; cat > "$1.halab-new"
+chown -- "$3" "$1.halab-new"; chmod -- "$2" "$1.halab-new"; keep "$1"
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """systemd units, as lines of shell: their state, and which start at boot.
 
 For units that also have an init script, Debian's systemctl would run update-rc.d: 4 s a unit on an emulated guest, with
-no effect under systemd. Nor is systemd reloaded: what starts at boot is read at boot.
+no effect under systemd. Nor is systemd reloaded: what starts at boot is read at boot. systemctl leaves its links to the
+file system, so they are put on the disk here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from halab.provisioners.engine.durable import KEPT
 from halab.provisioners.engine.errors import UnexpectedOutput
 
 _RUNNING = frozenset({"active", "activating", "reloading"})
@@ -84,10 +86,10 @@ def parse_show(text: str) -> list[UnitState]:
 
 
 def enable(*units: str) -> str:
-    """Let units (names, or "$1" and the like) start at boot; they are not started now."""
-    return f"{_QUIETLY} enable {' '.join(units)}"
+    """Lines of shell that let units (names, or "$1" and the like) start at boot; they are not started now."""
+    return f"{_QUIETLY} enable {' '.join(units)}\n{KEPT}"
 
 
 def disable(*units: str) -> str:
-    """Keep units from starting at boot; they are not stopped now."""
-    return f"{_QUIETLY} disable {' '.join(units)}"
+    """Lines of shell that keep units from starting at boot; they are not stopped now."""
+    return f"{_QUIETLY} disable {' '.join(units)}\n{KEPT}"

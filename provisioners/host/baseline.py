@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from halab.provisioners.engine import units
 from halab.provisioners.engine.command import script
+from halab.provisioners.engine.durable import KEEP, KEPT
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
 from halab.provisioners.engine.limits import dns_domain, dns_label, ipv4, one_of
@@ -126,10 +127,10 @@ def _time(platform: Platform, now: HostSpec | None, wanted: HostSpec) -> Part:
 def _key(now: HostSpec | None) -> Part:
     if now is not None and now.ssh_public_key is not None:
         return [], []
-    make = f'mkdir -m 700 -p /root/.ssh; ssh-keygen -q -t ed25519 -N "" -C "root@$1" -f {KEY}'
+    make = f'mkdir -m 700 -p /root/.ssh; ssh-keygen -q -t ed25519 -N "" -C "root@$1" -f {KEY}; {KEPT}'
     return [], [
         f"if [ ! -e {KEY} ]; then {make}; fi",
-        f"if [ ! -e {KEY}.pub ]; then ssh-keygen -y -f {KEY} > {KEY}.pub; fi",
+        f"{KEEP}if [ ! -e {KEY}.pub ]; then ssh-keygen -y -f {KEY} > {KEY}.pub.halab-new; keep {KEY}.pub; fi",
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from halab.provisioners.engine.command import Secret, cmd, script
+from halab.provisioners.engine.durable import GONE
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, UnexpectedOutput
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
@@ -80,7 +81,7 @@ def _same_mode(seen: str, wanted: str) -> str:
 
 
 def _remove(path: str) -> Step:
-    return Run(cmd("rm", "-f", "--", path))
+    return Run(script(f"# remove a file\n{GONE}", path))
 
 
 class FileItem(Item[FileSpec]):

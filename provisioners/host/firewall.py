@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from halab.provisioners.engine import units
+from halab.provisioners.engine.durable import KEEP, KEPT
 from halab.provisioners.engine.errors import UnexpectedOutput
 from halab.provisioners.engine.managed_block import Block, Whole, block_lines
 from halab.provisioners.engine.platform import Platform
@@ -205,7 +206,7 @@ def files(platform: Platform, rules: Rules) -> list[Block | Whole]:
 def turn_on(platform: Platform) -> list[str]:
     """Lines of shell that put the files into effect, now and at each boot."""
     if platform.firewall == "firewalld":
-        return ["systemctl enable -q --now firewalld", "firewall-cmd -q --reload"]
+        return [f"systemctl enable -q --now firewalld\n{KEPT}", "firewall-cmd -q --reload"]
     # The unit is not started: it would flush all tables first. At boot nothing is there that it could flush.
     return [f"nft -f {NFT_FILE}", units.enable("nftables")]
 
@@ -215,12 +216,18 @@ def turn_off(platform: Platform) -> list[str]:
     unit = platform.firewall
     off = f"if systemctl cat {unit} >/dev/null 2>&1; then {{}}; fi"
     if unit == "firewalld":
-        return [f"rm -f {ZONE_FILE} {DEFAULT_ZONE_FILE}", off.format("systemctl disable -q --now firewalld")]
+        disable = "systemctl disable -q --now firewalld"
+        return [off.format(disable), f"rm -f {ZONE_FILE} {DEFAULT_ZONE_FILE}\n{KEPT}"]
     return [
         f"if command -v nft >/dev/null; then printf 'table inet {TABLE}\\ndelete table inet {TABLE}\\n' | nft -f -; fi",
-        f"rm -f {NFT_FILE}",
-        f"if [ -e {NFT_MAIN} ]; then sed -i '/^# BEGIN halab/,/^# END halab/d' {NFT_MAIN}; fi",
+        f"""\
+{KEEP}if [ -e {NFT_MAIN} ]; then
+  sed '/^# BEGIN halab/,/^# END halab/d' {NFT_MAIN} > {NFT_MAIN}.halab-new
+  chmod 755 {NFT_MAIN}.halab-new
+  keep {NFT_MAIN}
+fi""",
         off.format(units.disable("nftables")),
+        f"rm -f {NFT_FILE}\n{KEPT}",
     ]
 
 

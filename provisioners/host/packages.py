@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from halab.provisioners.engine.command import cmd
+from halab.provisioners.engine.command import cmd, script
+from halab.provisioners.engine.durable import KEPT
 from halab.provisioners.engine.errors import CommandFailed, ConfigError
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
@@ -76,6 +77,7 @@ class Install:
             host.ask(cmd(*self.refresh, timeout_s=600))
             result = host.attempt(command)
         if result.rc == 0:
+            host.ask(script(f"# put the packages on the disk\n{KEPT}", timeout_s=300))  # dnf does not
             return
         said = (result.stdout + result.stderr)[-1500:].strip()
         if unknown := unknown_packages(result.stdout + result.stderr):

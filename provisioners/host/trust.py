@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from halab.provisioners.engine.command import cmd, script
+from halab.provisioners.engine.command import script
+from halab.provisioners.engine.durable import GONE, KEPT
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
 from halab.provisioners.engine.platform import Platform
@@ -70,15 +71,19 @@ class CaCertificateItem(Item[CaCertificate]):
             if now is None and platform.ca_trust_add is not None:
                 yield Run(script(platform.ca_trust_add, path))
             else:
-                yield Run(cmd(*platform.ca_trust_update, timeout_s=_UPDATE_S))
+                yield _update(platform)
 
 
 def _drop(platform: Platform, path: str) -> Iterator[Step]:
     if platform.ca_trust_drop is not None:
         yield Run(script(platform.ca_trust_drop, path))
     else:
-        yield Run(cmd("rm", "-f", "--", path))
-        yield Run(cmd(*platform.ca_trust_update, timeout_s=_UPDATE_S))
+        yield Run(script(f"# remove a certificate\n{GONE}", path))
+        yield _update(platform)
+
+
+def _update(platform: Platform) -> Step:
+    return Run(script(f'# make the trust store anew\n"$@"\n{KEPT}', *platform.ca_trust_update, timeout_s=_UPDATE_S))
 
 
 def _path(platform: Platform, name: str) -> str:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from halab.provisioners.engine import limits
+from halab.provisioners.engine import limits, units
 from halab.provisioners.engine.command import Secret, cmd, script
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
@@ -38,11 +38,9 @@ COMPLETE = "complete"
 _PASSWORD = """# read the CHAP password of an ACL
 f="/sys/kernel/config/target/iscsi/$1/tpgt_1/acls/$2/auth/password"; [ ! -e "$f" ] || cat "$f"
 """
-# Starting the unit restores what is saved and drops everything else: only when nothing is configured. Enabling skips
-# what is dear and does nothing here: SysV links and a reload.
-_ENABLE = """# have LIO restored at boot
-export SYSTEMCTL_SKIP_SYSV=1
-systemctl is-enabled -q "$1" 2>/dev/null || systemctl enable --no-reload -q "$1"
+# Starting the unit restores what is saved and drops everything else: only when nothing is configured.
+_ENABLE = f"""# have LIO restored at boot
+{units.enable('"$1"')}
 ls -d /sys/kernel/config/target/iscsi/*.*/ >/dev/null 2>&1 || systemctl start "$1"
 """
 

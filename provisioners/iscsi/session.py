@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from halab.provisioners.engine import limits, units
 from halab.provisioners.engine.command import Command, Result, Secret, script
+from halab.provisioners.engine.durable import KEEP, KEPT
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
 from halab.provisioners.engine.platform import Platform
@@ -58,18 +59,18 @@ done
 """
 )
 # Arguments: target, portal, port, folder of node records, replacement timeout, login tries, initiator, iscsid's unit,
-# login unit, drop-in. Stdin: user, password. Enabling skips what is dear and does nothing here: SysV links, a reload.
-_LOGIN = r"""# log in to the target, now and at each boot
+# login unit, drop-in. Stdin: user, password.
+_LOGIN = (
+    rf"""# log in to the target, now and at each boot
+{KEEP}"""
+    + r"""\
 IFS= read -r user || :; IFS= read -r password || :
-export SYSTEMCTL_SKIP_SYSV=1
 mkdir -p -- "${10%/*}"
-printf '[Unit]\nWants=%s.service\nAfter=%s.service\n' "$9" "$9" > "${10}"
-for unit in "$8" "$9"; do
-  systemctl is-enabled -q "$unit" 2>/dev/null || systemctl enable --no-reload -q "$unit"
-done
+printf '[Unit]\nWants=%s.service\nAfter=%s.service\n' "$9" "$9" > "${10}.halab-new"
 umask 077
 if ! grep -qsxF "InitiatorName=$7" /etc/iscsi/initiatorname.iscsi; then
-  printf 'InitiatorName=%s\n' "$7" > /etc/iscsi/initiatorname.iscsi
+  printf 'InitiatorName=%s\n' "$7" > /etc/iscsi/initiatorname.iscsi.halab-new
+  keep /etc/iscsi/initiatorname.iscsi
   ls -d /sys/class/iscsi_session/session* >/dev/null 2>&1 || systemctl try-restart "$8"
 fi
 # Without -o new it would write the records of the portal's other targets anew, without their passwords.
@@ -85,15 +86,17 @@ for record in "$4/$1/$2,$3,"*/default; do
       echo "node.session.auth.authmethod = CHAP"
       printf 'node.session.auth.username = %s\nnode.session.auth.password = %s\n' "$user" "$password"
     else echo "node.session.auth.authmethod = None"; fi
-  } > "$record.new"
-  mv -f "$record.new" "$record"
+  } > "$record.halab-new"
 done
+keep "${10}" "$4/$1/$2,$3,"*/default
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --login >/dev/null || rc=$?
 # 15: the session is there already
 [ $rc = 0 ] || [ $rc = 15 ] || exit $rc
 # Its end logs out. Where it has not started the machine goes down without that, and its kernel waits for the disk.
 systemctl start --no-block "$9"
 """
+    + units.enable('"$8"', '"$9"')
+)
 # Exit code 0: nothing stands on the target's disks any more (a file system, a volume group in use).
 _UNUSED = """# see what stands on the target's disks
 for session in /sys/class/iscsi_session/session*; do
@@ -115,10 +118,11 @@ _PASSWORD = r"""# read the CHAP password of the node record
 sed -n 's/^node\.session\.auth\.password = //p' "$4/$1/$2,$3,"*/default
 """
 # 21: there is no such session, or no such record
-_LOGOUT = """# log out
+_LOGOUT = f"""# log out
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" --logout || rc=$?; [ $rc = 0 ] || [ $rc = 21 ] || exit $rc
 rc=0; iscsiadm -m node -T "$1" -p "$2:$3" -o delete || rc=$?; [ $rc = 0 ] || [ $rc = 21 ] || exit $rc
 rm -f "$4"
+{KEPT}
 """
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from halab.provisioners.engine import units
 from halab.provisioners.engine.command import Command, Secret, script
+from halab.provisioners.engine.durable import KEPT
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
 from halab.provisioners.engine.limits import cluster_name
@@ -49,18 +50,19 @@ Environment=PCSD_WORKER_COUNT=2 PCSD_CHECK_INTERVAL_MS=1000
 """
 
 # pcsd itself would make an RSA key at its first start, for which an emulated guest needs longer than systemd waits.
-_CERTIFICATE = """# make pcsd's certificate
+_CERTIFICATE = f"""# make pcsd's certificate
 umask 077
 cd /var/lib/pcsd
 if ! [ -s pcsd.crt ] || ! [ -s pcsd.key ]; then
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -sha256 \\
     -subj "/CN=$(uname -n)" -keyout pcsd.key -out pcsd.crt 2>/dev/null
+  {KEPT}
 fi
 """
 
 # Not yescrypt, Debian's default, which takes an emulated guest a third of a second at each look: only weak passwords
 # need a hash that is dear to guess against.
-_CHPASSWD = "chpasswd --crypt-method SHA512"
+_CHPASSWD = f"chpasswd --crypt-method SHA512\n{KEPT}"
 
 # Does stdin match the password's hash? perl and python both know the system's crypt(); each is missing somewhere.
 # 0 yes, 3 no.
@@ -170,4 +172,4 @@ def _units(wanted: Pcsd) -> Command:
     return script(f"# start or stop pcsd\n{enable}\n{reload}\n{run}", timeout_s=300)
 
 
-_LOCK = script(f"# lock hacluster's password\nusermod --lock {USER}")
+_LOCK = script(f"# lock hacluster's password\nusermod --lock {USER}\n{KEPT}")

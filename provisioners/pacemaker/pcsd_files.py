@@ -11,6 +11,7 @@ from typing import Any
 
 from halab.provisioners.engine import units
 from halab.provisioners.engine.command import Secret, script
+from halab.provisioners.engine.durable import KEPT
 from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import attr
@@ -32,9 +33,10 @@ systemctl stop --no-block pcsd
 {units.disable("pcsd")}
 rm -f -- "$@"
 cd {DIRECTORY}
-[ -s pcsd.crt ] || exit 0
+[ ! -s pcsd.crt ] ||
 [ "$(openssl x509 -in pcsd.crt -noout -subject -issuer -nameopt RFC2253)" != "subject=CN=$(uname -n)
 issuer=CN=$(uname -n)" ] || rm -f pcsd.crt pcsd.key
+{KEPT}
 """
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from halab.provisioners.engine import limits, units
 from halab.provisioners.engine.command import script
+from halab.provisioners.engine.durable import KEPT
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
 from halab.provisioners.engine.platform import Platform
@@ -74,6 +75,7 @@ fi
 _FORGET = f"""# end sbd
 {_END}{units.disable("sbd")}
 rm -f -- "$1" {_DROP_IN} {_WAIT} {_RULE}
+{KEPT}
 systemctl daemon-reload
 """
 # Prints "yes" when it is as the cluster has it.

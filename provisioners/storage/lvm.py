@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from halab.provisioners.engine import limits
 from halab.provisioners.engine.command import cmd, script
+from halab.provisioners.engine.durable import KEEP, KEPT
 from halab.provisioners.engine.errors import Conflict, UnexpectedOutput
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
@@ -18,6 +19,15 @@ from halab.provisioners.storage.withdrawn import withdrawn
 
 _SETTING = "global/use_lvmlockd = 1"
 _LOCAL_CONFIG = "/etc/lvm/lvmlocal.conf"
+_LOCKS_BY_DLM = f"""# use lvmlockd
+{KEEP}{{ [ ! -e {_LOCAL_CONFIG} ] || cat {_LOCAL_CONFIG}; echo '{_SETTING}'; }} > {_LOCAL_CONFIG}.halab-new
+keep {_LOCAL_CONFIG}
+"""
+_LOCAL_LOCKS = f"""# stop using lvmlockd
+{KEEP}[ -e {_LOCAL_CONFIG} ] || exit 0
+sed '\\|^{_SETTING}$|d' {_LOCAL_CONFIG} > {_LOCAL_CONFIG}.halab-new
+keep {_LOCAL_CONFIG}
+"""
 
 # A partition that another node made is not seen here before the kernel reads the table again.
 _SEE = (
@@ -65,7 +75,7 @@ pvresize "$1" </dev/null
 """
 _USE_VG = f"""# join the lockspace of the volume group
 {_SEE}
-[ "$3" = no ] || lvmdevices --adddev "$1"
+[ "$3" = no ] || {{ lvmdevices --adddev "$1"; {KEPT}; }}
 vgchange --lockstart "$2"
 """
 # Prints the physical volume's UUID and the device's size in bytes. 1: not used, 2: the device is not seen here, which
@@ -79,8 +89,8 @@ blockdev --getsize64 "$1"
 [ "$3" = no ] || lvmdevices | grep -qF "PVID=$(pvs --nolocking --noheadings -o pv_uuid "$1" | tr -d ' -')" || exit 1
 """
 # Volumes that are in use stay: then it is this node that leaves, not the volume group, and Pacemaker stops them.
-_LEAVE_VG = """# leave the lockspace of the volume group
-[ "$3" = no ] || lvmdevices --deldev "$1" || :
+_LEAVE_VG = f"""# leave the lockspace of the volume group
+[ "$3" = no ] || {{ lvmdevices --deldev "$1" || :; {KEPT}; }}
 [ -d "/sys/kernel/dlm/lvm_$2" ] || exit 0
 lvs --nolocking --noheadings -o lv_active -S "vg_name=$2" | grep -qw active || vgchange --lockstop "$2"
 """
@@ -108,11 +118,9 @@ class LvmHostItem(Item[LvmHost]):
     def steps(self, platform: Platform, now: LvmHost | None, wanted: LvmHost | None) -> Iterator[Step]:
         del platform
         if wanted is None and now is not None:
-            yield Run(
-                script(f"# stop using lvmlockd\n[ ! -e {_LOCAL_CONFIG} ] || sed -i '\\|^{_SETTING}$|d' {_LOCAL_CONFIG}")
-            )
+            yield Run(script(_LOCAL_LOCKS))
         elif wanted is not None and now is None:
-            yield Run(script(f"# use lvmlockd\necho '{_SETTING}' >> {_LOCAL_CONFIG}"))
+            yield Run(script(_LOCKS_BY_DLM))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from halab.provisioners.engine import limits
 from halab.provisioners.engine.command import script
+from halab.provisioners.engine.durable import GONE, KEPT
 from halab.provisioners.engine.errors import UnexpectedOutput
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
@@ -19,11 +20,12 @@ from halab.provisioners.engine.survey import Says, Text, survey
 COMPLETE = "complete"
 
 # Apache that Pacemaker runs reads its configuration again and finishes the requests under way; otherwise nothing runs.
-_SETTLE = """# check the configuration, leave the server to Pacemaker
+_SETTLE = f"""# check the configuration, leave the server to Pacemaker
 mkdir -p -- "$4"
 [ -z "$3" ] || rm -f -- "$3"
 systemctl stop "$1"
 [ "$(SYSTEMCTL_SKIP_SYSV=1 systemctl is-enabled "$1" 2>/dev/null || :)" = disabled ] || systemctl disable -q "$1"
+{KEPT}
 apachectl configtest
 pid=$(pgrep --oldest --exact "$1") && [ "$(readlink "/proc/$pid/exe")" = "$2" ] && kill -USR1 "$pid" || :
 """
@@ -107,7 +109,7 @@ class SiteItem(Item[Site]):
     def steps(self, platform: Platform, now: Site | None, wanted: Site | None) -> Iterator[Step]:
         if wanted is None:
             if now is not None:
-                yield Run(script('# remove the site\nrm -f -- "$1"', _path(platform)))
+                yield Run(script(f"# remove the site\n{GONE}", _path(platform)))
         elif now != wanted:
             yield PutFile(_path(platform), render(platform, wanted))
             yield Run(

@@ -62,7 +62,7 @@ def test_lines() -> None:
     assert 'for unit in "$1" b; do' in show('"$1"', "b")
     subprocess.run(["sh", "-n", "-c", IS_ENABLED], check=True)
     subprocess.run(["sh", "-n", "-c", show('"$1"', "b")], check=True)
-    assert enable("a", "b") == "SYSTEMCTL_SKIP_SYSV=1 systemctl -q --no-reload enable a b"
+    assert enable("a", "b") == "SYSTEMCTL_SKIP_SYSV=1 systemctl -q --no-reload enable a b\nsync -f /etc /var"
     assert " disable a" in disable("a")
 
 

@@ -7,7 +7,8 @@ import pytest
 from halab.provider.guests import specs
 from halab.provider.protocol import UNKNOWN
 from halab.provider.protocol.planning import plan_values
-from halab.provisioners.engine.command import Secret, cmd
+from halab.provisioners.engine.command import Secret, script
+from halab.provisioners.engine.durable import GONE
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import PutFile, Run
@@ -74,7 +75,7 @@ def test_a_directory_is_in_the_way(guest_host: Callable[..., Any]) -> None:
         (MOTD, MOTD, []),
         (replace(MOTD, mode="0600"), MOTD, [PutFile("/etc/motd", "hello\n")]),
         (None, PASSWORD, [PutFile(PASSWORD.path, Secret("s3cret"), 0o700)]),
-        (MOTD, None, [Run(cmd("rm", "-f", "--", "/etc/motd"))]),
+        (MOTD, None, [Run(script(f"# remove a file\n{GONE}", "/etc/motd"))]),
         (None, None, []),
     ],
 )

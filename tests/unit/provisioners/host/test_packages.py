@@ -78,9 +78,11 @@ def install(host: Host, names: tuple[str, ...] = ("vim-tinny",)) -> None:
 
 
 def test_lists_are_fetched_once_when_a_name_is_unknown(guest_host: Callable[..., Any]) -> None:
-    host, guest = guest_host((1, DNF), "", "")
+    host, guest = guest_host((1, DNF), "", "", "")
     install(host)
-    assert [c.argv[:2] for c in guest.asked] == [("dnf", "install"), ("dnf", "makecache"), ("dnf", "install")]
+    *asked, kept = guest.asked
+    assert [c.argv[:2] for c in asked] == [("dnf", "install"), ("dnf", "makecache"), ("dnf", "install")]
+    assert kept.argv[2].endswith("\nsync -f /etc /var")
 
 
 def test_a_wrong_name_is_an_error_that_names_it(guest_host: Callable[..., Any]) -> None:

@@ -52,7 +52,7 @@ def test_observe(guest_host: Callable[..., Any], answer: Any, seen: CaCertificat
             EL_9,
             CA,
             None,
-            ["rm -f -- /etc/pki/ca-trust/source/anchors/halab-lab.crt", "update-ca-trust extract"],
+            ["halab /etc/pki/ca-trust/source/anchors/halab-lab.crt", "halab update-ca-trust extract"],
         ),
         (DEBIAN_13, None, None, []),
     ],
