@@ -2213,6 +2213,141 @@ class SbdDisk(HalabResource):
         return self.get_string_attribute("condition")
 
 
+class ScsiKey(HalabResource):
+    """A node's key on a LUN that is reserved for those who have one; it outlasts a restart of the target."""
+
+    TYPE = "halab_scsi_key"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        device: str,
+        key: str,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope, id, {"machine": machine, "device": device, "key": key, "condition": condition}, depends_on, lifecycle
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def key(self) -> str:
+        return self.get_string_attribute("key")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class ScsiReservation(HalabResource):
+    """The reservation of a LUN: only nodes with a key may write there."""
+
+    TYPE = "halab_scsi_reservation"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: str,
+        device: str,
+        keys: Sequence[str],
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"cluster": cluster, "device": device, "keys": keys, "condition": condition},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def cluster(self) -> str:
+        return self.get_string_attribute("cluster")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
+class ScsiWatch(HalabResource):
+    """A node resets itself when it has lost its key on a reserved LUN, and by its watchdog when its kernel hangs."""
+
+    TYPE = "halab_scsi_watch"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        device: str,
+        key: str,
+        watchdog_s: float | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {"machine": machine, "device": device, "key": key, "watchdog_s": watchdog_s, "condition": condition},
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def key(self) -> str:
+        return self.get_string_attribute("key")
+
+    @property
+    def watchdog_s(self) -> float:
+        return self.get_number_attribute("watchdog_s")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
+
+
 class Secret(HalabResource):
     """A random password, made once."""
 

@@ -29,7 +29,8 @@ class Fencing(Construct):
         self.endpoint = switch.resource if switch else None
         self._lab = lab = replace(lab, switch=switch)
         self._levels = lab.settings.fencing.in_levels
-        self.methods = {name: METHODS[name](self, name, lab) for name in methods}
+        # In the table's order: what one leaves to another, such as a node's watchdog, is made first.
+        self.methods = {name: method(self, name, lab) for name, method in METHODS.items() if name in methods}
         self._devices: dict[str, Mapping[str, bindings.Stonith]] = {
             name: self.methods[name].devices(Phase.FENCING) for name in self._levels[0]
         }

@@ -9,6 +9,7 @@ from halab.constructs.door_fencing import IpmiFencing, VirshFencing, WtiFencing,
 from halab.constructs.fenced import Fenced, Method
 from halab.constructs.redfish_fencing import RedfishFencing
 from halab.constructs.sbd_fencing import SbdFencing
+from halab.constructs.scsi_fencing import ScsiFencing
 
 METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
     "redfish": RedfishFencing,
@@ -16,5 +17,6 @@ METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
     "ipmi": IpmiFencing,
     "virsh": VirshFencing,
     "xvm": XvmFencing,
+    "scsi": ScsiFencing,
     "sbd": SbdFencing,
 }

@@ -9,7 +9,7 @@ from halab.constructs.setting import setting
 from halab.provisioners.engine import limits
 
 # Each has a line in fencing_methods.METHODS.
-METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "sbd")
+METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "scsi", "sbd")
 NONE = "none"
 # The second needs neither the endpoint nor the hypervisor's help: its death is survived.
 _DEFAULT = (("redfish",), ("sbd",))
@@ -40,8 +40,8 @@ def _split(value: object) -> tuple[tuple[str, ...], ...]:
 class Fencing:
     method: str = setting(
         "",
-        "one way to fence, alone: redfish, wti, ipmi, virsh, xvm, sbd; or none (only with site.storage local); "
-        "empty: redfish, and sbd when that has failed",
+        "one way to fence, alone: redfish, wti, ipmi, virsh, xvm, scsi (only with site.storage gfs2), sbd; or none "
+        "(only with site.storage local); empty: redfish, and sbd when that has failed",
         limits.one_of(*METHODS, NONE, ""),
     )
     levels: tuple[str, ...] = setting(
@@ -97,9 +97,27 @@ class Fencing:
         return {name: (kind, range(first, first + count)) for name, kind, first, count in wanted}
 
 
-def check(fencing: Fencing, storage: str) -> Iterator[str]:
-    """What single settings cannot tell. `storage`: the setting site.storage."""
+def check(fencing: Fencing, storage: str, suite: str, tied: bool) -> Iterator[str]:
+    """What single settings cannot tell. `storage`: site.storage; `suite`: image.suite; `tied`: both halves go on."""
     if fencing.levels and fencing.method:
         yield f"fencing.levels: fencing.method is {fencing.method}, too; take one of the two out"
     if not fencing.methods and storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
+    if "scsi" in fencing.methods:
+        name = "fencing.levels" if fencing.levels else "fencing.method"
+        yield from (f"{name}: scsi {problem}" for problem in _scsi_problems(fencing, storage, suite, tied))
+
+
+def _scsi_problems(fencing: Fencing, storage: str, suite: str, tied: bool) -> Iterator[str]:
+    if storage != "gfs2":
+        yield "cuts nodes off from the shared LUN, which a local site does not use; set site.storage to gfs2"
+    if suite == "bookworm":
+        yield (
+            "does not go with Debian 12, whose fence_scsi takes a restarted node for one that may write when it is "
+            "not; set image.suite to trixie"
+        )
+    if tied and ("scsi",) in fencing.in_levels:
+        yield (
+            "alone cannot tell which of two nodes goes on: the one that was cut off registers anew and cuts off the "
+            f"other; join another way to it (scsi{_TOGETHER}redfish), or set quorum_device to yes"
+        )

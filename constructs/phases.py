@@ -25,7 +25,9 @@ class Phase(Enum):
     HOSTS = "hosts"
     WEB = "web"
     ACCESS = "access"
+    WATCH = "watch"
     SBD = "sbd"
+    KEYS = "keys"
     FENCING = "fencing"
     LVM = "lvm"
     LOCKING = "locking"
@@ -70,11 +72,18 @@ TABLE: dict[Phase, Line] = {
     Phase.HOSTS: Line("names, time and firewall of each node", (Phase.FORMED,)),
     Phase.WEB: Line("each node's web server, not started", (Phase.FORMED,)),
     Phase.ACCESS: Line("each node's way to the fencing endpoint: certificate and password"),
+    Phase.WATCH: Line("each node watches its key on the LUN, where storage alone may fence it"),
     Phase.SBD: Line("each node watches its SBD disk, and feeds its watchdog"),
+    # Before anything is written to the LUN. Empty unless reservations of the LUN are a way to fence.
+    Phase.KEYS: Line(
+        "each node's key on the LUN, its reservation, and the device that fences by it",
+        (*_READY, Phase.SESSIONS),
+        (Container.CLUSTER,),
+    ),
     # A device waits for the other nodes' membership and access: a node that is added gets it while it joins.
     Phase.FENCING: Line("each node's fencing device", (Phase.PROPERTIES,)),
     Phase.LVM: Line("each node's LVM asks lvmlockd"),
-    Phase.LOCKING: Line("DLM and lvmlockd run", (*_READY, Phase.LVM), (Container.CLUSTER,)),
+    Phase.LOCKING: Line("DLM and lvmlockd run", (*_READY, Phase.LVM, Phase.KEYS), (Container.CLUSTER,)),
     Phase.PARTITION: Line("the LUN's partition", (*_READY, Phase.SESSIONS)),
     Phase.VG: Line("the shared volume group", (Phase.LOCKING, Phase.PARTITION)),
     # A resource for each node, so that it leaves before the group goes.

@@ -68,7 +68,8 @@ class SbdFencing(Construct):
             f"{node.name}_sbd",
             machine=self._lab.machines.by_name[node.name].id,
             device=self._disk.device,
-            depends_on=[session, self._lab.cluster.members[node.name]],
+            # Where the node watches its key on the LUN, systemd may have had the watchdog.
+            depends_on=[session, self._lab.cluster.members[node.name], *self._lab.phases.made(Phase.WATCH)],
             # It has a place in that header, and has read its times, when it started.
             lifecycle=made_anew_with(
                 f"{self._lab.machines.sbd_disk.terraform_address}.id", f"{self._disk.terraform_address}.watchdog_s"

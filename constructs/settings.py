@@ -259,7 +259,7 @@ def _together(s: Settings) -> Iterator[str]:
     yield from _site_address(s, last_host)
     if s.quorum_device == "yes" and s.node_count % 2:
         yield f"quorum_device: {s.node_count} nodes cannot be split in half; leave it at auto, or change node_count"
-    yield from fencing_settings.check(s.fencing, s.site.storage)
+    yield from fencing_settings.check(s.fencing, s.site.storage, s.image.suite, s.is_tied_by_a_split)
     if s.site.storage == "gfs2":
         yield from gfs2_settings.check(s.gfs2, s.node_count, s.journals + s.spare_journals, s.iscsi.lun_gib)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from halab.constructs import bindings
-from halab.constructs.cdk import Construct
+from halab.constructs.cdk import Construct, IDependable
 from halab.constructs.cluster import CorosyncCluster
 from halab.constructs.machines import Machines
 from halab.constructs.operations import Operation, Operations, by_hypervisor
@@ -46,8 +48,11 @@ class SharedVolumeGroup(Construct):
                 **phases.order(Phase.LVM),
             )
             phases.add(Phase.LVM, dlm, node=name)
-        phases.add(Phase.LOCKING, self._locking(Operations(settings, machines.nodes[0])))
-        self.vg = self._volume_group(storage)
+        locking = self._locking(Operations(settings, machines.nodes[0]))
+        phases.add(Phase.LOCKING, locking)
+        # Pacemaker starts it on nodes that have their keys. While a node is given its key its writes are refused.
+        reserved = "scsi" in settings.fencing.methods
+        self.vg = self._volume_group(storage, after=[locking] if reserved else [])
         phases.contain(Container.VG, f"{self.vg.terraform_address}.id")
         for name in cluster.members:
             joined = bindings.LvmDevice(
@@ -61,7 +66,7 @@ class SharedVolumeGroup(Construct):
             )
             phases.add(Phase.JOINED, joined, node=name)
 
-    def _volume_group(self, storage: SharedStorage) -> bindings.SharedVg:
+    def _volume_group(self, storage: SharedStorage, after: Sequence[IDependable]) -> bindings.SharedVg:
         partition = bindings.SharedPartition(
             self,
             "lun_partition",
@@ -69,7 +74,7 @@ class SharedVolumeGroup(Construct):
             device=storage.lun_device,
             label=self._settings.name,
             lun_bytes=storage.lun_bytes,
-            **self._phases.order(Phase.PARTITION),
+            **self._phases.order(Phase.PARTITION, also=after),
         )
         vg = bindings.SharedVg(
             self,

@@ -107,6 +107,11 @@ FULL: dict[str, dict[str, Any]] = {
         **ON_MACHINE, "device": "/dev/sdb", "watchdog_s": 15, "msgwait_s": 30, "condition": "complete",
     },
     "halab_sbd": {**ON_MACHINE, "device": "/dev/sdb", "watchdog": "/dev/watchdog", "condition": "complete"},
+    "halab_scsi_key": {**ON_MACHINE, "device": "/dev/sdb", "key": "ab12", "condition": "complete"},
+    "halab_scsi_reservation": {**IN_CIB, "device": "/dev/sdb", "keys": ["ab12"], "condition": "complete"},
+    "halab_scsi_watch": {
+        **ON_MACHINE, "device": "/dev/sdb", "key": "ab12", "watchdog_s": 60, "condition": "complete",
+    },
     "halab_lvm_device": {**ON_MACHINE, "vg": "vg", "device": "/dev/sda1", "lun_bytes": LUN},
     "halab_iscsi_target": {
         **ON_MACHINE, "device": "/dev/vdb1", "portal": "10.0.0.1", "iqn": IQN, "hostname": "target", "port": 3260,

@@ -29,6 +29,7 @@ _IQN = re.compile(r"iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.-]*(:[a-z0-9.
 _LV_SIZE = re.compile(r"([1-9][0-9]?|100)%(FREE|VG)|[1-9][0-9]{6,}")
 _DEVICE = re.compile(r"/dev/[A-Za-z0-9#+.:=@_,/\\-]+")  # what udev, device-mapper and LVM make names of
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_RESERVATION_KEY = re.compile(r"[1-9a-f][0-9a-f]{0,15}")
 _HOST_KEY = re.compile(r"[a-z][a-z0-9@.-]* [A-Za-z0-9+/]+={0,2}")
 
 # RFC 1918. What Python calls private has networks in it that no host can be in: 0.0.0.0/8, 240.0.0.0/4.
@@ -118,6 +119,13 @@ def device_path(value: object) -> str | None:
     if isinstance(value, str) and _DEVICE.fullmatch(value) and ".." not in value:
         return None
     return f"{value!r} is no device: give a path below /dev."
+
+
+def reservation_key(value: object) -> str | None:
+    """A key of SCSI persistent reservations (SPC-4: 8 bytes, not zero), as fence_scsi writes it."""
+    if isinstance(value, str) and _RESERVATION_KEY.fullmatch(value):
+        return None
+    return f"{value!r} is no reservation key: use 1 to 16 hexadecimal digits in lower case, the first one not 0."
 
 
 def host_name(value: object) -> str | None:

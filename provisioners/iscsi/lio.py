@@ -223,9 +223,7 @@ def target_seen(view: View, wanted: Target) -> Target | None:
         portal=address,
         port=int(port),
         demo_mode=demo_mode,
-        condition=next(
-            _target_faults(view, with_fields(wanted, demo_mode=demo_mode), attributes, portals, core), COMPLETE
-        ),
+        condition=next(_faults(view, with_fields(wanted, demo_mode=demo_mode), attributes, portals, core), COMPLETE),
     )
 
 
@@ -236,9 +234,7 @@ def _attributes(demo_mode: bool, chap: bool) -> Mapping[str, str]:
     return CLOSED if chap else {**CLOSED, "authentication": "0"}
 
 
-def _target_faults(
-    view: View, wanted: Target, attributes: Mapping[str, str], portals: list[str], core: str
-) -> Iterator[str]:
+def _faults(view: View, wanted: Target, attributes: Mapping[str, str], portals: list[str], core: str) -> Iterator[str]:
     iqn = str(wanted.iqn)
     tpg = tpg_path(iqn)
     for name, value in _attributes(wanted.demo_mode, wanted.chap).items():
@@ -254,6 +250,8 @@ def _target_faults(
         yield "the backstore has another serial"
     if view.unit != "enabled":
         yield f"the unit that restores it at boot is {view.unit or 'missing'}"
+    if "dbroot/pr" not in view.configfs:
+        yield "it keeps no persistent reservations, and takes none"
     saved = saved_tpg(view, iqn)
     if {k: str(v) for k, v in saved.get("attributes", {}).items() if k in attributes} != attributes:
         yield "not saved"

@@ -7,6 +7,7 @@ is configured, so two writers at once would lose one's change) and saves. It run
 from __future__ import annotations
 
 import fcntl
+import os
 import sys
 from typing import Any
 
@@ -17,6 +18,8 @@ LOCK = "/run/targetcli.lock"
 
 def target(root: Any, wanted: dict[str, Any]) -> None:
     """A block backstore, exported as LUN 0 of the target's only TPG, at one portal."""
+    # The kernel keeps persistent reservations there, and refuses every key where it cannot. No package makes it.
+    os.makedirs(f"{root.dbroot}/pr", mode=0o700, exist_ok=True)
     storage = backstore(root, wanted)
     tpg = lio.TPG(lio.Target(lio.FabricModule("iscsi"), wanted["iqn"]), 1)
     for name, value in wanted["attributes"].items():

@@ -33,6 +33,7 @@ printf '\036'
 cd /sys/kernel/config/target 2>/dev/null || exit 0
 tpg="iscsi/$3/tpgt_1"; file=$2
 [ -d "$tpg" ] || exit 0
+[ ! -d "$(cat dbroot)/pr" ] || printf 'dbroot/pr\0kept\n'
 find "$tpg/np" "$tpg/lun" "$tpg/acls" -mindepth 1 -maxdepth 1 -type d -printf '%p\0dir\n'
 find "$tpg/lun" "$tpg/acls" -type l -printf '%p\0%l\n'
 set -- core/iblock_*/*/udev_path core/iblock_*/*/wwn/vpd_unit_serial "$tpg"/enable "$tpg"/attrib/authentication \

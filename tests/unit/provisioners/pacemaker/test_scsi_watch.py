@@ -1,0 +1,133 @@
+"""The watch of a node's key, run as the node runs it, with a LUN that keeps its state in files."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from halab.provisioners.engine.platform import DEBIAN_13
+from halab.provisioners.engine.steps import PutFile
+from halab.provisioners.pacemaker.scsi_watch import (
+    COMPLETE,
+    UNIT_TEXT,
+    ScsiWatch,
+    ScsiWatchItem,
+    script_of,
+    watch_seen,
+)
+from tests.unit.provisioners.iscsi.test_reservation import DEVICE, ONE, TWO, Lun
+
+WANTED = ScsiWatch(machine="m", device=DEVICE, key=ONE, watchdog_s=60)
+RUNS = "LoadState=loaded\nActiveState=active\n\nenabled\n"
+FED = "t 60000000\n"
+FILE = "[Manager]\nRuntimeWatchdogSec=60\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "unit", "state", "fed", "condition"),
+    [
+        (script_of(WANTED), UNIT_TEXT, RUNS, FED, COMPLETE),
+        (script_of(WANTED), UNIT_TEXT, RUNS.replace("enabled", "disabled"), FED, "it would not watch its key after a"),
+        (script_of(WANTED), None, RUNS, FED, "it would not watch its key after a boot"),
+        (script_of(WANTED), UNIT_TEXT, RUNS.replace("=active", "=inactive"), FED, "it does not watch its key"),
+        (script_of(WANTED).replace("-lt 5", "-lt 500"), UNIT_TEXT, RUNS, FED, "its script is another"),
+        (script_of(WANTED), UNIT_TEXT, RUNS, "t 0\n", "nobody feeds its watchdog"),
+    ],
+)  # fmt: skip
+def test_what_is_amiss(script: str, unit: str | None, state: str, fed: str, condition: str) -> None:
+    seen = watch_seen(script, unit, FILE, state, fed, WANTED)
+    assert seen is not None
+    assert seen.condition.startswith(condition)
+    assert replace(seen, condition=COMPLETE) == WANTED
+
+
+def test_another_key_or_watchdog_shows() -> None:
+    other = replace(WANTED, key=TWO, device="/dev/sd x")
+    assert watch_seen(script_of(other), UNIT_TEXT, None, RUNS, "t 0\n", WANTED) == replace(other, watchdog_s=0)
+    assert watch_seen(None, None, None, RUNS, "", WANTED) is None
+    spoilt = watch_seen("device='x\n", UNIT_TEXT, None, RUNS, "", WANTED)
+    assert spoilt is not None
+    assert spoilt.condition == "its script is another"
+
+
+def test_files_first_then_it_runs() -> None:
+    item = ScsiWatchItem()
+    files = [step.path for step in item.steps(DEBIAN_13, None, WANTED) if isinstance(step, PutFile)]
+    assert files == ["/etc/halab/scsi-watch", "/etc/systemd/system/halab-scsi-watch.service"]
+    assert [*item.steps(DEBIAN_13, WANTED, WANTED)] == []
+
+
+class Watching:
+    """The script beside a LUN, with a sleep that ends at once and a reset that is a line in a file."""
+
+    def __init__(self, lun: Lun) -> None:
+        self.lun, folder = lun, lun.folder
+        self.reset, self.looks = folder / "reset", folder / "looks"
+        sleep = folder / "bin" / "sleep"
+        sleep.write_text(f"#!/bin/sh\necho x >> {self.looks}\nexec /bin/sleep 0.02\n")
+        sleep.chmod(0o755)
+        text = script_of(WANTED).replace("/proc/sysrq-trigger", str(self.reset))
+        text = text.replace("/proc/sys/kernel/sysrq", "/dev/null").replace("/dev/kmsg", "/dev/null")
+        (folder / "watch").write_text(text)
+        environment = {**lun.environment, "HALAB_HAD": str(folder / "had")}
+        self.process = subprocess.Popen(["sh", folder / "watch"], env=environment)
+
+    def rounds(self, count: int = 12) -> None:
+        """So many more looks at the LUN, or the script's end."""
+        wanted = len(self.lun.lines("looks")) + count
+        end = time.monotonic() + 30
+        while self.process.poll() is None and len(self.lun.lines("looks")) < wanted:
+            assert time.monotonic() < end, "it looks no more"
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def watching(tmp_path: Path) -> Iterator[Watching]:
+    lun = Lun(tmp_path, "node1")
+    lun.put([TWO], holder=TWO)
+    made = Watching(lun)
+    try:
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait()
+
+
+def test_a_node_that_comes_back_is_left_alone_and_one_that_loses_its_key_is_reset(watching: Watching) -> None:
+    watching.rounds()
+    assert not watching.reset.exists(), "it has had no key since it started"
+    watching.lun.put([TWO, ONE], holder=TWO)
+    watching.rounds()
+    assert not watching.reset.exists()
+    watching.lun.put([TWO], holder=TWO)
+    watching.process.wait(timeout=30)
+    assert watching.reset.read_text() == "b\n"
+
+
+def test_neither_a_mute_lun_nor_one_without_reservation_resets_a_node(watching: Watching) -> None:
+    watching.lun.put([TWO, ONE], holder=TWO)
+    watching.rounds()
+    (watching.lun.folder / "away").touch()
+    watching.rounds()
+    watching.lun.put([])
+    (watching.lun.folder / "away").unlink()
+    watching.rounds()
+    assert watching.process.poll() is None
+    assert not watching.reset.exists()
+
+
+def test_a_key_that_is_away_for_a_moment_resets_nobody(watching: Watching) -> None:
+    """While fence_scsi takes it over from a session of before."""
+    watching.lun.put([TWO, ONE], holder=TWO)
+    watching.rounds()
+    for _ in range(3):
+        watching.lun.put([TWO], holder=TWO)
+        watching.rounds(1)
+        watching.lun.put([TWO, ONE], holder=TWO)
+        watching.rounds(2)
+    assert watching.process.poll() is None
