@@ -21,7 +21,7 @@ from halab.cli.look.deployed import NothingDeployed, deployed
 from halab.cli.look.place import place
 from halab.cli.look.terminal import console
 from halab.constructs.settings import SettingsError
-from halab.provisioners.engine.errors import HalabError
+from halab.provisioners.engine.errors import ConfigError, HalabError
 
 _EMULATED = 3.0
 """How much longer an emulated lab may take for what KVM does in a given time."""
@@ -40,6 +40,8 @@ def trial(node: str, yes: bool, as_json: bool) -> int:
 def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -> int:
     firing.check(node)
     device = chosen(firing.able(node), method, node) if method else None
+    if device and off and device.method == "scsi":
+        raise ConfigError("--off: scsi cuts off a node's storage, not its power", "Leave --off out: it comes back.")
     # With one device alone the levels are changed for a while: nobody else may do so meanwhile.
     with locked(firing.guests.place.state) if device else nullcontext():
         fired = firing.fire(node, OFF if off else REBOOT, device)

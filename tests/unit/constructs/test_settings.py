@@ -95,6 +95,21 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
             {},
             ["fencing.levels: fencing.method is sbd, too; take one of the two out"],
         ),
+        (
+            {"fencing": {"method": "scsi"}, "site": {"storage": "local"}},
+            {},
+            ["fencing.method: scsi cuts nodes off from the shared LUN", "set site.storage to gfs2"],
+        ),
+        (
+            {"image": {"suite": "bookworm"}, "fencing": {"levels": ["redfish", "scsi"]}},
+            {},
+            ["fencing.levels: scsi does not go"],
+        ),
+        (
+            {"fencing": {"method": "scsi"}, "node_count": 2},
+            {},
+            ["fencing.method: scsi alone cannot tell which of two nodes", "scsi+redfish", "quorum_device to yes"],
+        ),
         ({"uri": "qemu+ssh://elsewhere/system"}, {}, ["uri", "use qemu:///system"]),
         ({"hypervisor": "xen"}, {}, ["hypervisor: 'xen' is not known: use auto or kvm or qemu"]),
         ({"image": {"suite": "noble"}}, {}, ["image.suite: 'noble' is not known"]),
@@ -137,6 +152,8 @@ def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str]
         ({"fencing": {"method": "redfish"}}, (("redfish",),)),
         ({"fencing": {"levels": ["redfish"]}}, (("redfish",),)),
         ({"fencing": {"method": "none"}, "site": {"storage": "local"}}, ()),
+        ({"fencing": {"method": "scsi"}, "node_count": 2, "quorum_device": "yes"}, (("scsi",),)),
+        ({"fencing": {"levels": ["scsi+redfish"]}, "node_count": 2}, (("scsi", "redfish"),)),
     ],
 )
 def test_a_method_is_a_level_of_its_own(context: dict[str, Any], levels: tuple[tuple[str, ...], ...]) -> None:
