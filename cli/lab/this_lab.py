@@ -5,10 +5,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from halab.cli.lab import earlier_layout
 from halab.cli.lab.torn_state import mend
 from halab.constructs.settings import Settings, SettingsError, load
-from halab.provider.fencing.relocation import bring_over
 from halab.provider.run.console_service import ConsoleService
 from halab.provider.run.files import close_file, private_directory, read_or_none
 from halab.provider.run.folder import ALL_LABS, LabFolder
@@ -41,6 +39,10 @@ def entered(folder: LabFolder, tell: Callable[[str], None]) -> LabFolder:
     a state that was cut short is put back. Conflict: it is a copy, or somebody else's. StateUnusable: a command is
     under way, or a state cannot be read.
     """
+    # They know all that a fencing endpoint is made of: whoever only looks does without.
+    from halab.cli.lab import earlier_layout
+    from halab.provider.fencing.relocation import bring_over
+
     checkout = folder.path.parent.parent
     close_file(private_directory(folder.path.parent))
     earlier_layout.take_over(checkout, folder.lab, tell)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from halab.cli.look.deployed import KnownEndpoint
 from halab.cli.look.snapshot import Endpoint, Site
-from halab.cli.watch.site import SERVED_BY
 from halab.provisioners.engine.errors import HalabError
 
 _CONNECT_S = 2.0
@@ -35,6 +34,8 @@ def ask_endpoint(known: KnownEndpoint, files: Path) -> Endpoint:
 def ask_site(url: str, limit_s: float) -> Site:
     """One request, as a visitor sends it: only a page with status 200 counts."""
     import requests
+
+    from halab.cli.watch.site import SERVED_BY
 
     began = time.monotonic()
     with requests.Session() as session:

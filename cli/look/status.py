@@ -7,15 +7,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from halab.cli.lab.state import StateUnusable
 from halab.cli.look.deployed import NothingDeployed, deployed
-from halab.cli.look.judgement import judge
 from halab.cli.look.place import Place, place
-from halab.cli.look.report import Report
 from halab.cli.look.taking import take
 from halab.constructs.settings import SettingsError
+
+if TYPE_CHECKING:
+    from halab.cli.look.report import Report
 
 HEALTHY, CANNOT_LOOK, UNHEALTHY, NOTHING = 0, 1, 3, 4
 FORMAT = 1
@@ -45,7 +46,17 @@ def main(as_json: bool = False, watch: bool = False, limit_s: float | None = Non
 def look(where: Place, limit_s: float | None = None) -> Report:
     """What the lab is now. NothingDeployed, StateUnusable."""
     lab = deployed(where.state)
-    return judge(take(where, lab, limit_s or (EMULATED_LIMIT_S if lab.emulated else LIMIT_S)))
+    seen = take(where, lab, limit_s or (EMULATED_LIMIT_S if lab.emulated else LIMIT_S), _load)
+    from halab.cli.look.judgement import judge
+
+    return judge(seen)
+
+
+def _load() -> None:
+    """Load what comes after the look. It is done while the lab answers."""
+    import halab.cli.look.judgement
+    import halab.cli.look.screen
+    import halab.cli.look.terminal  # noqa: F401
 
 
 def as_data(report: Report) -> dict[str, Any]:

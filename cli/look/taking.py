@@ -1,12 +1,14 @@
-"""Takes a snapshot of a lab: libvirt first, then all machines, the endpoint and the site at once, within a time limit.
+"""Takes a snapshot of a lab: libvirt, all machines, the endpoint and the site at once, within a time limit.
 
-A machine that runs and does not answer costs the time limit, and what it said last is kept.
+A machine that runs and does not answer costs the time limit, and what it said last is kept. One of which libvirt says
+that it does not run costs nothing: nobody waits for it, and what it may still have said does not count.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Answer, Endpoint, Machine, Power, Site, Snapshot, recall, remember
 from halab.cli.look.together import together
+from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import HalabError
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
@@ -28,20 +31,18 @@ _CLUSTER_PART = 0.6
 _STOPPED = 124  # timeout(1): it had to end the command
 
 
-def take(place: Place, lab: Deployed, limit_s: float) -> Snapshot:
-    """What can be seen now; what is silent is given as it was seen last. Remembered in the lab's folder."""
-    at = time.time()
-    power = hypervisor.powers(place.uri, place.lab, [machine.uuid for machine in lab.machines])
-    asked = [machine for machine in lab.machines if power[machine.uuid].state.may_answer]
-    way = (lab.endpoint.address, lab.endpoint.port) if lab.endpoint else None
-    jobs: dict[str, Callable[[], object]] = {
-        machine.uuid: partial(_hear, machine, place.private_key, way, limit_s) for machine in asked
-    }
-    if endpoint := lab.endpoint:
-        jobs["endpoint"] = partial(services.ask_endpoint, endpoint, place.fencing / endpoint.id)
-    if lab.site_url:
-        jobs["site"] = partial(services.ask_site, lab.site_url, limit_s)
-    heard = together(jobs, limit_s)
+def take(place: Place, lab: Deployed, limit_s: float, meanwhile: Callable[[], None] = lambda: None) -> Snapshot:
+    """What can be seen now; what is silent is given as it was seen last. Remembered in the lab's folder.
+
+    `meanwhile` is done while the lab is asked.
+    """
+    at, over = time.time(), threading.Event()
+    heard = together(_jobs(place, lab, limit_s, over), limit_s, needless=_without_power, meanwhile=meanwhile)
+    over.set()
+    power = _powers(heard) or dict.fromkeys(
+        (machine.uuid for machine in lab.machines),
+        Power(Presence.UNKNOWN, f"libvirt does not answer within {limit_s:.0f} s"),
+    )
     snapshot = Snapshot(
         lab=place.lab,
         at=at,
@@ -53,21 +54,51 @@ def take(place: Place, lab: Deployed, limit_s: float) -> Snapshot:
     return snapshot
 
 
-def _hear(machine: KnownMachine, key: Path, way: tuple[str, int] | None, limit_s: float) -> Answer | str:
+def _jobs(place: Place, lab: Deployed, limit_s: float, over: threading.Event) -> dict[str, Callable[[], object]]:
+    """Whom to ask. The machines come first: they take longest. `over` ends the attempts to reach one."""
+    from halab.provisioners.engine import ssh
+
+    ssh.load()  # before the others begin to load what they need: the machines are waited for longest
+    way = (lab.endpoint.address, lab.endpoint.port) if lab.endpoint else None
+    jobs: dict[str, Callable[[], object]] = {
+        machine.uuid: partial(_hear, machine, place.private_key, way, limit_s, over) for machine in lab.machines
+    }
+    jobs["libvirt"] = partial(hypervisor.powers, place.uri, place.lab, [machine.uuid for machine in lab.machines])
+    if endpoint := lab.endpoint:
+        jobs["endpoint"] = partial(services.ask_endpoint, endpoint, place.fencing / endpoint.id)
+    if lab.site_url:
+        jobs["site"] = partial(services.ask_site, lab.site_url, limit_s)
+    return jobs
+
+
+def _powers(heard: Mapping[str, object]) -> dict[str, Power]:
+    """What libvirt said; empty as long as it has said nothing."""
+    told = heard.get("libvirt")
+    return told if isinstance(told, dict) else {}
+
+
+def _without_power(heard: Mapping[str, object]) -> set[str]:
+    return {uuid for uuid, power in _powers(heard).items() if not power.state.may_answer}
+
+
+def _hear(
+    machine: KnownMachine, key: Path, way: tuple[str, int] | None, limit_s: float, over: threading.Event
+) -> Answer | str:
     """What a machine says, or why it says nothing."""
-    transport = connection(machine, key, limit_s)
+    transport = connection(machine, key, limit_s, over)
     try:
         return ask(transport, machine, way, limit_s)
     finally:
         transport.close()
 
 
-def connection(machine: KnownMachine, key: Path, limit_s: float) -> SshTransport:
-    """A connection to a machine, made on first use."""
+def connection(machine: KnownMachine, key: Path, limit_s: float, over: threading.Event | None = None) -> SshTransport:
+    """A connection to a machine, made on first use. `over` ends the attempts to make it."""
     from halab.provisioners.engine.host import Pace
     from halab.provisioners.engine.ssh import Address, SshTransport
 
-    return SshTransport(Address(machine.name, machine.address, machine.host_key, key), Pace(), connect_s=limit_s)
+    pace = Pace(stop=over) if over else Pace()
+    return SshTransport(Address(machine.name, machine.address, machine.host_key, key), pace, connect_s=limit_s)
 
 
 def ask(transport: SshTransport, machine: KnownMachine, way: tuple[str, int] | None, limit_s: float) -> Answer | str:
@@ -86,7 +117,7 @@ def ask(transport: SshTransport, machine: KnownMachine, way: tuple[str, int] | N
 
 
 def _machine(known: KnownMachine, power: Power, heard: object, limit_s: float) -> Machine:
-    answer, silence = (heard if isinstance(heard, Answer) else None), ""
+    answer, silence = (heard if isinstance(heard, Answer) and power.state.may_answer else None), ""
     if answer is None:
         silence = heard if isinstance(heard, str) else f"no answer within {limit_s:.0f} s"
     if not power.state.may_answer:

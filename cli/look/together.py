@@ -5,22 +5,30 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def together(jobs: Mapping[str, Callable[[], T]], limit_s: float) -> dict[str, T]:
+def together(
+    jobs: Mapping[str, Callable[[], T]],
+    limit_s: float,
+    *,
+    needless: Callable[[Mapping[str, T]], Collection[str]] = lambda _: (),
+    meanwhile: Callable[[], None] = lambda: None,
+) -> dict[str, T]:
     """The results of all jobs that end within `limit_s`, by name; what one of them raises is raised.
 
-    The others go on in the background, as long as the process lives.
+    The others go on in the background, as long as the process lives. `needless`: the jobs that nobody waits for, going
+    by what was found so far; `meanwhile` is done here while the jobs are under way.
     """
     ended: queue.Queue[tuple[str, T | None, BaseException | None]] = queue.Queue()
     for name, job in jobs.items():
         threading.Thread(target=_do, args=(name, job, ended), name=f"look at {name}", daemon=True).start()
     deadline, found = time.monotonic() + limit_s, dict[str, T]()
-    while len(found) < len(jobs):
+    meanwhile()
+    while jobs.keys() - found.keys() - set(needless(found)):
         try:
             name, result, error = ended.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:

@@ -27,3 +27,19 @@ def test_all_are_asked_at_the_same_time() -> None:
 def test_a_fault_of_ours_is_not_swallowed() -> None:
     with pytest.raises(ZeroDivisionError):
         together({"a": lambda: 1 // 0}, 5)
+
+
+def test_nobody_waits_for_who_is_needless() -> None:
+    """Which job that is comes to light while all are under way."""
+    never = threading.Event()
+    jobs = {"off": lambda: str(never.wait(30)), "libvirt": lambda: "off", "quick": lambda: "said"}
+    began = time.monotonic()
+    found = together(jobs, 20, needless=lambda found: {found["libvirt"]} if "libvirt" in found else ())
+    assert found == {"quick": "said", "libvirt": "off"}
+    assert time.monotonic() - began < 10
+    never.set()
+
+
+def test_something_is_done_meanwhile() -> None:
+    done = threading.Event()
+    assert together({"a": lambda: done.wait(30)}, 30, meanwhile=done.set) == {"a": True}
