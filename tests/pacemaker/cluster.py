@@ -9,7 +9,8 @@ import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -90,7 +91,7 @@ class RealCluster:
 
     system: System
     directory: Path
-    names: tuple[str, ...] = ("node1", "node2")
+    names: tuple[str, ...]
     nodes: dict[str, Node] = field(default_factory=dict)
     fenced: list[tuple[str, str]] = field(default_factory=list)
     """Who was, and who asked for it."""
@@ -194,6 +195,20 @@ class RealCluster:
         root = self.status(seen_by)
         node = None if root is None else root.find(f".//resource[@id='{resource}'][@role='Started']/node")
         return "" if node is None else node.get("name", "")
+
+
+PAIR, THREE = ("node1", "node2"), ("node1", "node2", "node3")
+
+
+@contextmanager
+def running(system: System, directory: Path, names: tuple[str, ...] = PAIR) -> Iterator[RealCluster]:
+    """A cluster that is up, and gone when the block ends."""
+    made = RealCluster(system, directory, names)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 def _unshared(*argv: str, log: Path | None = None) -> subprocess.Popen[bytes]:

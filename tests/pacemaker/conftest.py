@@ -8,7 +8,7 @@ import pytest
 
 from halab.provisioners.engine.item import converge
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster
+from tests.pacemaker.cluster import RealCluster, running
 from tests.pacemaker.system import SUITES, System, system
 
 
@@ -20,11 +20,7 @@ def debian(request: pytest.FixtureRequest) -> System:
 
 @pytest.fixture(scope="module")
 def cluster(debian: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
-    made = RealCluster(debian, tmp_path_factory.mktemp("pen"))
-    try:
-        made.start()
+    with running(debian, tmp_path_factory.mktemp("pen")) as made:
         keeper = Stonith(cluster="pen", name="keeper", agent="fence_pen", node="node2")
         assert converge(made.host("node1"), StonithItem(), None, keeper) == keeper, "else nothing is started"
         yield made
-    finally:
-        made.stop()

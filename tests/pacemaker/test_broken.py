@@ -19,7 +19,7 @@ from halab.provisioners.pacemaker.items import Primitive, PrimitiveItem
 from halab.provisioners.pacemaker.primitives import Operation
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster
+from tests.pacemaker.cluster import RealCluster, running
 from tests.pacemaker.system import SUITES, System
 from tests.unit.cli.look.broken import ALL, WHOLE, Verdict, broken, snapshot, verdict
 
@@ -34,13 +34,9 @@ _CAPTURES = os.environ.get("HALAB_CAPTURES")
 @contextmanager
 def _cluster(debian: System, directory: Path) -> Iterator[RealCluster]:
     """With a fencing device for each node, and two resources on node1."""
-    made = RealCluster(debian, directory, ALL)
-    try:
-        made.start()
+    with running(debian, directory, ALL) as made:
         _furnish(made)
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from halab.provisioners.pacemaker.items import Clone, CloneItem, Group, GroupIte
 from halab.provisioners.pacemaker.primitives import Member, Operation
 from halab.provisioners.pacemaker.settings import ClusterProperty, ClusterPropertyItem
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, until
+from tests.pacemaker.cluster import THREE, RealCluster, running, until
 from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
@@ -41,13 +41,9 @@ def _dummy(name: str) -> Member:
 @pytest.fixture(scope="module")
 def lab(debian: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
     """Three nodes, and what a lab has in its CIB, under its names; Dummies do the work."""
-    made = RealCluster(debian, tmp_path_factory.mktemp("pen"), names=("node1", "node2", "node3"))
-    try:
-        made.start()
+    with running(debian, tmp_path_factory.mktemp("pen"), THREE) as made:
         _furnish(made.host("node1"), made.names)
         yield made
-    finally:
-        made.stop()
 
 
 def _furnish(host: Host, names: tuple[str, ...]) -> None:

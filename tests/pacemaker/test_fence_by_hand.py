@@ -13,7 +13,7 @@ from halab.cli.fence.devices import Device, able, chosen, devices
 from halab.provisioners.engine.item import converge
 from halab.provisioners.pacemaker.status import parse_status
 from halab.provisioners.pacemaker.stonith import FencingLevel, FencingLevelItem, Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster
+from tests.pacemaker.cluster import RealCluster, running
 from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
@@ -22,15 +22,11 @@ pytestmark = pytest.mark.long
 @pytest.fixture
 def pair(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
     """Its node2 can be fenced by two devices, and by a broken one."""
-    made = RealCluster(debian, tmp_path)
-    try:
-        made.start()
+    with running(debian, tmp_path) as made:
         for name in ("first", "second", "broken"):
             device = Stonith(cluster="pen", name=name, agent="fence_pen", node="node2", params={"name": name})
             assert converge(made.host("node1"), StonithItem(), None, device) == device
         yield made
-    finally:
-        made.stop()
 
 
 def levels(pair: RealCluster, *names: str) -> None:

@@ -12,7 +12,7 @@ from halab.constructs.fenced import FENCE_META
 from halab.provisioners.engine.item import converge
 from halab.provisioners.pacemaker.status import parse_status
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, until
+from tests.pacemaker.cluster import THREE, RealCluster, running, until
 from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
@@ -21,16 +21,12 @@ pytestmark = pytest.mark.long
 @pytest.fixture
 def three(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
     """Three nodes, each with a device that fences it; all devices run."""
-    made = RealCluster(debian, tmp_path, names=("node1", "node2", "node3"))
-    try:
-        made.start()
+    with running(debian, tmp_path, THREE) as made:
         for name in made.names:
             device = Stonith(cluster="pen", name=f"fence-{name}", agent="fence_pen", node=name, meta={**FENCE_META})
             converge(made.host("node1"), StonithItem(), None, device)
         until("devices", lambda: len(homes(made)) == len(made.names))
         yield made
-    finally:
-        made.stop()
 
 
 def homes(cluster: RealCluster, by: str = "node1") -> dict[str, str]:

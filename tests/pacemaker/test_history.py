@@ -20,7 +20,7 @@ from halab.provisioners.engine.item import converge
 from halab.provisioners.pacemaker.items import PrimitiveItem
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, until
+from tests.pacemaker.cluster import THREE, RealCluster, running, until
 from tests.pacemaker.console_stage import Nodes, files
 from tests.pacemaker.system import System
 from tests.pacemaker.test_cib import alone
@@ -62,17 +62,13 @@ class Stage:
 @pytest.fixture
 def stage(debian: System, tmp_path: Path) -> Iterator[Stage]:
     """Three nodes, each with a fencing device, and a resource."""
-    made = RealCluster(debian, tmp_path, names=("node1", "node2", "node3"))
-    try:
-        made.start()
+    with running(debian, tmp_path, THREE) as made:
         for name in made.names:
             device = Stonith(cluster="pen", name=f"fence-{name}", agent="fence_pen", node=name)
             converge(made.host("node1"), StonithItem(), None, device)
         converge(made.host("node1"), PrimitiveItem(), None, alone("web"))
         until("web", lambda: made.runs("web", "node1"))
         yield Stage(made, tmp_path, Chronicle())
-    finally:
-        made.stop()
 
 
 def _of(told: History, kind: str) -> list[Happened]:

@@ -9,7 +9,7 @@ import pytest
 
 from halab.provisioners.corosync.quorate import quorate
 from halab.provisioners.engine.command import cmd
-from tests.pacemaker.cluster import RealCluster, until
+from tests.pacemaker.cluster import THREE, RealCluster, running, until
 from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
@@ -18,12 +18,8 @@ pytestmark = pytest.mark.long
 @pytest.fixture
 def three(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
     """Its nodes do not live long."""
-    made = RealCluster(debian, tmp_path, names=("node1", "node2", "node3"))
-    try:
-        made.start()
+    with running(debian, tmp_path, THREE) as made:
         yield made
-    finally:
-        made.stop()
 
 
 def test_who_is_left_has_no_quorum_and_says_so_at_once(three: RealCluster) -> None:

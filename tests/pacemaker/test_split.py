@@ -15,7 +15,7 @@ from halab.provisioners.pacemaker.items import Group, GroupItem
 from halab.provisioners.pacemaker.primitives import Member
 from halab.provisioners.pacemaker.settings import ClusterProperty, ClusterPropertyItem
 from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
-from tests.pacemaker.cluster import RealCluster, until
+from tests.pacemaker.cluster import RealCluster, running, until
 from tests.pacemaker.system import System
 
 pytestmark = pytest.mark.long
@@ -27,12 +27,8 @@ _DELAY_S = 5
 @pytest.fixture
 def pair(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
     """Its nodes do not live long."""
-    made = RealCluster(debian, tmp_path)
-    try:
-        made.start()
+    with running(debian, tmp_path) as made:
         yield made
-    finally:
-        made.stop()
 
 
 def fencing(pair: RealCluster) -> None:
