@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from halab.provisioners.engine import limits, units
 from halab.provisioners.engine.command import script
+from halab.provisioners.engine.durable import KEPT
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
 from halab.provisioners.engine.platform import Platform
@@ -57,13 +58,10 @@ WantedBy=multi-user.target
 # $1 seconds, 0: somebody else has the watchdog. systemd feeds it from now on, and after each boot by its own file.
 _MANAGER = "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager RuntimeWatchdogUSec"
 _START = f"""# have the node watch its key
+[ "$1" != 0 ] || rm -f -- {_WATCHDOG}
 systemctl daemon-reload
 {units.enable(UNIT)}
 systemctl restart {UNIT}
-if [ "$1" = 0 ]; then rm -f -- {_WATCHDOG}; else
-  mkdir -p {_WATCHDOG.rpartition("/")[0]}
-  printf '[Manager]\\nRuntimeWatchdogSec=%s\\n' "$1" > {_WATCHDOG}
-fi
 busctl set-property {_MANAGER} t "${{1}}000000"
 """
 _FORGET = f"""# end the watch of the node's key
@@ -74,6 +72,7 @@ if [ -e {_WATCHDOG} ]; then
   rm -f -- {_WATCHDOG}
   busctl set-property {_MANAGER} t 0
 fi
+{KEPT}
 systemctl daemon-reload
 """
 # What systemd feeds the watchdog by, in microseconds.
@@ -120,6 +119,8 @@ class ScsiWatchItem(Item[ScsiWatch]):
         elif now != wanted:
             yield PutFile(_SCRIPT, script_of(wanted), 0o755)
             yield PutFile(_UNIT_FILE, UNIT_TEXT)
+            if wanted.watchdog_s:
+                yield PutFile(_WATCHDOG, f"[Manager]\nRuntimeWatchdogSec={wanted.watchdog_s}\n")
             yield Run(script(_START, wanted.watchdog_s))
             running = script(f"# ask whether the key is watched\nsystemctl is-active -q {UNIT}")
             yield Await("watch of the key", running, ready=lambda seen: seen.rc == 0, deadline_s=60)

@@ -58,7 +58,10 @@ def test_another_key_or_watchdog_shows() -> None:
 def test_files_first_then_it_runs() -> None:
     item = ScsiWatchItem()
     files = [step.path for step in item.steps(DEBIAN_13, None, WANTED) if isinstance(step, PutFile)]
-    assert files == ["/etc/halab/scsi-watch", "/etc/systemd/system/halab-scsi-watch.service"]
+    watchdog = "/etc/systemd/system.conf.d/halab-watchdog.conf"
+    assert files == ["/etc/halab/scsi-watch", "/etc/systemd/system/halab-scsi-watch.service", watchdog]
+    steps = [*item.steps(DEBIAN_13, WANTED, replace(WANTED, watchdog_s=0))]
+    assert [step.path for step in steps if isinstance(step, PutFile)] == files[:2]
     assert [*item.steps(DEBIAN_13, WANTED, WANTED)] == []
 
 
