@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from halab.cli.console.contract import Ages, Line, Overview
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.judgement import judge
-from halab.cli.look.snapshot import Answer, Endpoint, Machine, Power, Site, Snapshot
+from halab.cli.look.snapshot import Answer, Endpoint, Glance, Machine, Power, Site, Snapshot
 from halab.provider.hypervisor.machine.presence import Presence
 
 _LINES = 200
@@ -32,6 +32,7 @@ class Board:
         self._lock = threading.Lock()
         self._power: dict[str, Power] = {}
         self._answers = {m.uuid: m.answer for m in earlier.machines if m.answer} if earlier else {}
+        self._glances: dict[str, Glance] = {}
         self._silence = dict.fromkeys((machine.uuid for machine in known.machines), _NOT_YET)
         self._endpoint: Endpoint | None = None
         self._site: Site | None = None
@@ -44,9 +45,9 @@ class Board:
             return self._power.get(uuid, Power(Presence.UNKNOWN)).state.may_answer
 
     def powers(self, told: Mapping[str, Power]) -> frozenset[str]:
-        """What libvirt says. The machines (UUID) whose power is another than before."""
+        """What libvirt says. The machines (UUID) whose power is another than before; none the first time."""
         with self._lock:
-            other = frozenset(uuid for uuid, power in told.items() if self._power.get(uuid) != power)
+            other = frozenset(uuid for uuid, power in told.items() if self._power.get(uuid, power) != power)
             self._power.update(told)
             self._at["power"] = time.time()
         self._changed()
@@ -60,6 +61,17 @@ class Board:
             else:
                 self._silence[uuid] = said
         self._changed()
+
+    def glanced(self, uuid: str, said: Glance) -> None:
+        """What a member said of the cluster alone."""
+        with self._lock:
+            self._glances[uuid] = said
+        self._changed()
+
+    def mute(self, uuid: str) -> bool:
+        """Whether the machine was asked last in vain."""
+        with self._lock:
+            return self._silence[uuid] not in ("", _NOT_YET)
 
     def endpoint(self, said: Endpoint) -> None:
         with self._lock:
@@ -93,5 +105,5 @@ class Board:
     def _machine(self, known: KnownMachine) -> Machine:
         power = self._power.get(known.uuid, Power(Presence.UNKNOWN, "libvirt was not asked yet"))
         silence = self._silence[known.uuid] if power.state.may_answer else f"it is {power.state.value}"
-        answer = self._answers.get(known.uuid)
-        return Machine(known.name, known.uuid, known.address, bool(known.cluster), power, answer, silence)
+        answer, glance = self._answers.get(known.uuid), self._glances.get(known.uuid)
+        return Machine(known.name, known.uuid, known.address, bool(known.cluster), power, answer, silence, glance)

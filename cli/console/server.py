@@ -50,7 +50,7 @@ _WRONG = {
     "link": "This link was used already, or is too old. `halab console` prints a new one.",
     "hacluster": "The user or the password is wrong.",
 }
-_TOGETHER_S = 0.15  # news that come at once are sent as one
+_TOGETHER_S = 0.15  # from one to the next: news that come at once are sent as one
 _HEARTBEAT_S = 10.0
 PAGES_EACH, PAGES_TOGETHER = 4, 16
 """Pages that may be open at once: of one session, and in all. A browser opens six connections to a host, and with all
@@ -172,11 +172,12 @@ class Console:
             with self._doing.watch.listening(lambda: _tell(loop, news)):
                 while self._role(request) is not None and not self._over:
                     news.clear()
+                    began = loop.time()
                     overview = await run_in_threadpool(self._doing.watch.overview)
                     yield f"data: {as_json(overview)}\n\n"
                     await _either(news, _HEARTBEAT_S)
-                    if not self._over:
-                        await asyncio.sleep(_TOGETHER_S)
+                    if not self._over:  # what comes after a silence is sent at once
+                        await asyncio.sleep(began + _TOGETHER_S - loop.time())
                 yield "event: ended\ndata: {}\n\n"
         finally:
             self._streams.discard(news)

@@ -24,7 +24,10 @@ class Power:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a guest said, and when (Unix time, s). `look` is `guest.look`'s output, `cluster` crm_mon's XML."""
+    """What a guest said. `at`: when it was asked (Unix time, s), so what happened until then is in it.
+
+    `look` is `guest.look`'s output, `cluster` crm_mon's XML.
+    """
 
     at: float
     look: str
@@ -32,8 +35,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Glance:
+    """What a member said of the cluster alone: crm_mon's XML. `at`: when it was asked (Unix time, s)."""
+
+    at: float
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine of the lab. `answer` may be an old one: then `silence` says why there is no newer."""
+    """A machine of the lab. `answer` may be an old one: then `silence` says why there is no newer.
+
+    `glance`: what it has said of the cluster since.
+    """
 
     name: str
     uuid: str
@@ -42,6 +56,13 @@ class Machine:
     power: Power
     answer: Answer | None = None
     silence: str = ""
+    glance: Glance | None = None
+
+    @property
+    def cluster(self) -> Glance | None:
+        """The last that it said of the cluster."""
+        said = Glance(self.answer.at, self.answer.cluster) if self.answer else None
+        return max(filter(None, (said, self.glance)), key=lambda one: one.at, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +133,8 @@ def parse(text: str) -> Snapshot:
 def _machine(data: Mapping[str, Any]) -> Machine:
     answer = Answer(**data["answer"]) if data["answer"] else None
     power = Power(Presence(data["power"]["state"]), data["power"]["why"])
-    return Machine(**{**data, "power": power, "answer": answer})
+    glance = Glance(**data["glance"]) if data.get("glance") else None
+    return Machine(**{**data, "power": power, "answer": answer, "glance": glance})
 
 
 def recall(file: Path) -> Snapshot | None:

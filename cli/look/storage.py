@@ -8,6 +8,7 @@ from halab.cli.look import guest
 from halab.cli.look.guest import Guest
 from halab.cli.look.report import Fault, MountReport, SessionReport, StorageReport
 from halab.cli.look.snapshot import Snapshot
+from halab.cli.look.views import status_of
 from halab.provisioners.pacemaker.status import ClusterStatus
 
 _LOGGED_IN = "LOGGED_IN"
@@ -76,6 +77,7 @@ def _sessions(members: Mapping[str, Guest]) -> Iterator[SessionReport]:
 
 def faults(snapshot: Snapshot, status: ClusterStatus | None) -> Iterator[Fault]:
     members, others = heard(snapshot, True), heard(snapshot, False)
+    own_status = _with_the_mounts(snapshot)
     for name, told in others.items():
         yield from _of_target(name, told)
     has_target = any(not machine.member for machine in snapshot.machines)
@@ -91,8 +93,14 @@ def faults(snapshot: Snapshot, status: ClusterStatus | None) -> Iterator[Fault]:
         for mount in told.mounts:
             if mount.said:
                 yield Fault(node, f"GFS2 at {mount.point}: {mount.said}", remedy=_of_mount(node, mount.said))
-        if status is not None:
-            yield from _not_mounted(node, told, status)
+        if own := own_status.get(node, status):
+            yield from _not_mounted(node, told, own)
+
+
+def _with_the_mounts(snapshot: Snapshot) -> dict[str, ClusterStatus]:
+    """The cluster as each node saw it when it told of its mounts: a newer view may know of a mount that came since."""
+    told = ((machine.name, status_of(machine.answer.cluster)) for machine in snapshot.machines if machine.answer)
+    return {name: status for name, status in told if status is not None}
 
 
 def _of_target(name: str, told: Guest) -> Iterator[Fault]:

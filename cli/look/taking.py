@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from halab.cli.look import guest, hypervisor, services
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
-from halab.cli.look.snapshot import Answer, Endpoint, Machine, Power, Site, Snapshot, recall, remember
+from halab.cli.look.snapshot import Answer, Endpoint, Glance, Machine, Power, Site, Snapshot, recall, remember
 from halab.cli.look.together import together
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import cmd
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CLUSTER_PART = 0.6
 """Of the time limit: a cluster that does not answer leaves a machine the rest to be seen as alive."""
+_ENDING_S = 1.0  # until the exit of an ended command is heard
 _STOPPED = 124  # timeout(1): it had to end the command
 
 
@@ -103,6 +104,7 @@ def connection(machine: KnownMachine, key: Path, limit_s: float, over: threading
 
 def ask(transport: SshTransport, machine: KnownMachine, way: tuple[str, int] | None, limit_s: float) -> Answer | str:
     """What a machine says over its connection, or why it says nothing. `way`: the fencing endpoint."""
+    at = time.time()
     questions = [guest.look(way if machine.cluster else None)]
     if machine.cluster:
         questions.append(cmd("timeout", str(_CLUSTER_PART * limit_s), *STATUS_COMMAND.argv))
@@ -113,7 +115,20 @@ def ask(transport: SshTransport, machine: KnownMachine, way: tuple[str, int] | N
     if look.rc != 0:
         return f"it cannot be looked at: {look.stderr.strip()[-300:]}"
     said = next((one.stdout for one in cluster if one.rc != _STOPPED), "")
-    return Answer(time.time(), look.stdout, said)
+    return Answer(at, look.stdout, said)
+
+
+def glance(transport: SshTransport, limit_s: float) -> Glance | str:
+    """What a member says of the cluster alone, or why it says nothing: some half of the work of `ask`."""
+    at = time.time()
+    question = cmd("timeout", str(limit_s), *STATUS_COMMAND.argv)
+    try:
+        said = transport.run(question, limit_s + _ENDING_S)
+    except HalabError as error:
+        return error.detail or error.summary
+    if said.rc not in STATUS_COMMAND.ok:
+        return f"crm_mon exited with {said.rc}: {said.stderr.strip()[-300:]}"
+    return Glance(at, said.stdout)
 
 
 def _machine(known: KnownMachine, power: Power, heard: object, limit_s: float) -> Machine:

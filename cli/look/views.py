@@ -15,6 +15,8 @@ _QUORUM = (
     "GFS2 stands still until quorum is back. `halab deploy` switches on what is off and makes anew what is gone; see "
     'docs/runbook.md, "After quorum was lost".'
 )
+_AT_ONCE_S = 2.0
+"""Views that are less apart are of one look; in a page, which asks one member at a change, others are older."""
 _CUT = "`corosync-cfgtool -s` on both shows their links, `halab diff` a firewall that somebody has changed."
 
 
@@ -36,18 +38,37 @@ class View:
         return f"`halab ssh {self.by} {command}`"
 
     @property
+    def settled(self) -> bool:
+        """It counts itself as a member: one that only just starts has not got the others' configuration yet."""
+        own = self.status.node(self.by)
+        return own is not None and own.online and not own.pending
+
+    def replaces(self, other: View) -> bool:
+        """It is the newer one of members that are, or were, together: what the other saw is over.
+
+        Members of which each sees the other offline are two halves of a cluster: none speaks for the other.
+        """
+        together = other.by in self.online or self.by in other.online
+        return self.current and self.settled and self.at > other.at and together
+
+    @property
     def online(self) -> frozenset[str]:
         return frozenset(node.name for node in self.status.nodes if node.online)
 
 
 def views(snapshot: Snapshot) -> list[View]:
-    """All that there are, the one that counts first: of now, with quorum, of the most members."""
+    """All that there are, the one that counts first: of now, not replaced, with quorum, of the most members."""
     found = [
-        View(machine.name, machine.answer.at, not machine.silence, status)
+        View(machine.name, said.at, not machine.silence, status)
         for machine in snapshot.machines
-        if machine.answer and (status := _status(machine.answer.cluster)) is not None
+        if (said := machine.cluster) and (status := status_of(said.cluster)) is not None
     ]
-    return sorted(found, key=lambda v: (v.current, v.status.with_quorum, len(v.online), v.at, v.by), reverse=True)
+    over = {view.by for view in found if any(other.replaces(view) for other in found)}
+
+    def counts(view: View) -> tuple[object, ...]:
+        return view.current, view.by not in over, view.status.with_quorum, len(view.online), view.at, view.by
+
+    return sorted(found, key=counts, reverse=True)
 
 
 def cluster(seen: View) -> ClusterReport:
@@ -111,7 +132,8 @@ def _unset(view: View, name: str) -> str:
 def _other_views(seen: list[View]) -> Iterator[Fault]:
     first = seen[0]
     for view in seen[1:]:
-        if view.current and view.online != first.online:
+        over = first.replaces(view) and first.at - view.at > _AT_ONCE_S
+        if view.current and not over and view.online != first.online:
             text = f"sees {_names(view.online)} online, and {first.by} sees {_names(first.online)}"
             yield Fault(view.by, text, remedy=_CUT)
 
@@ -120,7 +142,7 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nobody"
 
 
-def _status(xml: str) -> ClusterStatus | None:
+def status_of(xml: str) -> ClusterStatus | None:
     """None where no cluster runs, or its tool gave no answer."""
     if not xml:
         return None

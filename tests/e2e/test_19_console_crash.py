@@ -58,10 +58,7 @@ def _until(page: Page, after: float, deadline: float, what: str, pattern: str) -
 
 
 def test_a_change_is_soon_on_the_page(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
-    """A person puts a node into maintenance, and out of it; the cluster knows when the command returns.
-
-    Half of the changes are there in time: a page that is just asking a busy node shows the next one two answers later.
-    """
+    """A person puts a node into maintenance, and out of it; the cluster knows when the command returns."""
     active = lab.until("the site", lab.served_by)
     node = next(node for node in lab.nodes if node != active)
     took = list[float]()
@@ -76,9 +73,10 @@ def test_a_change_is_soon_on_the_page(lab: Lab, capfd: pytest.CaptureFixture[str
         finally:
             _maintenance(lab, node, "false")
     with capfd.disabled():
-        print(f"\non the page after {', '.join(f'{one:.2f}' for one in took)} s", flush=True)
+        each, middle = ", ".join(f"{one:.2f}" for one in took), statistics.median(took)
+        print(f"\non the page after {each} s: median {middle:.2f}, most {max(took):.2f}", flush=True)
     used = {one.attributes["hypervisor_used"] for one in instances(lab.folder.state) if one.type == "halab_machine"}
-    assert statistics.median(took) <= max(_SOON_S[one] for one in used)
+    assert max(took) <= max(_SOON_S[one] for one in used), took
 
 
 def _maintenance(lab: Lab, node: str, value: str) -> None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from halab.cli.look.judgement import judge
-from halab.cli.look.snapshot import Endpoint, Machine, Power, Site, Snapshot
+from halab.cli.look.snapshot import Endpoint, Glance, Machine, Power, Site, Snapshot
 from halab.provider.hypervisor.machine.presence import Presence
 
-from .samples import AT, EXPORTER, MEMBER, RUNNING, STOPPED, TARGET, lab, member
+from .samples import AT, DATA, EXPORTER, MEMBER, RUNNING, STOPPED, TARGET, lab, member
 
 
 def _silent(machine: Machine, power: Presence, why: str = "", silence: str = "no answer within 5 s") -> Machine:
@@ -188,3 +188,47 @@ def test_an_old_view_counts_only_when_there_is_no_other() -> None:
     assert report.cluster
     assert (report.cluster.current, report.cluster.seen_at, report.cluster.online) == (False, AT - 180, 3)
     assert [machine.heard_at for machine in report.machines[:3]] == [AT - 180] * 3
+
+
+def _glanced(machine: Machine, cluster: str, later_s: float) -> Machine:
+    return replace(machine, glance=Glance(AT + later_s, cluster))
+
+
+def test_what_one_member_says_since_counts_for_all_of_them() -> None:
+    """The others' views are older and have more members online: also that of the one that is lost and not mute yet."""
+    report = judge(lab(_glanced(member(1), _OFFLINE, 5.0), member(2), member(3)))
+    assert report.cluster
+    assert (report.cluster.seen_by, report.cluster.seen_at, report.cluster.online) == ("node1", AT + 5.0, 2)
+    assert [(fault.what, fault.text) for fault in report.faults] == [("node3", "is offline")]
+    assert [machine.heard_at for machine in report.machines[:3]] == [AT] * 3, "the rest of it is as old as it was"
+    assert judge(lab(_glanced(member(1), _OFFLINE, -5.0), member(2), member(3))).faults == ()
+
+
+def test_of_two_halves_the_one_with_quorum_counts_whoever_spoke_last() -> None:
+    alone = RUNNING.replace('with_quorum="true"', 'with_quorum="false"')
+    for number in (1, 2):
+        node = f'name="node{number}" id="{number}" online='
+        alone = alone.replace(f'{node}"true"', f'{node}"false"')
+    both = (member(1, cluster=_OFFLINE), member(2, cluster=_OFFLINE))
+    report = judge(lab(*both, _glanced(member(3), alone, 20.0)))
+    assert report.cluster
+    assert (report.cluster.quorum, report.cluster.online) == (True, 2)
+    assert ("node3", "sees node3 online, and node2 sees node1, node2") in [(f.what, f.text) for f in report.faults]
+
+
+def test_a_member_that_only_just_starts_does_not_speak_for_the_others() -> None:
+    joining = RUNNING.replace('online="true"', 'online="false"').replace('with_quorum="true"', 'with_quorum="false"')
+    report = judge(lab(member(1), member(2), _glanced(member(3), joining, 5.0)))
+    assert report.cluster
+    assert (report.cluster.quorum, report.cluster.online) == (True, 3)
+
+
+def test_a_mount_is_missed_by_the_view_that_its_node_had_when_it_told_of_its_mounts() -> None:
+    running = (DATA / "pacemaker/crm_mon-2.1-running.xml").read_text()
+    mounted = running.replace("ocf:heartbeat:lvmlockd", "ocf:heartbeat:Filesystem")
+    bare = "\n".join(line for line in MEMBER.splitlines() if not line.startswith("mount"))
+    missed = ("node2", "lvmlockd is started there, but nothing is mounted")
+    for before, later, faults in [(running, mounted, []), (mounted, running, [missed])]:
+        node2 = _glanced(member(2, bare, before), later, 5.0)
+        report = judge(lab(member(1, cluster=running), node2, member(3, cluster=running)))
+        assert [(f.what, f.text) for f in report.faults if "mounted" in f.text] == faults

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from halab.cli.look.snapshot import dump, parse, recall, remember
+from halab.cli.look.snapshot import Glance, dump, parse, recall, remember
 
 from .samples import AT, lab, member
 
 
 def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
-    for snapshot in (lab(), lab(endpoint=None, site=None), lab(replace(member(1), answer=None, silence="no answer"))):
+    glanced = replace(member(1), glance=Glance(AT + 1, "<x/>"))
+    for snapshot in (
+        lab(),
+        lab(glanced),
+        lab(endpoint=None, site=None),
+        lab(replace(member(1), answer=None, silence="no answer")),
+    ):
         assert parse(dump(snapshot)) == snapshot
         remember(tmp_path / "seen.json", snapshot)
         assert recall(tmp_path / "seen.json") == snapshot
