@@ -1,7 +1,7 @@
 resource "halab_scsi_reservation" "lun" {
   cluster = halab_cluster.summit.name
-  device  = halab_iscsi_target.san.lun_device
-  keys    = [halab_scsi_key.node1.key, halab_scsi_key.node2.key]
+  device  = halab_iscsi_target.target.lun_device
+  keys    = [halab_scsi_key.node1.key]
 }
 
 import {

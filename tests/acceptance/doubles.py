@@ -142,6 +142,9 @@ def secrets_of(terraform: Terraform) -> set[str]:
     return lines | {line for line in key.read_text().splitlines() if not line.startswith("-----")}
 
 
+_LUN, _KEY = "/dev/disk/by-id/wwn-0x6001405a1b2c3d4e5f60718293a4b5c6", "e1c4a12b"
+
+
 def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
     """A resource of each type that the lab itself does not use. `machine` refers to one of its nodes."""
     after = ["halab_group.site", "halab_cluster_property.stonith_enabled"]
@@ -150,6 +153,11 @@ def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
         "halab_packages": {"tools": {"machine": machine, "names": ["sg3-utils", "tcpdump"]}},
         "halab_quorum_device": {"asks": {"machine": machine, "cluster": "another"}},
         "halab_service": {"cron": {"machine": machine, "name": "cron"}},
+        "halab_scsi_key": {"key": {"machine": machine, "device": _LUN, "key": _KEY}},
+        "halab_scsi_watch": {"watch": {"machine": machine, "device": _LUN, "key": _KEY}},
+        "halab_scsi_reservation": {
+            "reservation": {"cluster": lab, "device": _LUN, "keys": [_KEY], "depends_on": after}
+        },
         "halab_primitive": {
             "ping": {**inside, "name": "ping", "agent": "ocf:pacemaker:ping", "params": {"host_list": "192.168.77.1"}}
         },

@@ -35,6 +35,7 @@ NO_FILE = (
     r"\d+$",  # a comparison, in perl and python
     r'"\$session/recovery_tmo"|"\$lun/rescan"',  # sysfs
     r'"\$d/\w+"',  # of mktemp, gone when the script ends
+    r'"\$had"',  # in /run: it is to be gone after a boot
     r'"\$new"',  # managed_block's name for FILE.halab-new
 )
 _REDIRECTION = re.compile(r"(?<![-=<\w$|/])>{1,2}\s*(\S+)")
