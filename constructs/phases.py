@@ -83,7 +83,7 @@ TABLE: dict[Phase, Line] = {
     # A device waits for the other nodes' membership and access: a node that is added gets it while it joins.
     Phase.FENCING: Line("each node's fencing device", (Phase.PROPERTIES,)),
     Phase.LVM: Line("each node's LVM asks lvmlockd"),
-    Phase.LOCKING: Line("DLM and lvmlockd run", (*_READY, Phase.LVM, Phase.KEYS), (Container.CLUSTER,)),
+    Phase.LOCKING: Line("DLM and lvmlockd run", (*_READY, Phase.LVM, Phase.KEYS, Phase.WATCH), (Container.CLUSTER,)),
     Phase.PARTITION: Line("the LUN's partition", (*_READY, Phase.SESSIONS)),
     Phase.VG: Line("the shared volume group", (Phase.LOCKING, Phase.PARTITION)),
     # A resource for each node, so that it leaves before the group goes.

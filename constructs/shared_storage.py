@@ -40,6 +40,7 @@ class SharedStorage(Construct):
             backstore="lun0",
             portal=settings.target_address,
             demo_mode=settings.iscsi.demo_mode,
+            reservations="scsi" in settings.fencing.methods or None,
         )
         self.lun_device = self.target.lun_device
         self.lun_bytes = machines.lun_disk.size_bytes

@@ -115,7 +115,8 @@ FULL: dict[str, dict[str, Any]] = {
     "halab_lvm_device": {**ON_MACHINE, "vg": "vg", "device": "/dev/sda1", "lun_bytes": LUN},
     "halab_iscsi_target": {
         **ON_MACHINE, "device": "/dev/vdb1", "portal": "10.0.0.1", "iqn": IQN, "hostname": "target", "port": 3260,
-        "backstore": "lun0", "demo_mode": False, "chap": True, "serial": UUID, "condition": "complete",
+        "backstore": "lun0", "demo_mode": False, "chap": True, "reservations": True, "serial": UUID,
+        "condition": "complete",
     },
     "halab_iscsi_acl": {
         **ON_MACHINE, "target_iqn": IQN, "initiator_iqn": IQN, "chap_user": "u", "chap_password": "abcdefabcdef12",

@@ -40,7 +40,7 @@ def trial(node: str, yes: bool, as_json: bool) -> int:
 def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -> int:
     firing.check(node)
     device = chosen(firing.able(node), method, node) if method else None
-    if device and off and device.method == "scsi":
+    if off and {one.method for one in ([device] if device else firing.able(node))} == {"scsi"}:
         raise ConfigError("--off: scsi cuts off a node's storage, not its power", "Leave --off out: it comes back.")
     # With one device alone the levels are changed for a while: nobody else may do so meanwhile.
     with locked(firing.guests.place.state) if device else nullcontext():

@@ -67,6 +67,9 @@ class Target:
         "Let every initiator in, without ACL or password; otherwise only those with an ACL and CHAP.", default=False
     )
     chap: bool = attr("Whether initiators with an ACL must have a password, too.", default=True)
+    reservations: bool = attr(
+        "Whether it takes the keys of persistent reservations that are to outlast its restart.", default=False
+    )
     serial: str | None = attr(
         "T10 unit serial of the backstore, a UUID; generated from the IQN when not given.",
         computed=True,
@@ -146,6 +149,7 @@ class TargetItem(Item[Target]):
             address=wanted.portal,
             port=wanted.port,
             attributes=_attributes(wanted.demo_mode, wanted.chap),
+            reservations=wanted.reservations,
         )
 
 
@@ -223,6 +227,7 @@ def target_seen(view: View, wanted: Target) -> Target | None:
         portal=address,
         port=int(port),
         demo_mode=demo_mode,
+        reservations=bool(wanted.reservations) and "dbroot/pr" in view.configfs,
         condition=next(_faults(view, with_fields(wanted, demo_mode=demo_mode), attributes, portals, core), COMPLETE),
     )
 
@@ -250,8 +255,6 @@ def _faults(view: View, wanted: Target, attributes: Mapping[str, str], portals: 
         yield "the backstore has another serial"
     if view.unit != "enabled":
         yield f"the unit that restores it at boot is {view.unit or 'missing'}"
-    if "dbroot/pr" not in view.configfs:
-        yield "it keeps no persistent reservations, and takes none"
     saved = saved_tpg(view, iqn)
     if {k: str(v) for k, v in saved.get("attributes", {}).items() if k in attributes} != attributes:
         yield "not saved"

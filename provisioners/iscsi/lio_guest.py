@@ -18,8 +18,8 @@ LOCK = "/run/targetcli.lock"
 
 def target(root: Any, wanted: dict[str, Any]) -> None:
     """A block backstore, exported as LUN 0 of the target's only TPG, at one portal."""
-    # The kernel keeps persistent reservations there, and refuses every key where it cannot. No package makes it.
-    os.makedirs(f"{root.dbroot}/pr", mode=0o700, exist_ok=True)
+    if wanted["reservations"]:
+        keep_reservations(root.dbroot)
     storage = backstore(root, wanted)
     tpg = lio.TPG(lio.Target(lio.FabricModule("iscsi"), wanted["iqn"]), 1)
     for name, value in wanted["attributes"].items():
@@ -35,6 +35,22 @@ def target(root: Any, wanted: dict[str, Any]) -> None:
     lio.NetworkPortal(tpg, wanted["address"], wanted["port"])
     # Last: a login to a TPG that is not enabled yet is tried again, one without its LUN succeeds and sees nothing.
     tpg.enable = True
+
+
+def keep_reservations(folder: str) -> None:
+    """The kernel keeps keys there, and refuses each that is to be kept where it cannot. No package makes it."""
+    os.makedirs(f"{folder}/pr", mode=0o700, exist_ok=True)
+    for path in (f"{folder}/pr", folder, os.path.dirname(folder)):
+        on_disk(path)
+
+
+def on_disk(path: str) -> None:
+    """What a file or folder holds is there after a reset, too."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def backstore(root: Any, wanted: dict[str, Any]) -> Any:
@@ -88,3 +104,5 @@ def main(change: str, wanted: dict[str, Any]) -> None:
         root = lio.RTSRoot()
         {"target": target, "no_target": no_target, "acl": acl, "no_acl": no_acl}[change](root, wanted)
         root.save_to_file(save_file=wanted["saved"])
+        for path in (wanted["saved"], os.path.dirname(wanted["saved"])):
+            on_disk(path)

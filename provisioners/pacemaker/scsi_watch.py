@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,8 +66,10 @@ systemctl restart {UNIT}
 busctl set-property {_MANAGER} t "${{1}}000000"
 """
 _FORGET = f"""# end the watch of the node's key
-systemctl stop {UNIT}
-{units.disable(UNIT)}
+if [ -e {_UNIT_FILE} ]; then
+  systemctl stop {UNIT}
+  {units.disable(UNIT)}
+fi
 rm -f -- {_UNIT_FILE} {_SCRIPT}
 if [ -e {_WATCHDOG} ]; then
   rm -f -- {_WATCHDOG}
@@ -74,6 +77,10 @@ if [ -e {_WATCHDOG} ]; then
 fi
 {KEPT}
 systemctl daemon-reload
+"""
+# It has seen the key, or would not know later that the node has lost it.
+_WATCHES = f"""# ask whether the key is watched
+systemctl is-active -q {UNIT} && [ -e /run/halab-scsi-key ]
 """
 # What systemd feeds the watchdog by, in microseconds.
 _FED = f"busctl get-property {_MANAGER}"
@@ -122,8 +129,7 @@ class ScsiWatchItem(Item[ScsiWatch]):
             if wanted.watchdog_s:
                 yield PutFile(_WATCHDOG, f"[Manager]\nRuntimeWatchdogSec={wanted.watchdog_s}\n")
             yield Run(script(_START, wanted.watchdog_s))
-            running = script(f"# ask whether the key is watched\nsystemctl is-active -q {UNIT}")
-            yield Await("watch of the key", running, ready=lambda seen: seen.rc == 0, deadline_s=60)
+            yield Await("watch of the key", script(_WATCHES), ready=lambda seen: seen.rc == 0, deadline_s=60)
 
 
 def script_of(wanted: ScsiWatch) -> str:
@@ -143,7 +149,7 @@ def watch_seen(
         wanted,
         device=words.get("device", ""),
         key=words.get("key", ""),
-        watchdog_s=int((watchdog or "").rpartition("RuntimeWatchdogSec=")[2].strip() or 0),
+        watchdog_s=_watchdog_s(watchdog),
     )
     (watch,) = units.parse_show(state)
     faults = (
@@ -153,6 +159,12 @@ def watch_seen(
         (found.watchdog_s and fed.split()[-1:] != [f"{found.watchdog_s}000000"], "nobody feeds its watchdog"),
     )
     return with_fields(found, condition=next((words for wrong, words in faults if wrong), COMPLETE))
+
+
+def _watchdog_s(text: str | None) -> int:
+    """0 where the file is not as it was written: the plan sets it again, or it is nobody's and goes."""
+    found = re.fullmatch(r"\[Manager\]\nRuntimeWatchdogSec=(\d+)\n?", text or "")
+    return int(found[1]) if found else 0
 
 
 def _words(line: str) -> list[str]:

@@ -269,12 +269,12 @@ def test_json_and_exit_codes(monkeypatch: pytest.MonkeyPatch, domain: Any, capsy
         assert json.loads(capsys.readouterr().out)["proof"] == ("stopped, started" if code == 0 else "")
 
 
-def test_storage_alone_leaves_no_node_off() -> None:
-    firing: Any = SimpleNamespace(
-        check=lambda _: None, able=lambda _: [REDFISH, Device("fence-scsi", "fence_scsi", "node1")]
-    )
+@pytest.mark.parametrize(("others", "method"), [([REDFISH], "scsi"), ([], "scsi"), ([], "")])
+def test_storage_alone_leaves_no_node_off(others: list[Device], method: str) -> None:
+    scsi = Device("fence-scsi", "fence_scsi", "node1")
+    firing: Any = SimpleNamespace(check=lambda _: None, able=lambda _: [*others, scsi])
     with pytest.raises(ConfigError, match="--off: scsi cuts off a node's storage, not its power"):
-        session._by_hand(firing, "node2", "scsi", True, False)
+        session._by_hand(firing, "node2", method, True, False)
 
 
 def test_without_a_terminal_nothing_is_fired(

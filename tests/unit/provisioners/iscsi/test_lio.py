@@ -125,6 +125,14 @@ def test_target_seen(text: str, expected: Target | None) -> None:
     assert target_seen(parse_view(text), TARGET) == expected
 
 
+def test_a_target_that_is_to_keep_reservations_says_whether_it_can() -> None:
+    wanted = replace(TARGET, reservations=True)
+    assert target_seen(parse_view(captured("complete")), wanted) == TARGET
+    kept = captured("complete").replace("iscsi/", "dbroot/pr\0kept\niscsi/", 1)
+    assert target_seen(parse_view(kept), wanted) == wanted
+    assert target_seen(parse_view(kept), TARGET) == TARGET, "a folder that is not needed is no difference"
+
+
 def test_opened_by_hand_shows_as_demo_mode() -> None:
     text = captured("complete")
     flips = {"authentication": "0", "generate_node_acls": "1", "cache_dynamic_acls": "1"}

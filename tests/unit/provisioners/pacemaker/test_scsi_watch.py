@@ -46,6 +46,12 @@ def test_what_is_amiss(script: str, unit: str | None, state: str, fed: str, cond
     assert replace(seen, condition=COMPLETE) == WANTED
 
 
+@pytest.mark.parametrize("text", ["[Manager]\n", "[Manager]\nRuntimeWatchdogSec=60s\n", "RuntimeWatchdogSec=\n", ""])
+def test_a_watchdog_file_that_somebody_has_changed_is_drift(text: str) -> None:
+    seen = watch_seen(script_of(WANTED), UNIT_TEXT, text, RUNS, "t 0\n", WANTED)
+    assert seen == replace(WANTED, watchdog_s=0)
+
+
 def test_another_key_or_watchdog_shows() -> None:
     other = replace(WANTED, key=TWO, device="/dev/sd x")
     assert watch_seen(script_of(other), UNIT_TEXT, None, RUNS, "t 0\n", WANTED) == replace(other, watchdog_s=0)
