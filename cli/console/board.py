@@ -11,6 +11,7 @@ from halab.cli.console.contract import Ages, Line, Overview
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.judgement import judge
 from halab.cli.look.snapshot import Answer, Endpoint, Glance, Machine, Power, Site, Snapshot
+from halab.cli.look.views import online, status_of
 from halab.provider.hypervisor.machine.presence import Presence
 
 _LINES = 200
@@ -33,6 +34,7 @@ class Board:
         self._power: dict[str, Power] = {}
         self._answers = {m.uuid: m.answer for m in earlier.machines if m.answer} if earlier else {}
         self._glances: dict[str, Glance] = {}
+        self._online: dict[str, tuple[float, frozenset[str]]] = {}
         self._silence = dict.fromkeys((machine.uuid for machine in known.machines), _NOT_YET)
         self._endpoint: Endpoint | None = None
         self._site: Site | None = None
@@ -58,6 +60,7 @@ class Board:
         with self._lock:
             if isinstance(said, Answer):
                 self._answers[uuid], self._silence[uuid] = said, ""
+                self._sees(uuid, said.at, said.cluster)
             else:
                 self._silence[uuid] = said
         self._changed()
@@ -66,7 +69,14 @@ class Board:
         """What a member said of the cluster alone."""
         with self._lock:
             self._glances[uuid] = said
+            self._sees(uuid, said.at, said.cluster)
         self._changed()
+
+    def _sees(self, uuid: str, at: float, cluster: str) -> None:
+        """Keeps since when a member sees the members online that it sees."""
+        since, before = self._online.get(uuid, (0.0, None))
+        if at > since and (status := status_of(cluster)) and (now := online(status)) != before:
+            self._online[uuid] = at, now
 
     def mute(self, uuid: str) -> bool:
         """Whether the machine was asked last in vain."""
@@ -106,4 +116,6 @@ class Board:
         power = self._power.get(known.uuid, Power(Presence.UNKNOWN, "libvirt was not asked yet"))
         silence = self._silence[known.uuid] if power.state.may_answer else f"it is {power.state.value}"
         answer, glance = self._answers.get(known.uuid), self._glances.get(known.uuid)
-        return Machine(known.name, known.uuid, known.address, bool(known.cluster), power, answer, silence, glance)
+        since, _ = self._online.get(known.uuid, (0.0, None))
+        cluster = bool(known.cluster)
+        return Machine(known.name, known.uuid, known.address, cluster, power, answer, silence, glance, since)

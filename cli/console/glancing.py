@@ -48,8 +48,10 @@ class Glances:
 
     def run(self) -> None:
         """Until it is stopped."""
-        while self._wanted.wait() and not self._over.is_set():
+        while self._wanted.wait():
             self._wanted.clear()  # before the question: who speaks during it gets another one
+            if self._over.is_set():  # asked after the clear, which may have taken the wake of `stop` away
+                return
             self._glance()
             self._over.wait(self._together_s)
 

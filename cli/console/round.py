@@ -40,7 +40,7 @@ class Round:
 
     def __enter__(self) -> Round:
         jobs: list[Callable[[], None]] = [partial(self._look, machine) for machine in self._lab.machines]
-        jobs += [partial(_again, self._power_due, self._power), self._glances.run]
+        jobs += [partial(_again, self._power_due, self._power), self._glance_on]
         if self._lab.site_url:
             jobs.append(partial(_again, self._site_due, self._site))
         if self._lab.endpoint:
@@ -75,6 +75,10 @@ class Round:
                 due.rest(SETTLED_S)
         self._reach.close(machine)
 
+    def _glance_on(self) -> None:
+        self._glances.run()
+        self._reach.close_glances()
+
     def _glance(self, member: str) -> bool:
         """Asks a member for the cluster; whether one runs there."""
         machine = self._members[member]
@@ -92,12 +96,12 @@ class Round:
         return True
 
     def _follow(self, status: ClusterStatus) -> None:
-        """Has looked at what may have changed with the cluster. At the first status all is being asked anyway."""
+        """Has looked at what may have changed with the cluster; at the first status all: it may just have started."""
         before, self._status = self._status, status
-        if before is None or before == status:
+        if before == status:
             return
         self._site_due.ring()
-        for name in concerned(before, status):
+        for name in self._members if before is None else concerned(before, status):
             if machine := self._members.get(name):
                 self._looks[machine.uuid].ring(SETTLED_S)
 

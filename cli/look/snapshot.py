@@ -46,7 +46,8 @@ class Glance:
 class Machine:
     """A machine of the lab. `answer` may be an old one: then `silence` says why there is no newer.
 
-    `glance`: what it has said of the cluster since.
+    `glance`: what it has said of the cluster since. `since`: when (Unix time, s) it was first seen to count the members
+    online that it still counts; 0 where it was asked once only.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Machine:
     answer: Answer | None = None
     silence: str = ""
     glance: Glance | None = None
+    since: float = 0.0
 
     @property
     def cluster(self) -> Glance | None:

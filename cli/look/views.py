@@ -15,19 +15,23 @@ _QUORUM = (
     "GFS2 stands still until quorum is back. `halab deploy` switches on what is off and makes anew what is gone; see "
     'docs/runbook.md, "After quorum was lost".'
 )
-_AT_ONCE_S = 2.0
-"""Views that are less apart are of one look; in a page, which asks one member at a change, others are older."""
+_AT_ONCE_S = 0.3
+"""Questions less apart were put at once, to several: none is the newer one. A page's glances are more apart."""
 _CUT = "`corosync-cfgtool -s` on both shows their links, `halab diff` a firewall that somebody has changed."
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one member sees. `at`: when (Unix time, s); `current`: it was asked just now."""
+    """What one member sees. `at`: when (Unix time, s); `current`: it was asked just now.
+
+    `since`: when it was first seen to see these members online; 0 where it was asked once only.
+    """
 
     by: str
     at: float
     current: bool
     status: ClusterStatus
+    since: float = 0.0
 
     def back(self, command: str) -> str:
         """The remedy for what somebody has set: a command for this member, or the next deploy."""
@@ -49,17 +53,26 @@ class View:
         Members of which each sees the other offline are two halves of a cluster: none speaks for the other.
         """
         together = other.by in self.online or self.by in other.online
-        return self.current and self.settled and self.at > other.at and together
+        return self.current and self.settled and self.at - other.at > _AT_ONCE_S and together
+
+    def explains(self, other: View) -> bool:
+        """It replaces one asked before its own members changed. Who was asked since, and sees others, is at fault."""
+        return self.replaces(other) and other.at < self.since
 
     @property
     def online(self) -> frozenset[str]:
-        return frozenset(node.name for node in self.status.nodes if node.online)
+        return online(self.status)
+
+
+def online(status: ClusterStatus) -> frozenset[str]:
+    """The members (names) that are counted as online."""
+    return frozenset(node.name for node in status.nodes if node.online)
 
 
 def views(snapshot: Snapshot) -> list[View]:
     """All that there are, the one that counts first: of now, not replaced, with quorum, of the most members."""
     found = [
-        View(machine.name, said.at, not machine.silence, status)
+        View(machine.name, said.at, not machine.silence, status, machine.since)
         for machine in snapshot.machines
         if (said := machine.cluster) and (status := status_of(said.cluster)) is not None
     ]
@@ -101,8 +114,7 @@ def faults(snapshot: Snapshot, seen: list[View]) -> Iterator[Fault]:
         return
     now = seen[0].status
     if not now.with_quorum:
-        online = len(seen[0].online)
-        text = f"no quorum: {online} of {len(now.nodes)} members online, {quorum(len(now.nodes))} needed"
+        text = f"no quorum: {len(seen[0].online)} of {len(now.nodes)} members online, {quorum(len(now.nodes))} needed"
         yield Fault("cluster", text, remedy=_QUORUM)
     elif now.dc is None:
         text = "it has no designated controller (DC)"
@@ -132,8 +144,7 @@ def _unset(view: View, name: str) -> str:
 def _other_views(seen: list[View]) -> Iterator[Fault]:
     first = seen[0]
     for view in seen[1:]:
-        over = first.replaces(view) and first.at - view.at > _AT_ONCE_S
-        if view.current and not over and view.online != first.online:
+        if view.current and not first.explains(view) and view.online != first.online:
             text = f"sees {_names(view.online)} online, and {first.by} sees {_names(first.online)}"
             yield Fault(view.by, text, remedy=_CUT)
 

@@ -98,6 +98,24 @@ def test_what_is_said_during_a_question_leads_to_one_more() -> None:
     assert members.asked.empty()
 
 
+def test_it_ends_also_when_it_is_stopped_just_as_it_was_woken() -> None:
+    members = Members()
+    glances = Glances(NODES, members.ask, 0.0)
+
+    class StopsMeanwhile(threading.Event):
+        def clear(self) -> None:
+            glances.stop()
+            super().clear()
+
+    glances._wanted = StopsMeanwhile()
+    glances.spoke("node1")
+    thread = threading.Thread(target=glances.run, daemon=True)
+    thread.start()
+    thread.join(_LONG_S)
+    assert not thread.is_alive()
+    assert members.asked.empty()
+
+
 def test_a_burst_of_lines_costs_few_questions() -> None:
     members = Members()
     with glancing(members, together_s=0.3) as glances:

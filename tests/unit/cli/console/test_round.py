@@ -15,6 +15,7 @@ import pytest
 from halab.cli.console import round as rounds
 from halab.cli.console.board import Board
 from halab.cli.console.round import Round
+from halab.cli.look import views
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Answer, Glance, Power
@@ -66,6 +67,9 @@ class Asked:
     def close(self, machine: KnownMachine) -> None:
         pass
 
+    def close_glances(self) -> None:
+        self.questions.put(("close", "glances"))
+
     def speak(self, node: str, text: str = "State transition S_IDLE -> S_POLICY_ENGINE") -> None:
         self.journals[node](json.dumps({"MESSAGE": text, "__REALTIME_TIMESTAMP": "1795767000000000"}))
 
@@ -101,8 +105,10 @@ def watched(folder: Path, lab: Asked) -> Iterator[Watched]:
     with Round(place, LAB, board, lab) as running:
         assert sorted(lab.next(4)) == [("look", name) for name in (*MEMBERS, "target")]
         lab.speak("node1")
-        assert lab.next() == [("glance", "node1")]
+        everything = [("glance", "node1"), *(("look", name) for name in MEMBERS)]
+        assert sorted(lab.next(4)) == everything, "a cluster that was not seen before may have just started"
         yield Watched(lab, board, running)
+    assert lab.next() == [("close", "glances")], "by the thread that glances, when nobody watches"
 
 
 @pytest.fixture(autouse=True)
@@ -119,13 +125,14 @@ def test_a_change_is_asked_of_the_speaker_and_then_of_whom_it_concerns(tmp_path:
         on.shows("node2", "maintenance")
         on.lab.speak("node3", "nothing that the cluster shows")
         assert on.lab.next() == [("glance", "node3")]
-    assert on.lab.questions.empty(), "neither the others nor the target"
+        assert on.lab.questions.empty(), "neither the others nor the target"
 
 
 def test_it_is_shown_before_anybody_else_has_answered(tmp_path: Path) -> None:
     """The others' answers are older, and count more members: they are over."""
     with watched(tmp_path, Asked()) as on:
         on.shows("node3", "online")
+        time.sleep(views._AT_ONCE_S)  # what was asked less before is no older view
         on.lab.cluster["node1"] = LOST
         on.lab.mute = {"node3"}
         on.lab.speak("node1")

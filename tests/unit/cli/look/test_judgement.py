@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from halab.cli.console.board import Board
+from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.judgement import judge
-from halab.cli.look.snapshot import Endpoint, Glance, Machine, Power, Site, Snapshot
+from halab.cli.look.snapshot import Answer, Endpoint, Glance, Machine, Power, Site, Snapshot
 from halab.provider.hypervisor.machine.presence import Presence
 
 from .samples import AT, DATA, EXPORTER, MEMBER, RUNNING, STOPPED, TARGET, lab, member
@@ -191,7 +193,7 @@ def test_an_old_view_counts_only_when_there_is_no_other() -> None:
 
 
 def _glanced(machine: Machine, cluster: str, later_s: float) -> Machine:
-    return replace(machine, glance=Glance(AT + later_s, cluster))
+    return replace(machine, glance=Glance(AT + later_s, cluster), since=AT + later_s)
 
 
 def test_what_one_member_says_since_counts_for_all_of_them() -> None:
@@ -202,6 +204,41 @@ def test_what_one_member_says_since_counts_for_all_of_them() -> None:
     assert [(fault.what, fault.text) for fault in report.faults] == [("node3", "is offline")]
     assert [machine.heard_at for machine in report.machines[:3]] == [AT] * 3, "the rest of it is as old as it was"
     assert judge(lab(_glanced(member(1), _OFFLINE, -5.0), member(2), member(3))).faults == ()
+
+
+def test_who_was_asked_a_moment_later_does_not_outrank_quorum() -> None:
+    """`halab status` begins all its questions within milliseconds."""
+    alone = _OFFLINE.replace('with_quorum="true"', 'with_quorum="false"')
+    report = judge(lab(_glanced(member(1), alone, 0.004), member(2), member(3)))
+    assert report.cluster
+    assert (report.cluster.seen_by, report.cluster.quorum) == ("node3", True)
+    assert any("sees node1, node2 online, and node3" in fault.text for fault in report.faults)
+
+
+@pytest.mark.parametrize(("since", "hidden"), [(20.0, True), (-60.0, False)])
+def test_a_split_seen_from_one_side_is_a_fault_once_both_were_asked_since(since: float, hidden: bool) -> None:
+    """The older view is over only where it was asked for before the newer one's members changed."""
+    newer = replace(_glanced(member(1), _OFFLINE, 20.0), since=AT + since)
+    faults = judge(lab(newer, member(2), member(3))).faults
+    texts = [fault.text for fault in faults if "online, and node1 sees" in fault.text]
+    assert len(texts) == (0 if hidden else 2)
+
+
+def test_the_board_keeps_since_when_a_member_counts_whom_it_counts() -> None:
+    node1 = KnownMachine("uuid1", "node1", "", "", "summit", "", "", True)
+    board = Board("summit", Deployed((node1,), None, ""), None, lambda: None)
+
+    def since() -> float:
+        return board.snapshot().machines[0].since
+
+    assert since() == 0.0
+    board.heard("uuid1", Answer(AT, MEMBER, RUNNING))
+    board.glanced("uuid1", Glance(AT + 5, RUNNING))
+    assert since() == AT
+    board.glanced("uuid1", Glance(AT + 10, _OFFLINE))
+    board.heard("uuid1", Answer(AT + 15, MEMBER, _OFFLINE))
+    board.glanced("uuid1", Glance(AT + 20, STOPPED))
+    assert since() == AT + 10
 
 
 def test_of_two_halves_the_one_with_quorum_counts_whoever_spoke_last() -> None:
