@@ -46,6 +46,17 @@ def able(node: str) -> Command:
     return cmd("stonith_admin", "--list", node, _XML, ok=(0, _NO_SUCH_OBJECT), timeout_s=180)
 
 
+def levels(node: str) -> Command:
+    """Asks for a node's fencing levels."""
+    return cmd("cibadmin", "--query", "--xpath", _levels_of(node), ok=(0, _NO_SUCH_OBJECT))
+
+
+def first_level(answer: Result) -> list[str]:
+    """The names of the devices of a node's first level; empty when it has no levels."""
+    first = min(_levels(answer), key=lambda level: int(level.get("index", "0")), default=None)
+    return [] if first is None else first.get("devices", "").split(",")
+
+
 def monitor(device: str) -> Command:
     """Has a device's agent monitor; to be asked on the node on which it runs."""
     return cmd("stonith_admin", "--query", device, _XML, timeout_s=180)
@@ -104,11 +115,10 @@ def fence_by(host: Host, device: str, node: str, action: str, timeout_s: int) ->
 
     A run that is killed in between leaves that to the node, which brings the levels back all the same.
     """
-    asked = cmd("cibadmin", "--query", "--xpath", _levels_of(node), ok=(0, _NO_SUCH_OBJECT))
-    levels = _levels(host.ask(asked))
-    new = "" if levels else f"{_OURS}{node}"
-    during = [(level.get("id", ""), device) for level in levels] or [(new, device)]
-    before = [(level.get("id", ""), level.get("devices", "")) for level in levels]
+    found = _levels(host.ask(levels(node)))
+    new = "" if found else f"{_OURS}{node}"
+    during = [(level.get("id", ""), device) for level in found] or [(new, device)]
+    before = [(level.get("id", ""), level.get("devices", "")) for level in found]
     others = f"{_levels_of(node)}[@devices!='{device}']"
     arguments = (_topology(during, node if new else ""), others, _topology(before), new)
     return host.attempt(script(_ALONE, node, action, timeout_s, *arguments, timeout_s=timeout_s + 120))

@@ -57,6 +57,12 @@ class Firing:
         answer = self.guests.host(self._asker(status, node)).ask(asking.able(node))
         return able(devices(status), asking.items(answer))
 
+    def first(self, node: str) -> list[Device]:
+        """The devices that Pacemaker tries first: its first level, or all that can fence it. HalabError."""
+        status = self.seen_from_elsewhere(node)
+        names = asking.first_level(self.guests.host(self._asker(status, node)).ask(asking.levels(node)))
+        return able(devices(status), names) if names else self.able(node)
+
     def fire(self, node: str, action: str, device: Device | None) -> Fired:
         """`device`: by this one alone; else as the cluster itself would. HalabError: nothing was done."""
         asker = self._asker(self.seen_from_elsewhere(node), node)

@@ -40,8 +40,11 @@ def trial(node: str, yes: bool, as_json: bool) -> int:
 def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -> int:
     firing.check(node)
     device = chosen(firing.able(node), method, node) if method else None
-    if off and {one.method for one in ([device] if device else firing.able(node))} == {"scsi"}:
-        raise ConfigError("--off: scsi cuts off a node's storage, not its power", "Leave --off out: it comes back.")
+    if off and {one.method for one in ([device] if device else firing.first(node))} == {"scsi"}:
+        raise ConfigError(
+            "--off: scsi cuts off a node's storage, not its power",
+            "Leave --off out: it comes back. Or name another way with --method, if the lab has one.",
+        )
     # With one device alone the levels are changed for a while: nobody else may do so meanwhile.
     with locked(firing.guests.place.state) if device else nullcontext():
         fired = firing.fire(node, OFF if off else REBOOT, device)

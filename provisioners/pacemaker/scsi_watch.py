@@ -20,6 +20,7 @@ COMPLETE = "complete"
 UNIT = "halab-scsi-watch"
 _SCRIPT = "/etc/halab/scsi-watch"
 _UNIT_FILE = f"/etc/systemd/system/{UNIT}.service"
+_HAD = "/run/halab-scsi-key"
 _WATCHDOG = "/etc/systemd/system.conf.d/halab-watchdog.conf"
 
 # A node that has not had its key since it started is one that comes back. A LUN that does not answer says nothing, and
@@ -65,12 +66,14 @@ systemctl daemon-reload
 systemctl restart {UNIT}
 busctl set-property {_MANAGER} t "${{1}}000000"
 """
+# It ends although somebody has removed its file: it would reset the node when the key goes next.
 _FORGET = f"""# end the watch of the node's key
+state=$(systemctl show --property=ActiveState --value {UNIT})
+[ "$state" = inactive ] || systemctl stop {UNIT}
 if [ -e {_UNIT_FILE} ]; then
-  systemctl stop {UNIT}
-  {units.disable(UNIT)}
+{units.disable(UNIT)}
 fi
-rm -f -- {_UNIT_FILE} {_SCRIPT}
+rm -f -- {_UNIT_FILE} {_SCRIPT} {_HAD}
 if [ -e {_WATCHDOG} ]; then
   rm -f -- {_WATCHDOG}
   busctl set-property {_MANAGER} t 0
@@ -80,7 +83,7 @@ systemctl daemon-reload
 """
 # It has seen the key, or would not know later that the node has lost it.
 _WATCHES = f"""# ask whether the key is watched
-systemctl is-active -q {UNIT} && [ -e /run/halab-scsi-key ]
+systemctl is-active -q {UNIT} && [ -e {_HAD} ]
 """
 # What systemd feeds the watchdog by, in microseconds.
 _FED = f"busctl get-property {_MANAGER}"
@@ -156,13 +159,14 @@ def watch_seen(
         (watch.file != "enabled" or unit != UNIT_TEXT, "it would not watch its key after a boot"),
         (not watch.running, "it does not watch its key"),
         (script_ != script_of(found), "its script is another"),
+        (watchdog is not None and not found.watchdog_s, "the file of its watchdog is another"),
         (found.watchdog_s and fed.split()[-1:] != [f"{found.watchdog_s}000000"], "nobody feeds its watchdog"),
     )
     return with_fields(found, condition=next((words for wrong, words in faults if wrong), COMPLETE))
 
 
 def _watchdog_s(text: str | None) -> int:
-    """0 where the file is not as it was written: the plan sets it again, or it is nobody's and goes."""
+    """0 where the file is not as it was written."""
     found = re.fullmatch(r"\[Manager\]\nRuntimeWatchdogSec=(\d+)\n?", text or "")
     return int(found[1]) if found else 0
 

@@ -198,6 +198,7 @@ def test_nobody_writes_to_the_lun_before_all_have_their_keys(by_storage: Synthes
         before = by_storage.before(writes)
         assert {f"halab_scsi_key.{node}_scsi_key" for node in NODES} <= before, writes
         assert {"halab_scsi_reservation.scsi_reservation", SCSI} <= before, writes
+        assert {f"halab_scsi_watch.{node}_scsi_watch" for node in NODES} <= before, writes
     assert "halab_clone.locking" in by_storage.before("halab_shared_partition.lun_partition"), "all are unfenced"
     assert [address for address in by_storage.by_address if address in by_storage.before(address)] == []
 
@@ -264,6 +265,15 @@ def test_the_watchdog_belongs_to_sbd_where_there_is_one() -> None:
     for node in NODES:
         assert "watchdog_s" not in lab.by_address[f"halab_scsi_watch.{node}_scsi_watch"]
         assert f"halab_scsi_watch.{node}_scsi_watch" in lab.before(f"halab_sbd.{node}_sbd")
+
+
+def test_only_a_lab_that_fences_by_reservations_says_so_of_its_lun(
+    by_storage: Synthesized, two_levels: Synthesized
+) -> None:
+    """What other labs have deployed shows no change."""
+    assert by_storage.by_address["halab_iscsi_target.iscsi_target"]["reservations"] is True
+    for target in two_levels.json["resource"]["halab_iscsi_target"].values():
+        assert "reservations" not in target
 
 
 def test_settings_know_the_doors_own_ports() -> None:

@@ -269,12 +269,22 @@ def test_json_and_exit_codes(monkeypatch: pytest.MonkeyPatch, domain: Any, capsy
         assert json.loads(capsys.readouterr().out)["proof"] == ("stopped, started" if code == 0 else "")
 
 
-@pytest.mark.parametrize(("others", "method"), [([REDFISH], "scsi"), ([], "scsi"), ([], "")])
+@pytest.mark.parametrize(("others", "method"), [([REDFISH], "scsi"), ([], "scsi"), ([], ""), ([REDFISH], "")])
 def test_storage_alone_leaves_no_node_off(others: list[Device], method: str) -> None:
     scsi = Device("fence-scsi", "fence_scsi", "node1")
-    firing: Any = SimpleNamespace(check=lambda _: None, able=lambda _: [*others, scsi])
+    firing: Any = SimpleNamespace(check=lambda _: None, able=lambda _: [*others, scsi], first=lambda _: [scsi])
     with pytest.raises(ConfigError, match="--off: scsi cuts off a node's storage, not its power"):
         session._by_hand(firing, "node2", method, True, False)
+
+
+@pytest.mark.parametrize(("levels", "first"), [("", [REDFISH, SBD]), ("2=fence-node2 1=fence-sbd", [SBD])])
+def test_who_is_tried_first(domain: Any, levels: str, first: list[Device]) -> None:
+    cluster = Cluster(domain)
+    pairs = [one.split("=") for one in levels.split()]
+    found = "".join(f'<fencing-level target="node2" index="{at}" devices="{name}"/>' for at, name in pairs)
+    said = f"<x><list><item>fence-node2</item><item>fence-sbd</item></list>{found}</x>"
+    cluster.answer = lambda name, command: Result(command, 0, said, "")  # type: ignore[method-assign]
+    assert firing(cluster).first("node2") == first
 
 
 def test_without_a_terminal_nothing_is_fired(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from halab.provisioners.engine.platform import DEBIAN_13
-from halab.provisioners.engine.steps import PutFile
+from halab.provisioners.engine.steps import Await, PutFile, Run
 from halab.provisioners.pacemaker.scsi_watch import (
     COMPLETE,
     UNIT_TEXT,
@@ -49,7 +49,56 @@ def test_what_is_amiss(script: str, unit: str | None, state: str, fed: str, cond
 @pytest.mark.parametrize("text", ["[Manager]\n", "[Manager]\nRuntimeWatchdogSec=60s\n", "RuntimeWatchdogSec=\n", ""])
 def test_a_watchdog_file_that_somebody_has_changed_is_drift(text: str) -> None:
     seen = watch_seen(script_of(WANTED), UNIT_TEXT, text, RUNS, "t 0\n", WANTED)
-    assert seen == replace(WANTED, watchdog_s=0)
+    differs = "the file of its watchdog is another"
+    assert seen == replace(WANTED, watchdog_s=0, condition=differs)
+    sbd_has_it = replace(WANTED, watchdog_s=0)
+    assert watch_seen(script_of(WANTED), UNIT_TEXT, text, RUNS, "t 0\n", sbd_has_it) == seen, "no plan would show it"
+
+
+@pytest.mark.parametrize(
+    ("unit", "state", "asked"),
+    [
+        (True, "active", ["stop", "disable", "daemon-reload"]),
+        (True, "inactive", ["disable", "daemon-reload"]),  # a create that broke before its start
+        (False, "inactive", ["daemon-reload"]),  # a create that broke before the unit
+        (False, "active", ["stop", "daemon-reload"]),  # somebody has removed the unit's file
+    ],
+)
+def test_its_end_takes_what_is_there(tmp_path: Path, unit: bool, state: str, asked: list[str]) -> None:
+    """systemctl as systemd is: it knows no unit that has no file and does not run."""
+    files = [tmp_path / "etc/halab/scsi-watch", tmp_path / "run/halab-scsi-key"]
+    files += [tmp_path / "etc/systemd/system/halab-scsi-watch.service"] if unit else []
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    known = f'echo "$word" >> {tmp_path}/asked'
+    systemctl = f"""for word; do case $word in
+show) echo {state} ;;
+stop) [ {state} = active ] || [ {int(unit)} = 1 ] || exit 5; {known} ;;
+disable) [ {int(unit)} = 1 ] || exit 1; {known} ;;
+daemon-reload) {known} ;;
+esac; done"""
+    for name, text in (("systemctl", systemctl), ("sync", "exit 0")):
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    (end,) = ScsiWatchItem().steps(DEBIAN_13, WANTED, None)
+    assert isinstance(end, Run)
+    words = [
+        word.replace("/etc/", f"{tmp_path}/etc/").replace("/run/", f"{tmp_path}/run/") for word in end.command.argv
+    ]
+    subprocess.run(words, check=True, env={"PATH": f"{programs}:/usr/bin:/bin"})
+    assert (tmp_path / "asked").read_text().split() == asked
+    assert [file for file in files if file.exists()] == []
+
+
+def test_it_is_there_when_it_has_seen_the_key() -> None:
+    """Else a node that is fenced before its first look runs on without its key."""
+    *_, waits = ScsiWatchItem().steps(DEBIAN_13, None, WANTED)
+    assert isinstance(waits, Await)
+    assert "[ -e /run/halab-scsi-key ]" in waits.probe.argv[2]
+    assert "had=${HALAB_HAD:-/run/halab-scsi-key}" in script_of(WANTED)
 
 
 def test_another_key_or_watchdog_shows() -> None:
