@@ -167,7 +167,7 @@ def watch_seen(
 
 def _watchdog_s(text: str | None) -> int:
     """0 where the file is not as it was written."""
-    found = re.fullmatch(r"\[Manager\]\nRuntimeWatchdogSec=(\d+)\n?", text or "")
+    found = re.fullmatch(r"\[Manager\]\nRuntimeWatchdogSec=([0-9]+)\n?", text or "")
     return int(found[1]) if found else 0
 
 
