@@ -16,6 +16,7 @@ from halab.cli.console.reaching import Reach, limit_s
 from halab.cli.look import services
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
+from halab.cli.look.snapshot import Answer
 from halab.cli.look.views import status_of
 from halab.provisioners.pacemaker.status import ClusterStatus
 
@@ -24,6 +25,9 @@ QUIET_S = 30.0
 """Between two looks at a machine to which nothing happens: an emulated one needs 0.4 s for its answer."""
 SETTLED_S = 1.0
 """From a change to the looks at the machines that it concerns: the cluster is still at work, and asked first."""
+
+_NO_CLUSTER = ClusterStatus("", None, False, False, False, True, *((),) * 6)
+"""What is known of it while it runs nowhere."""
 
 
 class Round:
@@ -69,11 +73,18 @@ class Round:
         while due.wait():
             if self._board.runs(machine.uuid):
                 said = self._reach.look(machine)
+                self._told(machine, said)
                 self._board.heard(machine.uuid, said)
-                if not isinstance(said, str):
-                    self._glances.answers(machine.name)
                 due.rest(SETTLED_S)
         self._reach.close(machine)
+
+    def _told(self, machine: KnownMachine, said: Answer | str) -> None:
+        """What a look shows of the cluster counts until a member was glanced at: what starts after it is a change."""
+        if isinstance(said, str) or machine.name not in self._members:
+            return
+        self._glances.answers(machine.name)
+        if self._status is None:
+            self._status = status_of(said.cluster) or _NO_CLUSTER
 
     def _glance_on(self) -> None:
         self._glances.run()
@@ -96,12 +107,12 @@ class Round:
         return True
 
     def _follow(self, status: ClusterStatus) -> None:
-        """Has looked at what may have changed with the cluster; at the first status all: it may just have started."""
+        """Has looked at what may have changed with the cluster since it was seen last. The first looks go on."""
         before, self._status = self._status, status
-        if before == status:
+        if before is None or before == status:
             return
         self._site_due.ring()
-        for name in self._members if before is None else concerned(before, status):
+        for name in concerned(before, status):
             if machine := self._members.get(name):
                 self._looks[machine.uuid].ring(SETTLED_S)
 

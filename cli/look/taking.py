@@ -20,7 +20,7 @@ from halab.cli.look.snapshot import Answer, Endpoint, Glance, Machine, Power, Si
 from halab.cli.look.together import together
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import cmd
-from halab.provisioners.engine.errors import HalabError
+from halab.provisioners.engine.errors import ConnectionLost, HalabError, TimedOut
 from halab.provisioners.pacemaker.status import STATUS_COMMAND
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def ask(transport: SshTransport, machine: KnownMachine, way: tuple[str, int] | N
     try:
         look, *cluster = transport.run_all(questions, limit_s)
     except HalabError as error:
-        return error.detail or error.summary
+        return _silence(error, limit_s)
     if look.rc != 0:
         return f"it cannot be looked at: {look.stderr.strip()[-300:]}"
     said = next((one.stdout for one in cluster if one.rc != _STOPPED), "")
@@ -125,10 +125,19 @@ def glance(transport: SshTransport, limit_s: float) -> Glance | str:
     try:
         said = transport.run(question, limit_s + _ENDING_S)
     except HalabError as error:
-        return error.detail or error.summary
+        return _silence(error, limit_s)
     if said.rc not in STATUS_COMMAND.ok:
         return f"crm_mon exited with {said.rc}: {said.stderr.strip()[-300:]}"
     return Glance(at, said.stdout)
+
+
+def _silence(error: HalabError, limit_s: float) -> str:
+    """Why a machine says nothing. It was only asked: the command that broke off tells nobody anything."""
+    if isinstance(error, TimedOut):
+        return f"no answer within {limit_s:.0f} s"
+    if isinstance(error, ConnectionLost):
+        return "the connection broke while it was asked"
+    return error.detail or error.summary
 
 
 def _machine(known: KnownMachine, power: Power, heard: object, limit_s: float) -> Machine:

@@ -22,6 +22,10 @@ class ConnectError(HalabError):
     """A machine that runs does not answer. It is not known what is on it."""
 
 
+class ConnectionLost(ConnectError):
+    """It broke while a command ran there: whether that took effect is not known."""
+
+
 class AuthError(ConnectError):
     """The machine refused our key."""
 

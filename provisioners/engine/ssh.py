@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from halab.provisioners.engine import batch
 from halab.provisioners.engine.command import Command, Result, Secret
 from halab.provisioners.engine.durable import FOLDER, KEEP
-from halab.provisioners.engine.errors import AuthError, ConnectError, HostKeyError, TimedOut
+from halab.provisioners.engine.errors import AuthError, ConnectError, ConnectionLost, HostKeyError, TimedOut
 from halab.provisioners.engine.host import Pace
 from halab.provisioners.engine.interrupted import RUN, UNFINISHED, VARIABLE
 
@@ -76,7 +76,7 @@ def load() -> None:
 class SshTransport:
     """Runs commands over one paramiko connection, made on first use and again after it broke.
 
-    A command whose connection breaks under way raises ConnectError and is never sent again: whether it took effect is
+    A command whose connection breaks under way raises ConnectionLost and is never sent again: whether it took effect is
     for the caller to find out.
     """
 
@@ -128,7 +128,7 @@ class SshTransport:
                 ) from None
             except (paramiko.SSHException, EOFError, OSError) as error:
                 UNFINISHED.set()
-                raise ConnectError(
+                raise ConnectionLost(
                     f"{self.name}: the connection broke",
                     f"while `{command}` ran; whether it took effect is unknown ({error})",
                 ) from error

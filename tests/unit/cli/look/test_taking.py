@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -15,6 +16,8 @@ from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Answer, Power, Site
 from halab.provider.hypervisor.machine.presence import Presence
+from halab.provisioners.engine.errors import ConnectError, ConnectionLost, HalabError, TimedOut
+from halab.provisioners.engine.ssh import SshTransport
 
 HELD_S = 30.0
 
@@ -90,6 +93,25 @@ def loaded_by(text: str) -> set[str]:
     """The modules that Python has loaded after these lines."""
     command = [sys.executable, "-c", f"{text}\nimport sys; print(*sys.modules)"]
     return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (TimedOut("node1: sh did not end within 5 s", "sh -s"), "no answer within 5 s"),
+        (
+            ConnectionLost("node1: the connection broke", "while `sh -s` ran; whether it took effect is unknown (EOF)"),
+            "the connection broke while it was asked",
+        ),
+        (ConnectError("node1: no session", "192.0.2.1: refused"), "192.0.2.1: refused"),
+    ],
+)
+def test_why_a_machine_says_nothing(error: HalabError, told: str) -> None:
+    """It was asked, and nothing else: no command that a person never typed, no doubt whether it took effect."""
+    transport = create_autospec(SshTransport, instance=True)
+    transport.run_all.side_effect = transport.run.side_effect = error
+    assert taking.ask(transport, machine("node1"), None, 5.0) == told
+    assert taking.glance(transport, 5.0) == told
 
 
 def test_nothing_is_loaded_that_the_first_question_does_not_need() -> None:
