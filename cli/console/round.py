@@ -21,8 +21,8 @@ from halab.cli.look.views import status_of
 from halab.provisioners.pacemaker.status import ClusterStatus
 
 POWER_S, SITE_S, ENDPOINT_S = 2.0, 5.0, 30.0
-QUIET_S = 30.0
-"""Between two looks at a machine to which nothing happens: an emulated one needs 0.4 s for its answer."""
+QUIET_S = 60.0
+"""Between two looks at a machine to which nothing happens: an emulated one needs 0.4 to 0.65 s for its answer."""
 SETTLED_S = 1.0
 """From a change to the looks at the machines that it concerns: the cluster is still at work, and asked first."""
 
