@@ -45,12 +45,13 @@ def test_an_idle_page_costs_a_node_little_and_nobody_costs_nothing(lab: Lab) -> 
             page.goto(link)
             well(page)
             assert _streams(lab, node) == 1
+            opening = _share(lab, node)  # three log-ins, and the first looks
             watched = _share(lab, node)
         deadline = time.monotonic() + 60
         while _streams(lab, node):
             assert time.monotonic() < deadline, "a journal is followed although nobody looks"
         after = _share(lab, node)
-    measured = {"before": before, "watched": watched, "after": after}
+    measured = {"before": before, "opening": opening, "watched": watched, "after": after}
     folder = ARTIFACTS / "console"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "idle.json").write_text(json.dumps(measured, indent=2) + "\n")
