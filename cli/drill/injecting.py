@@ -14,9 +14,12 @@ from halab.provider.hypervisor.machine.handling import Hands
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import Command, cmd
 from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut
+from halab.provisioners.engine.host import Host
 
 _POLL_S = 0.5
 _KILL_S = 5.0
+_SPARE_S = 15.0
+"""From the moment at which the host takes a failure out until the guest does it by itself."""
 _UNDO_UNIT = "halab-drill-undo"
 _PROOF = {"cut": Presence.OFF, "suspend": Presence.PAUSED}
 _UNDONE_BY = {"cut": "start", "suspend": "resume"}
@@ -114,9 +117,10 @@ class Injector:
         host = self.guests.host(name)
         if injection.undo and undo_after_s is not None:
             timer = ("systemd-run", "--quiet", "--collect", f"--unit={_UNDO_UNIT}")
-            after = f"--on-active={undo_after_s + _KILL_S:.0f}"
+            after = f"--on-active={undo_after_s + _SPARE_S:.0f}"
             undo = self._script(injection.undo, injection.role, name)
-            host.ask(cmd(*timer, after, "--timer-property=AccuracySec=1s", *undo.argv))
+            words = (word.replace("$", "$$") for word in undo.argv)  # systemd has variables of its own
+            host.ask(cmd(*timer, after, "--timer-property=AccuracySec=1s", *words))
         if injection.kills:
             host.ask(cmd("true"))  # the connection is there: making it is no part of the crash
             with contextlib.suppress(ConnectError, TimedOut):
@@ -144,7 +148,7 @@ class Injector:
             self._until(f"{injection.shown!r} on the console of {name}", lambda: self._shown(injection.shown, name))
         elif injection.took:
             host, question = self.guests.host(name), self._script(injection.took, injection.role, name)
-            self._until(f"effect on {name} (`{injection.took}`)", lambda: host.attempt(question).rc == 0)
+            self._until(f"effect on {name} (`{injection.took}`)", lambda: _holds(host, question))
 
     def _rebooted(self, name: str) -> bool:
         return any(one["machine"] == name and one["event"] == "reboot" for one in self.recorder.events("power"))
@@ -162,6 +166,14 @@ class Injector:
     def _tell(self, injection: Injection, name: str, state: str, what: str = "") -> None:
         what = what or _what(injection)
         self.recorder.add("injection", machine=name, role=injection.role, what=what, state=state)
+
+
+def _holds(host: Host, question: Command) -> bool:
+    """A machine that is too busy for an answer is asked again."""
+    try:
+        return host.attempt(question).rc == 0
+    except (ConnectError, TimedOut):
+        return False
 
 
 def _what(injection: Injection) -> str:

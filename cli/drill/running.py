@@ -30,7 +30,8 @@ from halab.provisioners.engine.errors import HalabError
 from halab.provisioners.pacemaker.status import ClusterStatus
 
 _HEALTHY = Limit(20)
-_TOOK = Limit(20)
+_TOOK = Limit(60)
+"""A reboot in order moves the site, unmounts, and leaves the cluster before the kernel says a word."""
 QUIET_S = 3.0
 """How long clients are heard before anything is broken."""
 

@@ -38,7 +38,7 @@ def _sub_daemon(daemon: str) -> Drill:
         IDLE,
         f"Pacemaker's {daemon}",
         f"pacemaker-{daemon}",
-        Expected(Limit(0, 1), Limit(60), may_be_fenced=(IDLE,)),
+        Expected(Limit(0, 1), Limit(100), may_be_fenced=(IDLE,)),
     )
 
 

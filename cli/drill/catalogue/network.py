@@ -135,7 +135,7 @@ DRILLS = (
                 took=f"{_SEND_LARGE}\n{BITES}",
             ),
         ),
-        Expected(Limit(10, 10), Limit(60), may_be_fenced=(ACTIVE,)),
+        Expected(Limit(10, 10), Limit(60), may_be_fenced=(NODES,)),
         lasts=Limit(0, 60),
     ),
     Drill(

@@ -60,7 +60,7 @@ DRILLS = (
         "the power of all machines is cut for a while, the target's too",
         "{who} lost their power",
         (Power(NODES, "cut"), Power(TARGET, "cut")),
-        Expected(Limit(120), Limit(160), may_be_fenced=(NODES,)),
+        Expected(Limit(160), Limit(200), may_be_fenced=(NODES,)),
         lasts=Limit(3),
     ),
     Drill(

@@ -39,8 +39,8 @@ DRILLS = (
                 undo="systemctl start pacemaker",
             ),
         ),
-        Expected(Limit(12), Limit(80)),
-        lasts=Limit(20),
+        Expected(Limit(16), Limit(80)),
+        lasts=Limit(40),
     ),
     *(
         Drill(

@@ -84,6 +84,18 @@ def test_a_lab_of_three_has_no_half(name: str, said: str, tmp_path: Path) -> Non
         _injector(Lab(3), tmp_path / "run").put_in(DRILLS[name], None)
 
 
+def test_the_guests_own_timer_gets_the_shells_text_and_comes_after_the_host(tmp_path: Path) -> None:
+    """systemd would put its own variables, which are empty, in the place of `${now%%.*}`."""
+    lab = Lab(3)
+    _injector(lab, tmp_path / "run").put_in(DRILLS["clock-jumps"], 60)
+    (jumps,) = DRILLS["clock-jumps"].injections
+    assert isinstance(jumps, Guest)
+    (timer,) = (command.argv for _, command in lab.asked if command.argv[0] == "systemd-run")
+    assert "--on-active=75" in timer
+    assert "${now%%.*}" in jumps.undo
+    assert timer[timer.index("-euc") + 1] == jumps.undo.replace("$", "$$")
+
+
 class Noted:
     """Hands that note what they do; the machine stands still meanwhile."""
 
@@ -175,3 +187,6 @@ def test_a_volume_that_fails_is_itself_again_afterwards(tmp_path: Path) -> None:
     assert script(fails.undo) == 0
     assert live.read_text() == "0 2048 linear 8:1 2048\n"
     assert script(fails.took) != 0
+    for file in ("halab-drill.volume", "halab-drill.table"):
+        (tmp_path / file).unlink()
+    assert script(fails.undo) == 0, "who was fenced meanwhile has neither the files nor the fault"
