@@ -87,7 +87,7 @@ DRILLS = (
                 'dmsetup load "$volume" --table "0 $(blockdev --getsz "$volume") error"\ndmsetup resume "$volume"',
                 took='dmsetup table "$(cat /run/halab-drill.volume)" | grep -q " error"',
                 # Who was fenced meanwhile has neither the files nor the fault.
-                undo='[ -e /run/halab-drill.table ] || exit 0\nvolume=$(cat /run/halab-drill.volume)\n'
+                undo="[ -e /run/halab-drill.table ] || exit 0\nvolume=$(cat /run/halab-drill.volume)\n"
                 'dmsetup load "$volume" /run/halab-drill.table || :\n'
                 'dmsetup resume "$volume" || :',
             ),
