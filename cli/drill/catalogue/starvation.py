@@ -33,8 +33,8 @@ DRILLS = (
         (
             Guest(
                 ACTIVE,
-                # Where the kernel keeps no books of memory (the emulated nodes), systemd sees the signal alone.
                 f'systemd-run --quiet --unit=halab-drill-eater --property=OOMScoreAdjust=900 python3 -c "{_EAT}"',
+                # Where the kernel keeps no books of memory (the emulated nodes), systemd sees the signal alone.
                 took="systemctl show --property=Result --value halab-drill-eater | grep -qE 'oom-kill|signal'",
                 undo="systemctl stop halab-drill-eater 2>/dev/null || :; systemctl reset-failed halab-drill-eater || :",
             ),

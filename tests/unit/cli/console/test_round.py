@@ -141,7 +141,7 @@ def test_a_page_that_opens_asks_nobody_twice(tmp_path: Path) -> None:
     with watched(tmp_path, Asked()) as on:
         on.lab.speak("node1", "nothing that the cluster shows")
         assert on.lab.next() == [("glance", "node1")]
-        time.sleep(2 * rounds.SETTLED_S)
+        time.sleep(2 * rounds.SETTLED_S)  # a look would come by then: that none does has no event to wait for
         assert on.lab.questions.empty()
 
 
