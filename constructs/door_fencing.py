@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct
-from halab.constructs.fenced import FENCE_META, Fenced
+from halab.constructs.fenced import Fenced
 from halab.constructs.fencing_endpoint import USER
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
@@ -76,7 +76,7 @@ class DoorFencing(Construct):
             params={**params, **self._limits()},
             node=node,
             delay=delay,
-            meta=FENCE_META | {"resource-stickiness": "1"},
+            meta=lab.device_meta | {"resource-stickiness": "1"},
             machine=lab.machines.by_name[node].id if node else None,
             operations=lab.operations.of_fencing(),
             locations=[{"node": node, "score": "-INFINITY"}] if node and lab.settings.node_count > 1 else [],

@@ -40,6 +40,12 @@ class Fenced:
         return self.switch
 
     @property
+    def device_meta(self) -> dict[str, str]:
+        """Meta attributes of each device. Who could not ask for a moment, the endpoint or the target being away, tries
+        again later: one failed start would else keep the device off that node for ever."""
+        return FENCE_META | {"failure-timeout": self.settings.stretched(60)}
+
+    @property
     def operations(self) -> Operations:
         """Times of its devices."""
         return Operations(self.settings, self.machines.nodes[0])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct
-from halab.constructs.fenced import FENCE_META, Fenced
+from halab.constructs.fenced import Fenced
 from halab.constructs.fencing_endpoint import USER
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
@@ -77,7 +77,7 @@ class RedfishFencing(Construct):
             node=node.name,
             delay=self._lab.operations.first_node_delay() if node.name == "node1" else None,
             # It stays where it runs: a node that has just joined may not have the password yet.
-            meta=FENCE_META | {"resource-stickiness": "1"},
+            meta=self._lab.device_meta | {"resource-stickiness": "1"},
             machine=machine.id,
             operations=self._lab.operations.of_fencing(),
             # A node does not watch the device that fences it.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct, Token
-from halab.constructs.fenced import FENCE_META, Fenced
+from halab.constructs.fenced import Fenced
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
 from halab.constructs.resource import made_anew_with
@@ -98,8 +98,7 @@ class SbdFencing(Construct):
                 "pcmk_reboot_timeout": lab.operations.after(msgwait, 60, 180),
             },
             node="",
-            # The target may be away for longer than the session to the disk waits.
-            meta=FENCE_META | {"failure-timeout": lab.settings.stretched(60)},
+            meta=lab.device_meta,
             operations=lab.operations.of_fencing(),
             **lab.phases.order(phase, also=[*self._watchers.values()]),
         )

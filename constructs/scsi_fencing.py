@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from halab.constructs import bindings
 from halab.constructs.cdk import Construct, Token
-from halab.constructs.fenced import FENCE_META, Fenced
+from halab.constructs.fenced import Fenced
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
 from halab.provisioners.iscsi.reservation import key_of
@@ -99,7 +99,7 @@ class ScsiFencing(Construct):
             },
             node="",
             delay=f"node1:{delay}" if delay else None,
-            meta=FENCE_META | {"provides": "unfencing", "failure-timeout": lab.settings.stretched(60)},
+            meta=lab.device_meta | {"provides": "unfencing"},
             operations=lab.operations.of_fencing(),
             **lab.phases.order(Phase.KEYS, also=[reservation, *lab.cluster.members.values()]),
         )

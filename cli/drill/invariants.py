@@ -11,7 +11,7 @@ from halab.cli.drill.timeline import Timeline
 
 FENCING = "each fencing has its power-off, and none is without"
 _NEAR_S = 30.0
-"""A fencing's end and libvirt's stop of the machine belong together within this time."""
+"""Two things that belong together are told of within this time."""
 _OUR_STOPS = frozenset({("begun", "cut"), ("undone", "cycle")})
 
 
@@ -76,9 +76,19 @@ def _fencing(timeline: Timeline) -> Iterator[str]:
             yield f"{node} counts as restarted by its fencing, and libvirt has not switched it on"
     for stop in stops:
         by_us = any(one["machine"] == stop["machine"] and abs(one["t"] - stop["t"]) < _NEAR_S / 2 for one in ours)
-        known = any(node == stop["machine"] and abs(t - stop["t"]) < _NEAR_S for node, t in successes)
+        known = any(
+            node == stop["machine"] and _asked(timeline, node, t) - _NEAR_S < stop["t"] < t + _NEAR_S
+            for node, t in successes
+        )
         if stop["why"] == "destroyed" and not by_us and not known:
             yield f"{stop['machine']} was switched off, and no fencing of the cluster's tells of it"
+
+
+def _asked(timeline: Timeline, node: str, t: float) -> float:
+    """When the fencing that succeeded at `t` was first asked for: one through a slow endpoint takes minutes."""
+    before = max((then for other, then in fenced(timeline) if other == node and then < t), default=timeline.run.began)
+    asked = timeline.found(lines.DECIDED, lines.REQUESTED, node=node, since=before)
+    return min((line.t for line in asked if line.t < t), default=t)
 
 
 def _device(timeline: Timeline, node: str, t: float) -> str:

@@ -17,7 +17,7 @@ _SLOW = """nft -f - <<END
 table inet halab_drill {
   chain leaving {
     type filter hook output priority -300
-    ip daddr $5 tcp dport $6 limit rate over 2/second burst 1 packets counter drop
+    ip daddr $5 tcp dport $6 limit rate over 5/second burst 1 packets counter drop
   }
 }
 END"""
@@ -44,7 +44,7 @@ DRILLS = (
     ),
     Drill(
         "fencing-slow",
-        "the active node crashes while the fencing endpoint is slow, two packets a second: it is fenced all the same",
+        "the active node crashes while the fencing endpoint is slow, five packets a second: it is fenced all the same",
         "{active} crashed while the fencing endpoint was slow",
         (Guest(OTHERS, _SLOW, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 120), Limit(140, 120), fenced=(ACTIVE,), moves=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from halab.cli.drill.invariants import FENCING, checks, fenced
@@ -36,6 +38,18 @@ def test_a_power_off_without_a_fencing_is_seen() -> None:
         return {**event, "machine": "node3"} if event["kind"] == "power" and event["event"] == "stopped" else event
 
     assert "each fencing has its power-off, and none is without" in _broken(changed(recorded(), another))
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_slow_fencing_has_its_power_off_since_it_was_asked_for(asked: bool) -> None:
+    def slow(event: Event) -> Event | None:
+        if event["kind"] != "journal":
+            return event
+        if re.search(r"targeting node1 by .*: OK", event["text"]):
+            return {**event, "t": event["t"] + 60, "up": event["up"] + 60}
+        return event if asked or not re.search(r"Requesting .*fencing|will be fenced", event["text"]) else None
+
+    assert (FENCING not in _broken(changed(recorded(), slow))) is asked
 
 
 def _by_watchdog(event: Event) -> Event | None:
