@@ -95,7 +95,13 @@ def _ends(timeline: Timeline) -> list[tuple[str, float | None, int]]:
     first = [line for line in timeline.found(lines.DETECTED, lines.FAILED, since=since) if line.t <= until]
     formed = [line for line in timeline.found(lines.LOST, since=since) if line.t <= until]
     fenced = [line for line in timeline.found(lines.FENCED, since=since) if line.t <= until]
-    replayed = [line for line in timeline.found(lines.REPLAYED, since=since) if line.t <= until]
+    # A node that comes back looks at its own journal, too, as it mounts.
+    back_again = {line.found.node for line in formed if line.found}
+    replayed = [
+        line
+        for line in timeline.found(lines.REPLAYED, since=since)
+        if line.t <= until and line.machine not in back_again
+    ]
     whole = timeline.run.of("whole")
     return [
         ("detected", first[0].t if first else None, first[0].number if first else 0),

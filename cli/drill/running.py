@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from halab.cli.look.health import LOOK_S, said, when_healthy
 from halab.cli.look.place import Place
 from halab.cli.look.report import Report
 from halab.cli.look.status import look
+from halab.cli.look.taking import Ways
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.machine.handling import Hands
 from halab.provisioners.engine.command import cmd
@@ -47,12 +48,15 @@ class Runner:
     tell: Callable[[str], None]
     idle: str = ""
     """Who is to be the idle node, unless it serves the site; empty: whoever has least to do."""
+    ways: Ways | None = None
+    """Those over which a run looks at the lab."""
 
     def run(self, drill: Drill, folder: Path) -> Run:
         """The recorded run; what went wrong with the drill itself stands in it as an error, and is not raised."""
         recorder, guests = Recorder(folder), Guests(self.place, self.lab)
         try:
-            self._run(drill, recorder, guests)
+            with Ways(self.place.private_key) as ways:
+                replace(self, ways=ways)._run(drill, recorder, guests)
         except (HalabError, OSError) as error:
             recorder.add("error", text=str(error))
         finally:
@@ -61,7 +65,7 @@ class Runner:
         return read(folder)
 
     def _run(self, drill: Drill, recorder: Recorder, guests: Guests) -> None:
-        report = when_healthy(lambda: look(self.place), _HEALTHY.seconds(self.stretch))
+        report = when_healthy(lambda: look(self.place, ways=self.ways), _HEALTHY.seconds(self.stretch))
         active = report.site.served_by if report.site else ""
         status = guests.status()
         parts = roles(guests, status, active)
@@ -176,7 +180,7 @@ class Runner:
             time.sleep(LOOK_S)
 
     def _look(self, recorder: Recorder) -> Report:
-        report = look(self.place)
+        report = look(self.place, ways=self.ways)
         faults = [f"{fault.what} {fault.text}" for fault in report.faults]
         states = {one.name: one.cluster for one in report.machines}
         if not (seen := recorder.events("look")) or seen[-1]["faults"] != faults:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from halab.cli.lab.state import StateUnusable
 from halab.cli.look.deployed import NothingDeployed, deployed
 from halab.cli.look.place import Place, place
-from halab.cli.look.taking import take
+from halab.cli.look.taking import Ways, take
 from halab.constructs.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def main(as_json: bool = False, watch: bool = False, limit_s: float | None = Non
     return HEALTHY if report.healthy else UNHEALTHY
 
 
-def look(where: Place, limit_s: float | None = None) -> Report:
-    """What the lab is now. NothingDeployed, StateUnusable."""
+def look(where: Place, limit_s: float | None = None, ways: Ways | None = None) -> Report:
+    """What the lab is now, over connections of its own or those given. NothingDeployed, StateUnusable."""
     lab = deployed(where.state)
-    seen = take(where, lab, limit_s or (EMULATED_LIMIT_S if lab.emulated else LIMIT_S), _load)
+    seen = take(where, lab, limit_s or (EMULATED_LIMIT_S if lab.emulated else LIMIT_S), _load, ways)
     from halab.cli.look.judgement import judge
 
     return judge(seen)
@@ -80,11 +80,12 @@ def _watch(where: Place, as_json: bool, limit_s: float | None) -> int:
 
     def again(show: Callable[[Report], None]) -> None:
         nonlocal code
-        while True:
-            report = look(where, limit_s)
-            code = HEALTHY if report.healthy else UNHEALTHY
-            show(report)
-            time.sleep(PAUSE_S)
+        with Ways(where.private_key) as ways:
+            while True:
+                report = look(where, limit_s, ways)
+                code = HEALTHY if report.healthy else UNHEALTHY
+                show(report)
+                time.sleep(PAUSE_S)
 
     try:
         if as_json:

@@ -6,6 +6,7 @@ that it does not run costs nothing: nobody waits for it, and what it may still h
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -32,14 +33,50 @@ _ENDING_S = 1.0  # until the exit of an ended command is heard
 _STOPPED = 124  # timeout(1): it had to end the command
 
 
-def take(place: Place, lab: Deployed, limit_s: float, meanwhile: Callable[[], None] = lambda: None) -> Snapshot:
+class Ways:
+    """Connections to a lab's machines, which looks one after the other may share: a log-in costs as much as a look."""
+
+    def __init__(self, key: Path, keep: bool = True) -> None:
+        self._key, self._keep, self._over = key, keep, threading.Event()
+        self._kept: dict[str, SshTransport] = {}
+
+    def __enter__(self) -> Ways:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Attempts to reach a machine end, too."""
+        self._over.set()
+        while self._kept:
+            self._kept.popitem()[1].close()
+
+    def ask(self, machine: KnownMachine, way: tuple[str, int] | None, limit_s: float) -> Answer | str:
+        """What a machine says, or why it says nothing. Whoever is still waited for from an earlier look has its own."""
+        transport = self._kept.pop(machine.uuid, None) or connection(machine, self._key, limit_s, self._over)
+        said: Answer | str = ""
+        try:
+            said = ask(transport, machine, way, limit_s)
+        finally:
+            if self._keep and isinstance(said, Answer) and not self._over.is_set() and machine.uuid not in self._kept:
+                self._kept[machine.uuid] = transport
+            else:
+                transport.close()
+        return said
+
+
+def take(
+    place: Place,
+    lab: Deployed,
+    limit_s: float,
+    meanwhile: Callable[[], None] = lambda: None,
+    ways: Ways | None = None,
+) -> Snapshot:
     """What can be seen now; what is silent is given as it was seen last. Remembered in the lab's folder.
 
-    `meanwhile` is done while the lab is asked.
+    `meanwhile` is done while the lab is asked. `ways`: those that several looks share.
     """
-    at, over = time.time(), threading.Event()
-    heard = together(_jobs(place, lab, limit_s, over), limit_s, needless=_without_power, meanwhile=meanwhile)
-    over.set()
+    at = time.time()
+    with contextlib.nullcontext(ways) if ways else Ways(place.private_key, keep=False) as used:
+        heard = together(_jobs(place, lab, limit_s, used), limit_s, needless=_without_power, meanwhile=meanwhile)
     power = _powers(heard) or dict.fromkeys(
         (machine.uuid for machine in lab.machines),
         Power(Presence.UNKNOWN, f"libvirt does not answer within {limit_s:.0f} s"),
@@ -55,14 +92,14 @@ def take(place: Place, lab: Deployed, limit_s: float, meanwhile: Callable[[], No
     return snapshot
 
 
-def _jobs(place: Place, lab: Deployed, limit_s: float, over: threading.Event) -> dict[str, Callable[[], object]]:
-    """Whom to ask. The machines come first: they take longest. `over` ends the attempts to reach one."""
+def _jobs(place: Place, lab: Deployed, limit_s: float, ways: Ways) -> dict[str, Callable[[], object]]:
+    """Whom to ask. The machines come first: they take longest."""
     from halab.provisioners.engine import ssh
 
     ssh.load()  # before the others begin to load what they need: the machines are waited for longest
     way = (lab.endpoint.address, lab.endpoint.port) if lab.endpoint else None
     jobs: dict[str, Callable[[], object]] = {
-        machine.uuid: partial(_hear, machine, place.private_key, way, limit_s, over) for machine in lab.machines
+        machine.uuid: partial(ways.ask, machine, way, limit_s) for machine in lab.machines
     }
     jobs["libvirt"] = partial(hypervisor.powers, place.uri, place.lab, [machine.uuid for machine in lab.machines])
     if endpoint := lab.endpoint:
@@ -80,17 +117,6 @@ def _powers(heard: Mapping[str, object]) -> dict[str, Power]:
 
 def _without_power(heard: Mapping[str, object]) -> set[str]:
     return {uuid for uuid, power in _powers(heard).items() if not power.state.may_answer}
-
-
-def _hear(
-    machine: KnownMachine, key: Path, way: tuple[str, int] | None, limit_s: float, over: threading.Event
-) -> Answer | str:
-    """What a machine says, or why it says nothing."""
-    transport = connection(machine, key, limit_s, over)
-    try:
-        return ask(transport, machine, way, limit_s)
-    finally:
-        transport.close()
 
 
 def connection(machine: KnownMachine, key: Path, limit_s: float, over: threading.Event | None = None) -> SshTransport:

@@ -58,7 +58,7 @@ def test_an_emulated_machine_may_be_silent_for_longer(
     state.write_text(state.read_text().replace('"cluster"', f'"hypervisor_used": "{used}", "cluster"'))
     asked: list[float] = []
 
-    def take(where: Place, lab: Deployed, limit_s: float, _meanwhile: object) -> Snapshot:
+    def take(where: Place, lab: Deployed, limit_s: float, *_: object) -> Snapshot:
         asked.append(limit_s)
         return Snapshot(lab="summit", at=0, machines=(), endpoint=None, site=None)
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
@@ -16,6 +17,7 @@ from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
 from halab.cli.look.snapshot import Answer, Power, Site
 from halab.provider.hypervisor.machine.presence import Presence
+from halab.provisioners.engine.command import Result, cmd
 from halab.provisioners.engine.errors import ConnectError, ConnectionLost, HalabError, TimedOut
 from halab.provisioners.engine.ssh import SshTransport
 
@@ -38,7 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> threading.Barrier:
     """node1, the site and libvirt answer once all have been asked, node2 never does."""
     all_asked, never = threading.Barrier(4), threading.Event()
 
-    def hear(known: KnownMachine, *_: object) -> Answer | str:
+    def hear(_: object, known: KnownMachine, *__: object) -> Answer | str:
         all_asked.wait(HELD_S)
         if known.name == "node2":
             never.wait(HELD_S)
@@ -52,7 +54,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> threading.Barrier:
         all_asked.wait(HELD_S)
         return Site(url)
 
-    monkeypatch.setattr(taking, "_hear", hear)
+    monkeypatch.setattr(taking.Ways, "ask", hear)
     monkeypatch.setattr(hypervisor, "powers", powers)
     monkeypatch.setattr(services, "ask_site", site)
     return all_asked
@@ -82,7 +84,7 @@ def test_what_one_without_power_has_still_said_does_not_count(tmp_path: Path, mo
         assert said.wait(HELD_S)
         return {name: Power(Presence.PAUSED) for name in names}
 
-    monkeypatch.setattr(taking, "_hear", hear)
+    monkeypatch.setattr(taking.Ways, "ask", hear)
     monkeypatch.setattr(hypervisor, "powers", powers)
     monkeypatch.setattr(services, "ask_site", lambda url, _: Site(url))
     seen = taking.take(here(tmp_path), LAB, HELD_S)
@@ -125,3 +127,68 @@ def test_nothing_is_loaded_that_the_first_question_does_not_need() -> None:
 
 def test_who_needs_invoke_still_gets_it() -> None:
     assert "invoke" in loaded_by("from halab.provisioners.engine import ssh; ssh.load(); import invoke")
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The connections that were made, each a transport that answers."""
+    transports: list[Any] = []
+
+    def connection(*_: object) -> Any:
+        transports.append(create_autospec(SshTransport, instance=True))
+        transports[-1].run_all.return_value = [Result(cmd("look"), 0, "uptime 5", "")]
+        return transports[-1]
+
+    monkeypatch.setattr(taking, "connection", connection)
+    return transports
+
+
+def test_looks_share_a_connection_until_its_machine_is_silent(tmp_path: Path, made: list[Any]) -> None:
+    node1 = machine("node1")
+    with taking.Ways(tmp_path / "key") as ways:
+        assert isinstance(ways.ask(node1, None, 5.0), Answer)
+        assert isinstance(ways.ask(node1, None, 5.0), Answer)
+        (first,) = made
+        first.run_all.side_effect = TimedOut("node1: sh did not end within 5 s")
+        assert ways.ask(node1, None, 5.0) == "no answer within 5 s"
+        first.close.assert_called_once()
+        assert isinstance(ways.ask(node1, None, 5.0), Answer)
+        _, second = made
+        second.close.assert_not_called()
+    second.close.assert_called_once()
+
+
+def test_who_is_still_waited_for_has_a_connection_of_his_own(tmp_path: Path, made: list[Any]) -> None:
+    node1, asked, go_on = machine("node1"), threading.Event(), threading.Event()
+
+    def slow(*_: object) -> list[Result]:
+        asked.set()
+        go_on.wait(HELD_S)
+        return [Result(cmd("look"), 0, "uptime 5", "")]
+
+    with taking.Ways(tmp_path / "key") as ways:
+        ways.ask(node1, None, 5.0)
+        made[0].run_all.side_effect = slow
+        late = threading.Thread(target=ways.ask, args=(node1, None, 5.0))
+        late.start()
+        assert asked.wait(HELD_S)
+        ways.ask(node1, None, 5.0)
+        assert len(made) == 2
+        go_on.set()
+        late.join(HELD_S)
+        made[0].close.assert_called_once()
+        made[1].close.assert_not_called()
+    made[1].close.assert_called_once()
+
+
+def test_a_single_look_leaves_no_connection(tmp_path: Path, made: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hypervisor, "powers", lambda *_: dict.fromkeys(("node1", "node2"), Power(Presence.RUNNING)))
+    monkeypatch.setattr(services, "ask_site", lambda url, _limit_s: Site(url))
+    taking.take(here(tmp_path), LAB, HELD_S)
+    assert len(made) == 2
+    for transport in made:
+        transport.close.assert_called_once()
+    with taking.Ways(tmp_path / "key") as ways:
+        for _ in range(2):
+            taking.take(here(tmp_path), LAB, HELD_S, ways=ways)
+        assert len(made) == 4
