@@ -136,7 +136,7 @@ def test_a_slow_endpoint_answers_in_the_end(networks: tuple[int, int]) -> None:
         assert _in(near, "sh", "-euc", slow.do, *_ARGUMENTS) == 0
         ask = ["nsenter", f"--net=/proc/{near}/ns/net", "python3", "-c", _ASK, "10.9.9.1", "8000"]
         told = subprocess.run(ask, check=True, capture_output=True, text=True, timeout=60).stdout
-        assert 1 < float(told) < 50
+        assert 0.5 < float(told) < 50, "four questions and answers, five packets a second"
         assert server.wait(10) == 0
 
 
