@@ -69,7 +69,7 @@ lint:
 
 .PHONY: check
 check: develop lint ## Linters, types, import rules and the unit tests
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q --numprocesses auto --dist worksteal tests/unit
 
 # One pytest run, last: its summary line is the result of everything. The sandbox keeps the machine's libvirt apart.
 .PHONY: test
