@@ -77,16 +77,16 @@ def _fencing(timeline: Timeline) -> Iterator[str]:
     for stop in stops:
         by_us = any(one["machine"] == stop["machine"] and abs(one["t"] - stop["t"]) < _NEAR_S / 2 for one in ours)
         known = any(
-            node == stop["machine"] and _asked(timeline, node, t) - _NEAR_S < stop["t"] < t + _NEAR_S
+            node == stop["machine"] and _asked(timeline, successes, node, t) - _NEAR_S < stop["t"] < t + _NEAR_S
             for node, t in successes
         )
         if stop["why"] == "destroyed" and not by_us and not known:
             yield f"{stop['machine']} was switched off, and no fencing of the cluster's tells of it"
 
 
-def _asked(timeline: Timeline, node: str, t: float) -> float:
+def _asked(timeline: Timeline, successes: list[tuple[str, float]], node: str, t: float) -> float:
     """When the fencing that succeeded at `t` was first asked for: one through a slow endpoint takes minutes."""
-    before = max((then for other, then in fenced(timeline) if other == node and then < t), default=timeline.run.began)
+    before = max((then for other, then in successes if other == node and then < t), default=timeline.run.began)
     asked = timeline.found(lines.DECIDED, lines.REQUESTED, node=node, since=before)
     return min((line.t for line in asked if line.t < t), default=t)
 

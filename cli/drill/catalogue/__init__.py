@@ -16,7 +16,7 @@ NOT_YET = frozenset(
         *("fencing-away", "fencing-slow", "fencing-idle", "fencing-lies", "memory-gone", "apache-hung"),
     }
 )
-"""Those that nobody has carried out on a real lab. They are run by their names only, until somebody has."""
+"""Those that nobody has carried out as they are now. They are run by their names only, until somebody has."""
 CARRIED_OUT = DRILLS.keys() - NOT_YET
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS, SUBJECTS, named
+from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS, NOT_YET, SUBJECTS, named
 from halab.cli.drill.choosing import chosen
 from halab.cli.drill.declaration import ROLES, Drill, Guest
 from halab.cli.drill.listing import as_data, expected, table
@@ -65,6 +65,7 @@ def test_the_same_seed_gives_the_same_drills() -> None:
 
 
 def test_what_was_never_carried_out_is_run_by_its_name_only() -> None:
+    assert DRILLS.keys() > NOT_YET, "a name that no drill has would put one among those carried out"
     assert {drill.name for drill in chosen([], True, False, None, 1, 1)} == CARRIED_OUT < DRILLS.keys()
     assert {drill.name for drill in chosen([], False, True, 7, 50, 1)} <= CARRIED_OUT
     assert "(power-cut-two)" in "".join(str(cell) for cell in table(DRILLS.values()).columns[0].cells)
