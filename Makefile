@@ -15,6 +15,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nobody answers in CI.
 deploy destroy: ARGS ?= $(if $(filter-out 0 false,$(CI)),--yes)
+PARALLEL := --numprocesses auto --dist worksteal
 SCRIPTS := tools/prepare tools/packages.sh tools/node.sh tests/e2e/sandbox provider/launcher .ci/run
 
 .PHONY: help
@@ -69,12 +70,13 @@ lint:
 
 .PHONY: check
 check: develop lint ## Linters, types, import rules and the unit tests
-	$(BIN)/pytest -q --numprocesses auto --dist worksteal tests/unit
+	$(BIN)/pytest -q $(PARALLEL) tests/unit
 
-# One pytest run, last: its summary line is the result of everything. The sandbox keeps the machine's libvirt apart.
+# The sandbox keeps the machine's libvirt apart. A lab's machines fill all processors: it has them for itself.
 .PHONY: test
 test: develop lint ## The checks and all tests, with real terraform and real machines in a sandbox
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/unit tests/acceptance tests/e2e
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(PARALLEL) tests/unit tests/acceptance
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/e2e
 
 .PHONY: test-long
 test-long: develop test-hosts ## What make test leaves out, on real machines too: it takes long

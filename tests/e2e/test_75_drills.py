@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from halab.cli.drill.catalogue import DRILLS
 from tests.e2e.conftest import ARTIFACTS
 from tests.e2e.lab import HALAB, Lab
 
-pytestmark = pytest.mark.long
+IN_MAKE_TEST = frozenset({"apache-killed", "crash-active", "disk-full", "fenced-killed", "iscsi-blink", "pause"})
+"""How long the site was away is judged by `test_all_drills` alone: a machine of CI may be slow."""
+AWAY = "the site was away "
 
 CATALOGUE = "catalogue"
 """The checkpoint that a drill begins from where the one before has left the lab broken."""
 
 
+@pytest.mark.long
 def test_a_pause_below_the_token_is_survived(lab: Lab) -> None:
     lab.until("the site", lab.served_by)
     done = lab.run(str(HALAB), "drill", "run", "pause", "--json")
@@ -58,7 +62,13 @@ def whole(saved: Lab) -> Lab:
     return saved
 
 
-@pytest.mark.parametrize("name", [name for name in DRILLS if not name.startswith("split-")])
+def _names() -> Iterator[ParameterSet]:
+    for name in DRILLS:
+        if not name.startswith("split-"):  # they want four nodes, or two
+            yield pytest.param(name, marks=() if name in IN_MAKE_TEST else pytest.mark.long)
+
+
+@pytest.mark.parametrize("name", _names())
 def test_a_drill(whole: Lab, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Each by its name, also those that `--all` leaves out since nobody has carried them out yet.
 
@@ -78,9 +88,11 @@ def test_a_drill(whole: Lab, name: str, capfd: pytest.CaptureFixture[str]) -> No
         lines.write(line + "\n")
     with capfd.disabled():
         print(f"\n{line}", flush=True)
-    assert (done.returncode, verdict["result"]) == (0, "PASS"), verdict["reasons"]
+    timed = name not in IN_MAKE_TEST
+    assert [one for one in verdict["reasons"] if timed or not one.startswith(AWAY)] == []
 
 
+@pytest.mark.long
 def test_all_drills(lab: Lab) -> None:
     file = ARTIFACTS / "drills.xml"
     ARTIFACTS.mkdir(exist_ok=True)
