@@ -82,8 +82,10 @@ test: develop lint ## The checks and all tests, with real terraform and real mac
 test-long: develop test-hosts ## What make test leaves out, on real machines too: it takes long
 	$(BIN)/pytest -m long tests/mutants tests/agents tests/pacemaker
 	HALAB_IMAGE_EXTRA_PACKAGES=postgresql $(BIN)/python -m halab.cli.image # for examples/second_service
+	HALAB_IMAGE_EXTRA_PACKAGES=pacemaker-cts $(BIN)/python -m halab.cli.image # for halab cts
 	-$(BIN)/halab tree debian12 .cache/trees/debian12 # as far as the archive serves it
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m long tests/acceptance tests/e2e
+	HALAB_SANDBOX_PREPARED=1 HALAB_IMAGE_EXTRA_PACKAGES=pacemaker-cts tests/e2e/sandbox $(BIN)/pytest -m long \
+	  tests/acceptance tests/e2e
 
 .PHONY: test-hosts
 test-hosts: develop ## README's two commands on a fresh Debian 13 and 12, as a user with sudo (by root; needs slirp4netns)

@@ -140,6 +140,24 @@ def fence(
     raise typer.Exit(session.trial(node, yes, as_json) if test else session.by_hand(node, method, off, as_json))
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def cts(
+    iterations: Annotated[int, typer.Argument(min=1, help="How many tests.")] = 50,
+    options: Annotated[
+        list[str] | None, typer.Argument(metavar="[OPTION]...", help="The suite's own, for example --once.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab as the suite leaves it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run Pacemaker's own test suite (CTS) against the lab, from its target; the lab is as before then.
+
+    Wants a lab whose image has pacemaker-cts (docs/drills.md). Exit codes: 0 nothing was wrong, 3 something was.
+    """
+    from halab.cli.cts import session
+
+    raise typer.Exit(session.main(iterations, options or [], keep, as_json))
+
+
 @app.command("open")
 def open_() -> None:
     """Open the site in a browser, or print its address where there is no desktop."""

@@ -88,6 +88,11 @@ class LabFolder:
         return self.path / "drills"
 
     @property
+    def suite_logs(self) -> Path:
+        """Logs of Pacemaker's test suite."""
+        return self.path / "cts"
+
+    @property
     def exercise(self) -> Path:
         """The exercise that is under way, as JSON."""
         return self.path / "exercise.json"

@@ -95,8 +95,9 @@ DRILLS = (
         ACTIVE,
         "the web server",
         "apache2 httpd",
-        # The monitor has to run into its limit; then the agent waits half of the stop's for an end in order.
-        Expected(Limit(60, 20), Limit(40, 60)),
+        # An interval, and the monitor's limit; then the agent waits half of the stop's for an end in order, gives its
+        # children three signals, and starts anew.
+        Expected(Limit(70, 20), Limit(40, 60)),
         Limit(60, 50),
         watch=Limit(10, 10),
     ),

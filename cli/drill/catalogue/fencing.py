@@ -36,8 +36,8 @@ _THERE = "nft list table inet halab_drill > /dev/null"
 DRILLS = (
     Drill(
         "fencing-away",
-        "the active node crashes while nobody reaches the fencing endpoint: nothing starts until it is back, or until another "
-        "level has fenced",
+        "the active node crashes while nobody reaches the fencing endpoint: nothing starts until it is back, "
+        "or until another level has fenced",
         "{active} crashed while nobody reached the fencing endpoint",
         (Guest(OTHERS, _RULES, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 10), Limit(140), fenced=(ACTIVE,), moves=True),

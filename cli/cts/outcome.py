@@ -1,0 +1,106 @@
+"""What Pacemaker's test suite came to, read from its log. Pure.
+
+The log is all that it gives. Source of its sentences: Pacemaker 3.0.0, python/pacemaker/_cts (scenarios.py,
+tests/ctstest.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_LINE = re.compile(r"[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8}\t\S+ (?P<said>.*)")
+_RUNNING = re.compile(r"Running test (?P<test>\S+)\s+\((?P<node>[^)]+)\)\s+\[\s*(?P<number>\d+)\]")
+_SEED = re.compile(r"Random Seed:\s+(?P<seed>\S+)")
+_OVERALL = re.compile(r"Overall Results:(?P<numbers>\{.*\})")
+_REASON = re.compile(
+    r"Test \S+\s+FAILED: .*|Audit \S+ FAILED\.|BadNews: .*|Setup failed|Teardown failed|Exception by .*"
+)
+BEFORE = "before the first test"
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """One test that was run. `why`: in the suite's words; empty: nothing was wrong. `node` is whom it chose."""
+
+    number: int
+    test: str
+    node: str
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`numbers`: what the suite counted: success, failure, BadNews, skipped; empty: it did not come to its end."""
+
+    seed: str
+    iterations: tuple[Iteration, ...]
+    numbers: dict[str, int]
+
+    @property
+    def failed(self) -> list[Iteration]:
+        """Where something was wrong."""
+        return [one for one in self.iterations if one.why]
+
+    @property
+    def passed(self) -> bool:
+        """It came to its end, and nothing was wrong."""
+        return bool(self.numbers) and not self.failed and not self.numbers["failure"] and not self.numbers["BadNews"]
+
+
+def said(log: str) -> Iterator[str]:
+    """The lines of a log without time and host, and without the suite's debugging."""
+    for line in log.splitlines():
+        if (found := _LINE.fullmatch(line)) and not found["said"].startswith("debug: "):
+            yield found["said"].strip()
+
+
+def outcome(lines: Iterable[str]) -> Outcome:
+    """Of what `said` gives."""
+    seed, numbers, now = "", {}, Iteration(0, BEFORE, "", ())
+    found: list[Iteration] = []
+    for line in lines:
+        if begins := _RUNNING.fullmatch(line):
+            found.append(now)
+            now = Iteration(int(begins["number"]), begins["test"], begins["node"], ())
+        elif told := _SEED.fullmatch(line):
+            seed = told["seed"]
+        elif ends := _OVERALL.fullmatch(line):
+            numbers = dict(ast.literal_eval(ends["numbers"]))
+        elif _REASON.fullmatch(line):
+            now = Iteration(now.number, now.test, now.node, (*now.why, line))
+    found.append(now)
+    return Outcome(seed, tuple(one for one in found if one.number or one.why), numbers)
+
+
+def is_news(line: str) -> bool:
+    """Whether a person who waits wants to see it."""
+    return any(pattern.fullmatch(line) for pattern in (_RUNNING, _SEED, _OVERALL, _REASON))
+
+
+def as_data(of: Outcome, log: str) -> dict[str, Any]:
+    """For `--json`. `log`: where the whole log is."""
+    return {
+        "passed": of.passed,
+        "seed": of.seed,
+        "numbers": of.numbers,
+        "failed": [asdict(one) for one in of.failed],
+        "tests": [one.test for one in of.iterations if one.number],
+        "log": log,
+    }
+
+
+def told(of: Outcome) -> Iterator[str]:
+    """The verdict for a person."""
+    for one in of.failed:
+        yield f"{one.test} ({one.node}) [{one.number}]:" if one.number else f"{one.test}:"
+        yield from (f"  {reason}" for reason in one.why)
+    count = sum(1 for one in of.iterations if one.number)
+    wrong = len({one.number for one in of.failed})
+    if not of.numbers:
+        yield f"The suite did not come to its end: {count} tests were begun. FAIL"
+    else:
+        yield f"{count} tests, something was wrong in {wrong}; seed {of.seed}. {'PASS' if of.passed else 'FAIL'}"

@@ -1,0 +1,35 @@
+"""Pacemaker's own test suite against the deployed lab, and the lab as it was afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from halab.cli.cts.exerciser import PACKAGE
+from tests.e2e.conftest import ARTIFACTS
+from tests.e2e.lab import HALAB, Lab
+from tests.e2e.planned import diff
+
+pytestmark = pytest.mark.long
+
+
+def test_pacemakers_own_tests_pass(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    if PACKAGE not in lab.settings.image.extra_packages:
+        pytest.skip(f"the lab was not deployed with HALAB_IMAGE_EXTRA_PACKAGES={PACKAGE}")
+    lab.until("health", lambda: lab.run(str(HALAB), "status", silent=True).returncode == 0)
+    boots = {name: lab.boot_id(name) for name in [*lab.nodes, "target"]}
+    done = lab.run(str(HALAB), "cts", "--json", "3", timeout_s=3600)
+    ARTIFACTS.mkdir(exist_ok=True)
+    shutil.copytree(lab.folder.suite_logs, ARTIFACTS / "cts", dirs_exist_ok=True)
+    with capfd.disabled():
+        print(f"\n{done.stderr}", flush=True)
+    said = json.loads(done.stdout)
+    assert len(said["tests"]) == 3
+    assert (done.returncode, said["failed"]) == (0, [])
+    lab.reconnect()
+    assert {name: lab.boot_id(name) for name in boots} == boots
+    assert "halab-cts" not in lab.ask("node1", "cat", "/root/.ssh/authorized_keys")
+    assert json.loads(lab.run(str(HALAB), "checkpoint", "list", "--json").stdout) == []
+    assert diff(lab).actions == {}

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from halab.cli.cts.outcome import Iteration, as_data, is_news, outcome, said, told
+
+STAMP = "Nov 28 12:00:00\ttarget "
+BEGUN = [
+    ">>>>>>>>>>>>>>>> BEGINNING 2 TESTS",
+    "Random Seed:            1795912345",
+    "debug: cmd: target=node1, rc=0: uptime",
+    "Running test Flip                   (node2)         [  1]",
+    "Running test Stonithd               (node1)         [  2]",
+]
+SUMMARY = [
+    "Test Flip:                {'auditfail': 0, 'failure': 0, 'skipped': 0, 'calls': 1}",
+    "<<<<<<<<<<<<<<<< TESTS COMPLETED",
+]
+
+
+def _log(*lines: str) -> str:
+    return "".join(f"{STAMP}{line}\n" for line in lines)
+
+
+def _overall(failure: int = 0, bad_news: int = 0) -> str:
+    return f"Overall Results:{{'success': 2, 'failure': {failure}, 'BadNews': {bad_news}, 'skipped': 0}}"
+
+
+def test_nothing_was_wrong() -> None:
+    came = outcome(said(_log(*BEGUN, _overall(), *SUMMARY)))
+    assert came.passed
+    assert [(one.number, one.test, one.node) for one in came.iterations] == [
+        (1, "Flip", "node2"),
+        (2, "Stonithd", "node1"),
+    ]
+    assert list(told(came)) == ["2 tests, something was wrong in 0; seed 1795912345. PASS"]
+
+
+@pytest.mark.parametrize(
+    ("line", "overall"),
+    [
+        ("Test Stonithd                       FAILED: No obvious failures", _overall(failure=1)),
+        ("BadNews: Nov 28 12:00:00 node1 pacemaker-controld[1]: error: x", _overall(bad_news=1)),
+        ("Audit ResourceAudit FAILED.", _overall()),
+        ("Teardown failed", _overall(failure=1)),
+    ],
+)
+def test_what_was_wrong_is_told_with_its_test(line: str, overall: str) -> None:
+    came = outcome(said(_log(*BEGUN, line, overall, *SUMMARY)))
+    assert not came.passed
+    assert came.failed == [Iteration(2, "Stonithd", "node1", (line,))]
+    assert f"  {line}" in told(came)
+    assert as_data(came, "x.log")["failed"] == [{"number": 2, "test": "Stonithd", "node": "node1", "why": (line,)}]
+    assert is_news(line)
+
+
+def test_a_setup_that_failed() -> None:
+    came = outcome(said(_log("Audit DiskspaceAudit FAILED.", "Tearing down partial setup")))
+    assert not came.passed
+    assert [one.number for one in came.failed] == [0]
+    assert list(told(came))[-1] == "The suite did not come to its end: 0 tests were begun. FAIL"
+
+
+def test_debugging_is_no_news() -> None:
+    assert [line for line in said(_log(*BEGUN)) if is_news(line)] == [BEGUN[1], *BEGUN[3:]]
