@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import shlex
 import socket
@@ -67,6 +68,9 @@ def load() -> None:
         sys.modules["invoke"] = None  # type: ignore[assignment]  # as Python documents it: an import of it fails
         try:
             import paramiko  # noqa: F401
+
+            # Its threads log, with tracebacks, what is raised here, too: nothing for a person's terminal.
+            logging.getLogger("paramiko").addHandler(logging.NullHandler())
         finally:
             del sys.modules["invoke"]
             if there is not None:

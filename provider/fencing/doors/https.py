@@ -51,6 +51,8 @@ class Connection(HTTPConnection):
         if not self._shaken:
             try:
                 self.socket.do_handshake()
+            except (ssl.SSLEOFError, ConnectionResetError):  # who only looks whether somebody listens
+                return False
             except OSError as error:  # ssl.SSLError and time-outs are OSErrors too
                 log.warning("no TLS with %s: %s", self.remote_addr, error)
                 return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -123,3 +125,10 @@ def test_a_command_has_one_deadline_however_much_it_says(monkeypatch: pytest.Mon
         transport.run(cmd("yes", stdin=stdin), 0.5)
     assert 0.4 < time.monotonic() - began < 2
     assert UNFINISHED.is_set()
+
+
+def test_tracebacks_of_paramikos_threads_are_not_for_a_terminal() -> None:
+    logs = "import logging; logging.getLogger('paramiko.transport').error('Exception (client): no banner')"
+    program = f"from halab.provisioners.engine.ssh import load; load(); {logs}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
