@@ -1,9 +1,12 @@
-"""The lab's target as the suite's exerciser: it gets a way in to the nodes, runs the suite, is asked how it goes."""
+"""The lab's target as the suite's exerciser: it runs the suite, and is asked how it goes.
+
+Root's way in to the nodes is the lab's own: each machine lets in the others.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from halab.cli.drill.declaration import TARGET
@@ -17,19 +20,9 @@ _POLL_S = 2.0
 _SILENT_S = 120.0
 """The target takes part in no failure of the suite's: it answers."""
 
-_KEY = """# make a key for the suite
+_BEGIN = """# begin the suite
 rm -rf /run/halab-cts
 mkdir -m 700 /run/halab-cts
-ssh-keygen -q -t ed25519 -N '' -C halab-cts -f /run/halab-cts/key
-cat > /run/halab-cts/known_hosts
-printf 'Host %s\\n  IdentityFile /run/halab-cts/key\\n  UserKnownHostsFile /run/halab-cts/known_hosts\\n' "$*" \
-  > /etc/ssh/ssh_config.d/halab-cts.conf
-cat /run/halab-cts/key.pub"""
-# A node that the suite fences must have it on its disk.
-_LET_IN = """# let the suite in
-printf 'from="%s" %s\\n' "$1" "$2" >> /root/.ssh/authorized_keys
-sync /root/.ssh/authorized_keys"""
-_BEGIN = """# begin the suite
 cat > /run/halab-cts/run
 touch /run/halab-cts/log
 systemd-run --quiet --collect --unit=halab-cts --setenv=HOME=/root sh /run/halab-cts/run "$@\""""
@@ -51,10 +44,9 @@ tail -c "+$(($1 + 1))" /run/halab-cts/log | head -c $((size - $1))"""
 
 @dataclass
 class Exerciser:
-    """`tell` takes a line for a person."""
+    """Over the lab's connections, which are the caller's to close."""
 
     guests: Guests
-    tell: Callable[[str], None]
 
     def refuse_without_suite(self) -> None:
         """ConfigError with the setting that adds it: it is wanted on the target and on each node."""
@@ -65,14 +57,6 @@ class Exerciser:
                     f"Set HALAB_IMAGE_EXTRA_PACKAGES={PACKAGE} (image.extra_packages), destroy, and deploy: machines "
                     "are made from an image that has it. Debian 12 has no such package.",
                 )
-
-    def prepare(self) -> None:
-        """Let the target in to all nodes, by names and host keys that the lab's state has. HalabError."""
-        known = "".join(f"{machine.name},{machine.address} {machine.host_key}\n" for machine in self.guests.nodes)
-        target = self.guests.machine(TARGET)
-        key = self.guests.host(TARGET).ask(script(_KEY, *self._nodes, stdin=known)).stdout.strip()
-        for node in self._nodes:
-            self.guests.host(node).ask(script(_LET_IN, target.address, key))
 
     def begin(self, iterations: int, options: Sequence[str]) -> None:
         """Start the suite in the background; `options` are its own."""

@@ -49,7 +49,7 @@ def _session(iterations: int, options: Sequence[str], keep: bool, tell: Callable
     where = place()
     lab, folder = deployed(where.state), LabFolder(where.state.parent)
     guests = Guests(where, lab)
-    exerciser = Exerciser(guests, tell)
+    exerciser = Exerciser(guests)
     exerciser.refuse_without_suite()
     report = when_healthy(lambda: look(where), _HEALTHY_S * runner_of(where, tell).stretch)
     if not report.healthy:
@@ -58,7 +58,6 @@ def _session(iterations: int, options: Sequence[str], keep: bool, tell: Callable
     checkpoints.save(CHECKPOINT)
     log = _file(folder.suite_logs)
     try:
-        exerciser.prepare()
         exerciser.begin(iterations, options)
         came = _followed(exerciser, log, tell)
     finally:

@@ -40,7 +40,7 @@ class Target:
 def _followed(target: Target) -> list[str]:
     guests: Any = target
     found = []
-    for piece in Exerciser(guests, print).log():
+    for piece in Exerciser(guests).log():
         found.append(piece)
         target.log += "later\n"
     return found
@@ -70,4 +70,4 @@ def test_a_suite_that_is_gone_says_why() -> None:
 def test_a_lab_without_the_suite_is_told_the_setting() -> None:
     guests: Any = Target(has=False)
     with pytest.raises(ConfigError, match="HALAB_IMAGE_EXTRA_PACKAGES=pacemaker-cts"):
-        Exerciser(guests, print).refuse_without_suite()
+        Exerciser(guests).refuse_without_suite()
