@@ -64,13 +64,12 @@ def load() -> None:
     with _LOADING:
         if "paramiko" in sys.modules:
             return
+        # Its threads log, with tracebacks, what is raised here, too: nothing for a person's terminal.
+        logging.getLogger("paramiko").addHandler(logging.NullHandler())
         there = sys.modules.pop("invoke", None)
         sys.modules["invoke"] = None  # type: ignore[assignment]  # as Python documents it: an import of it fails
         try:
             import paramiko  # noqa: F401
-
-            # Its threads log, with tracebacks, what is raised here, too: nothing for a person's terminal.
-            logging.getLogger("paramiko").addHandler(logging.NullHandler())
         finally:
             del sys.modules["invoke"]
             if there is not None:
@@ -237,11 +236,9 @@ def _converse(channel: paramiko.Channel, command: Command, stdin: bytes, deadlin
     output, errors = bytearray(), bytearray()
 
     def drain() -> None:
-        try:
+        with contextlib.suppress(OSError):  # the main thread sees the same and reports it
             while chunk := channel.recv_stderr(_CHUNK):
                 errors.extend(chunk)
-        except OSError:
-            pass  # the main thread sees the same and reports it
 
     reader = threading.Thread(target=drain, daemon=True)
     reader.start()
