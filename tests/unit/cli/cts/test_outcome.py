@@ -54,6 +54,26 @@ def test_what_was_wrong_is_told_with_its_test(line: str, overall: str) -> None:
     assert is_news(line)
 
 
+SBD = "BadNews: 2026-11-29T01:45:41+00:00 node1 sbd[3677]:    cluster:    error: "
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{SBD}log_assertion_as: pcmk__server_message_type: Triggered fatal assertion at servers.c:164 : (server > 0)",
+        f"{SBD}pcmk_cpg_dispatch: Connection to the CPG API failed: Library error (2)",
+        f"{SBD}set_servant_health: Cluster connection terminated",
+    ],
+)
+def test_what_is_known_of_sbd_counts_for_nothing(line: str) -> None:
+    came = outcome(said(_log(line, *BEGUN, line, _overall(bad_news=2), *SUMMARY)))
+    assert came.passed
+    assert list(came.known.values()) == [2]
+    assert next(told(came)).startswith("2 complaints that count for nothing: ")
+    assert not is_news(line)
+    assert outcome(said(_log(line.replace("sbd[", "pacemaker-based["), *BEGUN, _overall(bad_news=1)))).failed
+
+
 def test_a_setup_that_failed() -> None:
     came = outcome(said(_log("Audit DiskspaceAudit FAILED.", "Tearing down partial setup")))
     assert not came.passed
