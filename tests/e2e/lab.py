@@ -34,6 +34,12 @@ TERRAFORM = find_terraform(os.environ)
 NOT_CONNECTED = 102  # Pacemaker's exit code of a tool that finds no running cluster
 
 
+def left_of_it() -> list[str]:
+    """What a destroyed default lab has left in its folder, besides recordings, which stay."""
+    recordings = {LabFolder(STATE).drills, LabFolder(STATE).suite_logs}
+    return sorted(one.name for one in STATE.glob("*") if one not in recordings)
+
+
 class Lab:
     """The lab that this checkout's `make deploy` made. Only usable inside tests/e2e/sandbox."""
 

@@ -68,7 +68,7 @@ def _names() -> Iterator[ParameterSet]:
             yield pytest.param(name, marks=() if name in IN_MAKE_TEST else pytest.mark.long)
 
 
-@pytest.mark.parametrize("name", _names())
+@pytest.mark.parametrize("name", list(_names()))
 def test_a_drill(whole: Lab, name: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Each by its name, also those that `--all` leaves out since nobody has carried them out yet.
 

@@ -17,7 +17,7 @@ import pytest
 
 from halab.provider.hypervisor.machine.boot import ssh_problem
 from tests.e2e.chaos import breaks, broken, is_provider, is_terraform, pids
-from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor, left_of_it
 from tests.e2e.planned import diff
 
 pytestmark = pytest.mark.long
@@ -114,7 +114,7 @@ def nothing_left() -> None:
         assert connection.listAllDomains() == []
         assert connection.listAllNetworks() == []
         assert connection.listAllStoragePools() == []
-    assert not STATE.exists(), sorted(STATE.iterdir())
+    assert left_of_it() == []
     assert list(Path("/var/lib/libvirt/images").iterdir()) == []
     assert pids(lambda words: any("power_s" in word or "qemu-system" in word for word in words)) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
+from tests.e2e.lab import CHECKOUT, Lab, hypervisor, left_of_it
 
 
 def test_destroy_with_a_hung_guest_leaves_nothing(lab: Lab) -> None:
@@ -20,7 +20,7 @@ def test_destroy_with_a_hung_guest_leaves_nothing(lab: Lab) -> None:
         assert [n.name() for n in connection.listAllNetworks()] == ["foreign"]
         assert connection.listAllStoragePools() == []
         foreign.undefine()
-    assert not STATE.exists()
+    assert left_of_it() == []
     assert list(Path("/var/lib/libvirt/images").iterdir()) == []
     processes = subprocess.run(["ps", "-eo", "args"], text=True, capture_output=True, check=True).stdout
     left = [line for line in processes.splitlines() if "qemu-system" in line or "dnsmasq" in line or "power_s" in line]
