@@ -30,7 +30,7 @@ _MACHINE = {"id": "u-1", "hostname": "node1", "name": "summit-node1", "address":
 # Written line by line, or locked, or of no form of ours; what reads them knows that, or the next deploy writes them.
 _WITHOUT_FORM = {
     *("progress.jsonl", "deploy.log", "destroy.log", "console-audit.jsonl", "console-job.log", "terraform.pid"),
-    *("changes.lock", "command.lock", "drills", "import", "ssh_config", "known_hosts"),
+    *("changes.lock", "command.lock", "cts", "drills", "import", "ssh_config", "known_hosts"),
 }
 _FOLDERS = {"fencing", "checkpoints", "console"}
 
