@@ -35,9 +35,11 @@ NOT_CONNECTED = 102  # Pacemaker's exit code of a tool that finds no running clu
 
 
 def left_of_it() -> list[str]:
-    """What a destroyed default lab has left in its folder, besides recordings, which stay."""
-    recordings = {LabFolder(STATE).drills, LabFolder(STATE).suite_logs}
-    return sorted(one.name for one in STATE.glob("*") if one not in recordings)
+    """What a destroyed default lab has left in its folder, besides recordings, which stay, and whose folder it is then."""
+    folder = LabFolder(STATE)
+    left, recordings = set(STATE.glob("*")), {folder.drills, folder.suite_logs}
+    stays = {*recordings, folder.mark} if left & recordings else set()
+    return sorted(one.name for one in left - stays)
 
 
 class Lab:
