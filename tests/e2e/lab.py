@@ -35,7 +35,7 @@ NOT_CONNECTED = 102  # Pacemaker's exit code of a tool that finds no running clu
 
 
 def left_of_it() -> list[str]:
-    """What a destroyed default lab has left in its folder, besides recordings, which stay, and whose folder it is then."""
+    """What a destroyed default lab has left in its folder. Recordings stay, and with them whose folder it is."""
     folder = LabFolder(STATE)
     left, recordings = set(STATE.glob("*")), {folder.drills, folder.suite_logs}
     stays = {*recordings, folder.mark} if left & recordings else set()
