@@ -30,6 +30,7 @@ Document = Callable[[Path], dict[str, Any] | None]
 Bench = tuple[World, SmallTerraform]
 NODE1 = "${halab_machine.node1.id}"
 MANY = 1000
+EVERY = pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])  # 4 and 11 minutes
 
 
 def lab(folder: Path, nodes: int = 2) -> dict[str, Any]:
@@ -48,10 +49,12 @@ def bench(folder: Path, number: int) -> Iterator[Bench]:
         yield world, SmallTerraform(world.born, world.answered)
 
 
-def killed_everywhere(folder: Path, before: Document | None, command: Document, check: Callable[..., None]) -> int:
-    """Run `command` after `before` once for each of its boundaries, killed there; the number of boundaries."""
+def killed_everywhere(
+    folder: Path, before: Document | None, command: Document, check: Callable[..., None], every: int
+) -> int:
+    """Run `command` after `before` once for each (`every`th) of its boundaries, killed there; how many it has."""
     wrong: list[str] = []
-    for number in range(MANY):
+    for number in range(0, MANY, every):
         with bench(folder, number) as (world, terraform):
             if before is not None:
                 terraform.apply(before(folder / str(number)))
@@ -65,7 +68,7 @@ def killed_everywhere(folder: Path, before: Document | None, command: Document, 
                 check(world, terraform, command(folder / str(number)))
             except AssertionError as error:
                 wrong.append(f"{number}, before {fate.end}: {error}")
-    assert not wrong, f"{len(wrong)} of {number} cases went wrong:\n" + "\n".join(wrong[:20])
+    assert not wrong, f"{len(wrong)} cases on {number} boundaries went wrong:\n" + "\n".join(wrong[:20])
     return number
 
 
@@ -107,9 +110,10 @@ def undisturbed(folder: Path, *commands: Document) -> Shape:
         return world.shape()
 
 
-def test_deploy(tmp_path: Path) -> None:
+@EVERY
+def test_deploy(tmp_path: Path, every: int) -> None:
     expected = undisturbed(tmp_path, lab)
-    boundaries = killed_everywhere(tmp_path, None, lab, converges(expected))
+    boundaries = killed_everywhere(tmp_path, None, lab, converges(expected), every)
     print(f"deploy: killed at {boundaries} boundaries")
     assert boundaries > 200
 
@@ -133,17 +137,19 @@ UPDATES: dict[str, tuple[Document, Document]] = {
 }
 
 
+@EVERY
 @pytest.mark.parametrize("change", UPDATES)
-def test_update(tmp_path: Path, change: str) -> None:
+def test_update(tmp_path: Path, change: str, every: int) -> None:
     before, after = UPDATES[change]
     expected = undisturbed(tmp_path, before, after)
-    boundaries = killed_everywhere(tmp_path, before, after, converges(expected))
+    boundaries = killed_everywhere(tmp_path, before, after, converges(expected), every)
     print(f"{change}: killed at {boundaries} boundaries")
     assert boundaries > 10
 
 
-def test_destroy(tmp_path: Path) -> None:
-    boundaries = killed_everywhere(tmp_path, lab, lambda _: None, vanishes)
+@EVERY
+def test_destroy(tmp_path: Path, every: int) -> None:
+    boundaries = killed_everywhere(tmp_path, lab, lambda _: None, vanishes, every)
     print(f"destroy: killed at {boundaries} boundaries")
     assert boundaries > 100
 

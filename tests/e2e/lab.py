@@ -147,6 +147,16 @@ class Lab:
             return None
         return answer.headers.get("X-Served-By") if answer.ok else None
 
+    def heals(self, by: str = "node1") -> None:
+        """Wait until all nodes are online and mount, and the site answers."""
+        self.until("all online", lambda: self.online(by) == set(self.nodes), deadline_s=600)
+        self.until("GFS2 everywhere", lambda: self.all_mounted(by), deadline_s=600)
+        self.until("the site", self.served_by)
+
+    def says_healthy(self) -> bool:
+        """Whether `halab status` finds nothing wrong."""
+        return self.run(str(HALAB), "status", silent=True).returncode == 0
+
     def comes_to_rest(self) -> None:
         """Wait until pcsd, which no deploy waits for, has started on all nodes."""
         for node in self.nodes:

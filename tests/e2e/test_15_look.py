@@ -60,7 +60,7 @@ def test_a_machine_that_stands_still_is_told_and_keeps_nobody_waiting(lab: Lab) 
             target.resume()
     assert [one["power"] for one in told["machines"] if one["name"] == "target"] == ["paused"]
     assert "target" in {fault["what"] for fault in told["faults"]}
-    lab.until("a healthy lab again", lambda: halab(lab, "status").returncode == 0, deadline_s=180)
+    lab.until("a healthy lab again", lab.says_healthy, deadline_s=180)
 
 
 def test_doctor_finds_nothing(lab: Lab) -> None:

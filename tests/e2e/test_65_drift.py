@@ -118,7 +118,7 @@ def test_a_machine_that_is_off_is_switched_on_and_one_that_is_gone_is_made_anew(
         assert plan.actions == {machine: ["update"]}
         assert plan.differing(machine) == {"running"}
         lab.deploy()
-        healthy(lab, roles)
+        lab.heals(roles.active)
         assert diff(lab).actions == {}
 
         domain = connection.lookupByName(f"{lab.settings.name}-{roles.idle}")
@@ -130,7 +130,7 @@ def test_a_machine_that_is_off_is_switched_on_and_one_that_is_gone_is_made_anew(
             assert actions[anew.format(roles.idle)] == ["delete", "create"]
         assert not [a for a, done in actions.items() if roles.idle not in a and done != ["update"]]
         lab.deploy()
-        healthy(lab, roles)
+        lab.heals(roles.active)
         assert connection.lookupByName(f"{lab.settings.name}-{roles.idle}").UUIDString() != uuid
     assert diff(lab).actions == {}
     assert {name: lab.boot_id(name) for name in boots} == boots
@@ -141,9 +141,3 @@ def power_off(lab: Lab, domain: libvirt.virDomain) -> None:
     """In order: the node leaves its cluster, so that nobody fences it."""
     domain.shutdown()
     lab.until(f"end of {domain.name()}", lambda: not domain.isActive(), deadline_s=300)
-
-
-def healthy(lab: Lab, roles: Roles) -> None:
-    lab.until("all online", lambda: lab.online(roles.active) == set(lab.nodes), deadline_s=600)
-    lab.until("GFS2 everywhere", lambda: lab.all_mounted(roles.active), deadline_s=600)
-    lab.until("the site", lab.served_by)

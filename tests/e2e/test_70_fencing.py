@@ -8,12 +8,6 @@ from halab.provisioners.engine.command import cmd
 from tests.e2e.lab import Lab
 
 
-def _healthy(lab: Lab) -> None:
-    lab.until("all online", lambda: lab.online() == set(lab.nodes), deadline_s=600)
-    lab.until("GFS2 everywhere", lab.all_mounted, deadline_s=600)
-    lab.until("the site", lab.served_by)
-
-
 def _fenced(lab: Lab, by: str = "node1") -> list[dict[str, str]]:
     """The cluster's history of fencing; a target that was away may have left something in it."""
     return [dict(event.attrib) for event in lab.status(by).iterfind("fence_history/fence_event")]
@@ -43,7 +37,7 @@ def test_stonith_admin_power_cycles_exactly_that_node(lab: Lab) -> None:
     history = _fenced(lab)
     lab.ask("node1", "stonith_admin", "--reboot", "node2", "--timeout", "120", timeout_s=180)
     lab.until("another boot of node2", lambda: lab.boot_id("node2") not in (None, before["node2"]), deadline_s=600)
-    _healthy(lab)
+    lab.heals()
     assert {node for node in lab.nodes if lab.boot_id(node) != before[node]} == {"node2"}
     new = [event for event in _fenced(lab) if event not in history]
     assert [(e["action"], e["target"], e["status"]) for e in new] == [("reboot", "node2", "success")], new
@@ -59,5 +53,5 @@ def test_reboot_of_the_target_only_pauses_io(lab: Lab) -> None:
         write = cmd("sh", "-euc", f"echo back > /var/www/html/{node}; sync /var/www/html/{node}", timeout_s=200)
         lab.until(f"writing on {node}", partial(lab.attempt, node, write))
         assert "withdraw" not in lab.ask(node, "journalctl", "-b", "-k", "--no-pager")
-    _healthy(lab)
+    lab.heals()
     assert {node: lab.boot_id(node) for node in lab.nodes} == {n: before[n] for n in lab.nodes}, "nobody was fenced"

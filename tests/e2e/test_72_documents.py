@@ -60,12 +60,6 @@ def typed(lab: Lab, command: str, timeout_s: float = 600) -> str:
     return done.stdout
 
 
-def healthy(lab: Lab) -> None:
-    lab.until("all online", lambda: lab.online() == set(lab.nodes), deadline_s=600)
-    lab.until("GFS2 everywhere", lab.all_mounted, deadline_s=600)
-    lab.until("the site", lab.served_by, deadline_s=300)
-
-
 def test_the_tour(lab: Lab) -> None:
     commands = spans(section("docs/tour.md", "A tour that follows the talk"))
     assert len(commands) > 30
@@ -75,7 +69,7 @@ def test_the_tour(lab: Lab) -> None:
         elif command not in ELSEWHERE:
             typed(lab, command)
         if "cluster stop" not in command:
-            healthy(lab)
+            lab.heals()
 
 
 def test_look_first(lab: Lab) -> None:
@@ -95,7 +89,7 @@ def test_maintenance_of_one_node(lab: Lab) -> None:
     lab.until("node3 without GFS2", lambda: "node3" not in lab.runs_on("summit-gfs0"))
     typed(lab, looked)
     typed(lab, back)
-    healthy(lab)
+    lab.heals()
 
 
 def test_power_off_and_on(lab: Lab) -> None:
@@ -111,7 +105,7 @@ def test_power_off_and_on(lab: Lab) -> None:
     typed(lab, on)
     for node in lab.nodes:
         lab.until(f"boot of {node}", partial(has_booted, lab, node, boots[node]), deadline_s=600)
-    healthy(lab)
+    lab.heals()
     said = lab.ask("node1", "journalctl", "--boot", "--dmesg", "--no-pager")
     assert "Replaying journal" not in said, "GFS2 was left in order"
 

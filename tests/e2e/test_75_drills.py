@@ -39,14 +39,10 @@ def test_a_pause_below_the_token_is_survived(lab: Lab) -> None:
     assert lab.ask("node1", "find", "/var/www/html", "-name", ".halab-drill-*") == ""
 
 
-def _healthy(lab: Lab) -> bool:
-    return lab.run(str(HALAB), "status", silent=True).returncode == 0
-
-
 @pytest.fixture(scope="module")
 def saved(lab: Lab) -> Iterator[Lab]:
     """A healthy lab, saved once."""
-    lab.until("health", lambda: _healthy(lab))
+    lab.until("health", lab.says_healthy)
     assert lab.run(str(HALAB), "checkpoint", "save", CATALOGUE).returncode == 0
     yield lab
     assert lab.run(str(HALAB), "checkpoint", "remove", CATALOGUE).returncode == 0
@@ -55,10 +51,10 @@ def saved(lab: Lab) -> Iterator[Lab]:
 @pytest.fixture
 def whole(saved: Lab) -> Lab:
     """The lab as it was saved, unless it is healthy anyway: one drill's failure is not the next one's."""
-    if not _healthy(saved):
+    if not saved.says_healthy():
         assert saved.run(str(HALAB), "checkpoint", "restore", CATALOGUE).returncode == 0
         saved.reconnect()
-        saved.until("health", lambda: _healthy(saved))
+        saved.until("health", saved.says_healthy)
     return saved
 
 

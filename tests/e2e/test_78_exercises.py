@@ -53,7 +53,7 @@ def solve(lab: Lab, exercise: Exercise, now: UnderWay) -> None:
     for step in exercise.solution:
         for node in lab.nodes if step.role == NODES else [now.cast[step.role]]:
             lab.ask(node, "sh", "-euc", filled(step.script, now.cast), timeout_s=step.timeout_s)
-    lab.until("health", lambda: lab.run(str(HALAB), "status", silent=True).returncode == 0)
+    lab.until("health", lab.says_healthy)
 
 
 @pytest.mark.parametrize("exercise", ALL)

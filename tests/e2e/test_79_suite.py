@@ -18,7 +18,7 @@ pytestmark = pytest.mark.long
 def test_pacemakers_own_tests_pass(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     if PACKAGE not in lab.settings.image.extra_packages:
         pytest.skip(f"the lab was not deployed with HALAB_IMAGE_EXTRA_PACKAGES={PACKAGE}")
-    lab.until("health", lambda: lab.run(str(HALAB), "status", silent=True).returncode == 0)
+    lab.until("health", lab.says_healthy)
     boots = {name: lab.boot_id(name) for name in [*lab.nodes, "target"]}
     done = lab.run(str(HALAB), "cts", "--json", "3", timeout_s=3600)
     ARTIFACTS.mkdir(exist_ok=True)
