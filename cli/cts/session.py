@@ -15,8 +15,7 @@ from halab.cli.drill.guests import Guests
 from halab.cli.drill.session import runner_of
 from halab.cli.lab.state import StateUnusable
 from halab.cli.look.deployed import NothingDeployed, deployed
-from halab.cli.look.health import said as what_is_wrong
-from halab.cli.look.health import when_healthy
+from halab.cli.look.health import refuse_unhealthy, when_healthy
 from halab.cli.look.place import place
 from halab.cli.look.status import look
 from halab.constructs.settings import SettingsError
@@ -52,8 +51,7 @@ def _session(iterations: int, options: Sequence[str], keep: bool, tell: Callable
     exerciser = Exerciser(guests)
     exerciser.refuse_without_suite()
     report = when_healthy(lambda: look(where), _HEALTHY_S * runner_of(where, tell).stretch)
-    if not report.healthy:
-        raise HalabError("The lab is not healthy: the suite needs one that is", what_is_wrong(report))
+    refuse_unhealthy(report, "the suite")
     checkpoints = Commands(folder, Checkpoints(Connection(where.uri), where.lab), tell, lab.site_url)
     checkpoints.save(CHECKPOINT)
     log = _file(folder.suite_logs)

@@ -19,7 +19,7 @@ from halab.cli.drill.recording import FORMAT, Recorder, Run, read
 from halab.cli.drill.timeline import Timeline
 from halab.cli.fence.devices import devices
 from halab.cli.look.deployed import Deployed
-from halab.cli.look.health import LOOK_S, said, when_healthy
+from halab.cli.look.health import LOOK_S, refuse_unhealthy, when_healthy
 from halab.cli.look.place import Place
 from halab.cli.look.report import Report
 from halab.cli.look.status import look
@@ -72,8 +72,7 @@ class Runner:
         if self.idle in parts[OTHERS]:
             parts[IDLE] = [self.idle]
         recorder.add("run", **self._about(drill, guests, parts, status))
-        if not report.healthy:
-            raise HalabError("The lab is not healthy before the drill", said(report))
+        refuse_unhealthy(report, "a drill")
         points = sorted({mount.point for mount in report.storage.mounts})
         connection = Connection(self.place.uri)
         endpoint = (self.lab.endpoint.address, self.lab.endpoint.port) if self.lab.endpoint else ("", 0)

@@ -18,7 +18,7 @@ from halab.cli.exercise.catalogue import named
 from halab.cli.exercise.declaration import FENCING, GFS2, NEEDS, NFTABLES, REDFISH, Exercise, Step, filled
 from halab.cli.exercise.kept import UnderWay, keep, under_way
 from halab.cli.look.deployed import Deployed, deployed
-from halab.cli.look.health import said, when_healthy
+from halab.cli.look.health import refuse_unhealthy, when_healthy
 from halab.cli.look.place import Place
 from halab.cli.look.report import Report
 from halab.cli.look.status import look
@@ -71,8 +71,7 @@ class Course:
             raise ConfigError(f"{now.exercise} is under way", "halab exercise reset ends it.")
         self._refuse_needs(exercise)
         report = when_healthy(self._look, _HEALTHY_S * self.stretch)
-        if not report.healthy:
-            raise HalabError("The lab is not healthy: an exercise needs one that is", said(report))
+        refuse_unhealthy(report, "an exercise")
         self._checkpoints().save(CHECKPOINT)
         cast = self._cast(report.site.served_by if report.site else "")
         begun = UnderWay(exercise.name, cast, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from halab.cli.look.report import Report
+from halab.provisioners.engine.errors import HalabError
 
 LOOK_S = 4.0
 """Between two looks at the whole lab: each takes an emulated node a quarter of a second of its processor."""
@@ -17,6 +18,12 @@ def when_healthy(look: Callable[[], Report], deadline_s: float, pause_s: float =
     while not (report := look()).healthy and time.monotonic() < end:
         time.sleep(pause_s)
     return report
+
+
+def refuse_unhealthy(report: Report, what: str) -> None:
+    """HalabError: the lab is not healthy, and `what` would be begun on it."""
+    if not report.healthy:
+        raise HalabError(f"The lab is not healthy: {what} needs one that is", said(report))
 
 
 def said(report: Report) -> str:
