@@ -16,6 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nobody answers in CI.
 deploy destroy: ARGS ?= $(if $(filter-out 0 false,$(CI)),--yes)
 PARALLEL := --numprocesses auto --dist worksteal
+SLOWEST := --durations=20
 SCRIPTS := tools/prepare tools/packages.sh tools/node.sh tests/e2e/sandbox provider/launcher .ci/run
 
 .PHONY: help
@@ -75,8 +76,8 @@ check: develop lint ## Linters, types, import rules and the unit tests
 # The sandbox keeps the machine's libvirt apart. A lab's machines fill all processors: it has them for itself.
 .PHONY: test
 test: develop lint ## The checks and all tests, with real terraform and real machines in a sandbox
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(PARALLEL) tests/unit tests/acceptance
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" tests/e2e
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(PARALLEL) $(SLOWEST) tests/unit tests/acceptance
+	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(SLOWEST) tests/e2e
 
 .PHONY: test-long
 test-long: develop test-hosts ## What make test leaves out, on real machines too: it takes long
@@ -98,7 +99,7 @@ test-el9: export HALAB_IMAGE_SUITE := el9
 test-el9: export HALAB_IMAGE_TREE := $(TREE)
 test-el9: develop ## The whole end-to-end test on EL 9, a verdict for each step (TREE=http://…/9/BaseOS/x86_64/os)
 	HALAB_SANDBOX_PREPARED=1 HALAB_SANDBOX_UPLINK=yes HALAB_SANDBOX_DIR=$${HALAB_SANDBOX_DIR:-/var/tmp} \
-	  tests/e2e/sandbox $(BIN)/python -m halab.cli.developer.verdicts -m "not long" tests/e2e
+	  tests/e2e/sandbox $(BIN)/python -m halab.cli.developer.verdicts -m "not long" $(SLOWEST) tests/e2e
 
 .PHONY: export
 export: own ## Write HCL and import blocks for what runs in a cluster (ARGS="--cluster NAME DIRECTORY")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,10 @@ def test_processes_of_the_host(secrets: dict[str, str]) -> None:
 
 def test_hosts(lab: Lab, secrets: dict[str, str]) -> None:
     """Processes, journals, and files that anybody may read."""
-    patterns = "\n".join(secrets) + "\n"
-    for name in [*lab.nodes, "target"]:
-        found = lab.host(name).ask(script(_SEARCH, stdin=patterns, timeout_s=900)).stdout
-        assert found.splitlines() == [], name
+    search, names = script(_SEARCH, stdin="\n".join(secrets) + "\n", timeout_s=900), [*lab.nodes, "target"]
+    with ThreadPoolExecutor() as together:
+        found = together.map(lambda name: lab.host(name).ask(search).stdout.splitlines(), names)
+        assert dict(zip(names, found, strict=True)) == {name: [] for name in names}
 
 
 def test_cib_and_its_history(lab: Lab, secrets: dict[str, str]) -> None:
