@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import pytest
 import requests
 import urllib3
 
@@ -84,6 +85,7 @@ def test_a_node_is_stopped_and_started_by_pcs_from_another(lab: Lab) -> None:
     assert lab.boot_id(last) == boot, "nobody was fenced"
 
 
+@pytest.mark.long  # two minutes; drills do it to the node that serves
 def test_a_controlled_reboot_is_no_fencing(lab: Lab) -> None:
     last = lab.nodes[-1]
     boot = lab.boot_id(last)
