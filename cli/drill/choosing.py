@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS, named
-from halab.cli.drill.declaration import Drill
+from halab.cli.drill.declaration import Drill, fits
 from halab.provisioners.engine.errors import ConfigError
 
 
@@ -18,16 +18,21 @@ def chosen(
     seed: int | None,
     count: int,
     repeat: int,
+    count_nodes: Callable[[], int],
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Drill]:
-    """The drills that a command line asks for. `tell` hears the seed. ConfigError: for none, or for too much."""
+    """The drills that a command line asks for. `tell` hears the seed. ConfigError: for none, or for too much.
+
+    Without names: of those that were carried out, and that fit a lab of so many nodes.
+    """
     if sum((bool(names), every, by_chance)) != 1:
         raise ConfigError("Which drills?", "Give names, or --all, or --random. `halab drill list` shows them.")
-    proven = [drill for drill in DRILLS.values() if drill.name in CARRIED_OUT]
+    if names:
+        return [drill for drill in map(named, names) for _ in range(repeat)]
+    nodes = count_nodes()
+    drills = [drill for drill in DRILLS.values() if drill.name in CARRIED_OUT and fits(drill, nodes)]
     if by_chance:
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         tell(f"drills by chance: --seed {seed} --count {count}")
-        drills = random.Random(seed).choices(proven, k=count)
-    else:
-        drills = [named(name) for name in names] if names else proven
+        drills = random.Random(seed).choices(drills, k=count)
     return [drill for drill in drills for _ in range(repeat)]

@@ -98,3 +98,14 @@ class Drill:
     watch: Limit = Limit(5)
     in_turn: bool = False
     lie: Lie | None = None
+
+
+def halves(nodes: int) -> bool:
+    """Whether so many nodes have halves that are more than one node each."""
+    return nodes >= 4 and nodes % 2 == 0
+
+
+def fits(drill: Drill, nodes: int) -> bool:
+    """Whether a lab of so many nodes has all that the drill breaks."""
+    roles = {injection.role for injection in drill.injections}
+    return (HALF not in roles or halves(nodes)) and (TWIN not in roles or nodes == 2)

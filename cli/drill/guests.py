@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from halab.cli.drill.declaration import ACTIVE, DC, HALF, IDLE, NODES, OTHERS, TARGET, TWIN
+from halab.cli.drill.declaration import ACTIVE, DC, HALF, IDLE, NODES, OTHERS, TARGET, TWIN, halves
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
 from halab.provisioners.engine.command import cmd
@@ -87,7 +87,7 @@ def roles(guests: Guests, status: ClusterStatus, active: str) -> dict[str, list[
         DC: [status.dc] if status.dc else [],
         IDLE: idle[-1:],
         OTHERS: others,
-        HALF: [active, *others][: len(nodes) // 2] if active and len(nodes) >= 4 and len(nodes) % 2 == 0 else [],
+        HALF: [active, *others][: len(nodes) // 2] if active and halves(len(nodes)) else [],
         TWIN: others if active and len(nodes) == 2 else [],
         NODES: nodes,
         TARGET: [machine.name for machine in guests.lab.machines if not machine.cluster],

@@ -41,6 +41,11 @@ class Wishes:
     junit: Path | None = None
 
 
+def nodes_deployed() -> int:
+    """How many nodes the lab has. NothingDeployed, StateUnusable."""
+    return sum(bool(machine.cluster) for machine in deployed(place().state).machines)
+
+
 def session(drills: Sequence[Drill], wishes: Wishes, tell: Callable[[str], None]) -> int:
     """0: all passed; 3: one failed; 1: one could not be carried out. NothingDeployed, StateUnusable, HalabError."""
     where = place()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 
 import pytest
 
 from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS, NOT_YET, SUBJECTS, named
 from halab.cli.drill.choosing import chosen
-from halab.cli.drill.declaration import ROLES, Drill, Guest
+from halab.cli.drill.declaration import ROLES, Drill, Guest, fits
 from halab.cli.drill.listing import as_data, expected, table
 from halab.provisioners.engine.errors import ConfigError
 
@@ -58,27 +59,40 @@ def test_an_unknown_drill_is_refused() -> None:
         named("crash-everything")
 
 
+def _nobody_asks() -> int:
+    raise AssertionError("names are enough")
+
+
+@pytest.mark.parametrize(
+    ("name", "fitting"),
+    [("split-half", {4, 6, 8}), ("split-two", {2}), ("crash-active", {2, 3, 4, 5, 6, 8})],
+)
+def test_some_drills_want_a_lab_of_so_many_nodes(name: str, fitting: set[int]) -> None:
+    assert {nodes for nodes in (2, 3, 4, 5, 6, 8) if fits(DRILLS[name], nodes)} == fitting
+
+
 def test_the_same_seed_gives_the_same_drills() -> None:
-    first = chosen([], False, True, 7, 5, 1)
-    assert [drill.name for drill in first] == [drill.name for drill in chosen([], False, True, 7, 5, 1)]
+    first = chosen([], False, True, 7, 5, 1, lambda: 3)
+    assert [drill.name for drill in first] == [drill.name for drill in chosen([], False, True, 7, 5, 1, lambda: 3)]
     assert len(first) == 5
 
 
 def test_what_was_never_carried_out_is_run_by_its_name_only() -> None:
     assert DRILLS.keys() > NOT_YET, "a name that no drill has would put one among those carried out"
-    assert {drill.name for drill in chosen([], True, False, None, 1, 1)} == CARRIED_OUT < DRILLS.keys()
-    assert {drill.name for drill in chosen([], False, True, 7, 50, 1)} <= CARRIED_OUT
+    every = [{drill.name for drill in chosen([], True, False, None, 1, 1, partial(int, n))} for n in (2, 3, 4)]
+    assert set.union(*every) == CARRIED_OUT < DRILLS.keys()
+    assert {drill.name for drill in chosen([], False, True, 7, 50, 1, lambda: 3)} <= CARRIED_OUT
     assert "(target-gone)" in "".join(str(cell) for cell in table(DRILLS.values()).columns[0].cells)
 
 
 def test_a_seed_is_told() -> None:
     said: list[str] = []
-    chosen([], False, True, None, 2, 1, said.append)
+    chosen([], False, True, None, 2, 1, lambda: 3, said.append)
     assert "--seed" in said[0]
 
 
 def test_drills_are_repeated() -> None:
-    assert [drill.name for drill in chosen(["hang", "pause"], False, False, None, 1, 2)] == [
+    assert [drill.name for drill in chosen(["hang", "pause"], False, False, None, 1, 2, _nobody_asks)] == [
         *("hang", "hang", "pause", "pause"),
     ]
 
@@ -86,4 +100,4 @@ def test_drills_are_repeated() -> None:
 @pytest.mark.parametrize(("names", "every"), [([], False), (["hang"], True)])
 def test_a_command_line_that_asks_for_none_or_for_two_things_is_refused(names: list[str], every: bool) -> None:
     with pytest.raises(ConfigError, match="Which drills"):
-        chosen(names, every, False, None, 1, 1)
+        chosen(names, every, False, None, 1, 1, _nobody_asks)
