@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from halab.cli.drill.catalogue.nodes import FAILOVER
 from halab.cli.drill.declaration import ACTIVE, DC, IDLE, Drill, Expected, Guest, Limit
 
 _PIDS = "/run/halab-drill.pids"
@@ -42,18 +43,16 @@ def _sub_daemon(daemon: str) -> Drill:
     )
 
 
-_FAILOVER = Limit(20)
-
 DRILLS = (
     _killed(
-        "corosync-killed", ACTIVE, "Corosync", "corosync", Expected(_FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True)
+        "corosync-killed", ACTIVE, "Corosync", "corosync", Expected(FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True)
     ),
     _stopped(
         "corosync-stopped",
         ACTIVE,
         "Corosync",
         "corosync",
-        Expected(_FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True),
+        Expected(FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True),
         Limit(60),
     ),
     _killed("pacemakerd-killed", ACTIVE, "pacemakerd", "pacemakerd", Expected(Limit(0, 1), Limit(40), moves=False)),
@@ -71,7 +70,7 @@ DRILLS = (
         IDLE,
         "dlm_controld",
         "dlm_controld",
-        Expected(_FAILOVER, Limit(120), fenced=(IDLE,)),
+        Expected(FAILOVER, Limit(120), fenced=(IDLE,)),
         watch=Limit(20),
     ),
     _killed(
@@ -79,7 +78,7 @@ DRILLS = (
         IDLE,
         "lvmlockd",
         "lvmlockd",
-        Expected(_FAILOVER, Limit(120), may_be_fenced=(IDLE,)),
+        Expected(FAILOVER, Limit(120), may_be_fenced=(IDLE,)),
         watch=Limit(20),
     ),
     _killed(

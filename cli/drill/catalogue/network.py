@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from halab.cli.drill.catalogue.nodes import FAILOVER
 from halab.cli.drill.declaration import ACTIVE, HALF, IDLE, NODES, TWIN, Drill, Expected, Guest, Limit
 
 _RULES = """nft -f - <<END
@@ -58,7 +59,7 @@ _FLAP = f"""for turn in 1 2 3 4 5 6 7 8; do
   {_RULES.format(arriving=_FROM.format(), leaving=_TO.format())}
   sleep 1; {NO_RULES}; sleep 2
 done"""
-_LOST = Expected(Limit(20), Limit(110), fenced=(ACTIVE,), moves=True)
+_LOST = Expected(FAILOVER, Limit(110), fenced=(ACTIVE,), moves=True)
 _STEADY = Expected(Limit(0, 2), Limit(20), moves=False)
 
 DRILLS = (
