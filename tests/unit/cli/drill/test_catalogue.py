@@ -82,7 +82,7 @@ def test_what_was_never_carried_out_is_run_by_its_name_only() -> None:
     every = [{drill.name for drill in chosen([], True, False, None, 1, 1, partial(int, n))} for n in (2, 3, 4)]
     assert set.union(*every) == CARRIED_OUT < DRILLS.keys()
     assert {drill.name for drill in chosen([], False, True, 7, 50, 1, lambda: 3)} <= CARRIED_OUT
-    assert "(target-gone)" in "".join(str(cell) for cell in table(DRILLS.values()).columns[0].cells)
+    assert "(reboot-rolling)" in "".join(str(cell) for cell in table(DRILLS.values()).columns[0].cells)
 
 
 def test_a_seed_is_told() -> None:
