@@ -99,7 +99,7 @@ test-el9: export HALAB_IMAGE_SUITE := el9
 test-el9: export HALAB_IMAGE_TREE := $(TREE)
 test-el9: develop ## The whole end-to-end test on EL 9, a verdict for each step (TREE=http://…/9/BaseOS/x86_64/os)
 	HALAB_SANDBOX_PREPARED=1 HALAB_SANDBOX_UPLINK=yes HALAB_SANDBOX_DIR=$${HALAB_SANDBOX_DIR:-/var/tmp} \
-	  tests/e2e/sandbox $(BIN)/python -m halab.cli.developer.verdicts -m "not long" $(SLOWEST) tests/e2e
+	  tests/e2e/sandbox $(BIN)/python -m halab.cli.developer.verdicts -m "not long" tests/e2e
 
 .PHONY: export
 export: own ## Write HCL and import blocks for what runs in a cluster (ARGS="--cluster NAME DIRECTORY")
