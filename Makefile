@@ -73,11 +73,22 @@ lint:
 check: develop lint ## Linters, types, import rules and the unit tests
 	$(BIN)/pytest -q $(PARALLEL) tests/unit
 
-# The sandbox keeps the machine's libvirt apart. A lab's machines fill all processors: it has them for itself.
+# A sandbox keeps the machine's libvirt apart. What boots one machine at a time runs in two of them at once; a lab's
+# machines fill all processors, and it has them for itself.
+INSTALLER := tests/e2e/test_installer.py
+MACHINES := $(filter-out $(INSTALLER),$(wildcard tests/e2e/test_[a-z]*.py))
+IN_SANDBOX := HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(SLOWEST)
 .PHONY: test
 test: develop lint ## The checks and all tests, with real terraform and real machines in a sandbox
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(PARALLEL) $(SLOWEST) tests/unit tests/acceptance
-	HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(SLOWEST) tests/e2e
+	$(IN_SANDBOX) $(PARALLEL) tests/unit tests/acceptance
+	@$(MAKE) --jobs=2 --output-sync=target test-installer test-machines
+	$(IN_SANDBOX) tests/e2e/test_[0-9]*.py
+
+.PHONY: test-installer test-machines
+test-installer:
+	$(IN_SANDBOX) $(INSTALLER)
+test-machines:
+	$(IN_SANDBOX) $(MACHINES)
 
 .PHONY: test-long
 test-long: develop test-hosts ## What make test leaves out, on real machines too: it takes long

@@ -31,6 +31,8 @@ from halab.provisioners.engine.errors import HalabError
 from halab.provisioners.pacemaker.status import ClusterStatus
 
 _HEALTHY = Limit(20)
+_ANSWER = Limit(5)
+"""How long a look waits for a machine that runs. While a drill listens to it, one among many has much to do."""
 _TOOK = Limit(60)
 """A reboot in order moves the site, unmounts, and leaves the cluster before the kernel says a word."""
 QUIET_S = 3.0
@@ -65,7 +67,7 @@ class Runner:
         return read(folder)
 
     def _run(self, drill: Drill, recorder: Recorder, guests: Guests) -> None:
-        report = when_healthy(lambda: look(self.place, ways=self.ways), _HEALTHY.seconds(self.stretch))
+        report = when_healthy(self._report, _HEALTHY.seconds(self.stretch))
         active = report.site.served_by if report.site else ""
         status = guests.status()
         parts = roles(guests, status, active)
@@ -137,8 +139,11 @@ class Runner:
         within_s = drill.expected.whole.seconds(self.stretch)
         for name in injector.in_turn(drill):
             end = time.monotonic() + within_s
-            while time.monotonic() < end and (self._is_away(recorder, name) or not self._look(recorder).healthy):
-                time.sleep(LOOK_S)
+            while time.monotonic() < end:
+                report = self._look(recorder)
+                if report.healthy and not self._is_away(recorder, name):
+                    break
+                time.sleep(_pause_s(report))
             if not self._look(recorder).healthy:
                 return
         recorder.add("over")
@@ -153,10 +158,13 @@ class Runner:
 
     def _look_on(self, recorder: Recorder, until: float, must: set[str]) -> None:
         """Watches until a moment (monotonic), or until all that has to be fenced was and the lab is whole again."""
-        while (left := until - time.monotonic()) > 0:
-            if self._look(recorder).healthy and must and must <= self._fenced(recorder):
+        last = until - _ANSWER.seconds(self.stretch)  # a look that begins later may last longer
+        while time.monotonic() < last:
+            report = self._look(recorder)
+            if report.healthy and must and must <= self._fenced(recorder):
                 return
-            time.sleep(min(LOOK_S, max(0.0, left)))
+            time.sleep(min(_pause_s(report), max(0.0, last - time.monotonic())))
+        time.sleep(max(0.0, until - time.monotonic()))
 
     def _heal(self, drill: Drill, recorder: Recorder, parts: dict[str, list[str]]) -> None:
         """Watches until the lab is whole, all that has to be fenced was, and nothing more is to be expected."""
@@ -176,10 +184,13 @@ class Runner:
             if now > end:
                 self.tell(f"not whole within {end - began:.0f} s")
                 return
-            time.sleep(LOOK_S)
+            time.sleep(_pause_s(report))
+
+    def _report(self) -> Report:
+        return look(self.place, _ANSWER.seconds(self.stretch), self.ways)
 
     def _look(self, recorder: Recorder) -> Report:
-        report = look(self.place, ways=self.ways)
+        report = self._report()
         faults = [f"{fault.what} {fault.text}" for fault in report.faults]
         states = {one.name: one.cluster for one in report.machines}
         if not (seen := recorder.events("look")) or seen[-1]["faults"] != faults:
@@ -222,6 +233,11 @@ class Runner:
             "finds": expected.finds,
             **self.circumstances,
         }
+
+
+def _pause_s(report: Report) -> float:
+    """As long as the look took: looking may take a busy lab no more than half of its processors."""
+    return max(LOOK_S, time.time() - report.at)
 
 
 def _short(faults: list[str]) -> str:

@@ -44,7 +44,7 @@ def test_a_person_logs_in_without_a_prompt(lab: Lab) -> None:
         assert (done.returncode, done.stdout.strip()) == (0, name), done.stderr
 
 
-@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("long", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_root_logs_in_from_each_host_to_each_without_a_prompt(lab: Lab, long: bool) -> None:
     names = [*lab.nodes, "target"]
     suffix = f".{lab.settings.network.domain}" if long else ""

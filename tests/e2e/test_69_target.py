@@ -57,6 +57,7 @@ def test_another_machine_takes_over_the_lun_while_nodes_use_it(lab: Lab, capfd: 
     assert {node: lab.boot_id(node) for node in lab.nodes} == boots, "nobody was fenced"
 
 
+@pytest.mark.long  # two minutes, some of them for a LUN that does not come
 def test_a_target_that_is_gone_is_made_anew_around_its_lun(lab: Lab) -> None:
     """A diff waits for the LUN in vain, and the deploy again: by then nodes may have been fenced for what they miss."""
     before = exported(lab)

@@ -95,8 +95,8 @@ def test_an_answer_that_the_installer_refuses(
     ("mode", "told"),
     [
         ("hang", "hangs at the stage: it installs packages"),
-        ("reboot", "ended with a reboot at the stage: it installs packages"),
-        ("off", "ended too early at the stage: it installs packages"),
+        pytest.param("reboot", "ended with a reboot at the stage: it installs packages", marks=pytest.mark.long),
+        pytest.param("off", "ended too early at the stage: it installs packages", marks=pytest.mark.long),
     ],
 )
 def test_an_installation_that_comes_to_nothing(
