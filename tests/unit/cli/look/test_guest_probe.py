@@ -12,7 +12,7 @@ import pytest
 from halab.cli.look import guest
 
 # The part that tries one mount, with a limit ($4) that the tests can wait for.
-_TRY = guest._LOOK[guest._LOOK.index("try() {") : guest._LOOK.index("for fs in")]
+_TRY = guest._LOOK[guest._LOOK.index("try() {") : guest._LOOK.index("# Without quorum every look")]
 _ASK = 'rc=0; IFS= read -r -t "$4" said < <(try "$1" "$2" "$3") || rc=$?; echo "$rc $said"'
 
 
@@ -64,12 +64,18 @@ def test_a_look_at_a_machine_without_anything_ends_well() -> None:
     assert (told.sessions, told.mounts, told.targets, done.stderr) == ((), (), (), "")
 
 
-@pytest.mark.parametrize(("quorumtool_rc", "said"), [(0, ""), (1, ""), (2, "stands still without quorum")])
-def test_gfs2_is_left_alone_without_quorum(tmp_path: Path, quorumtool_rc: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("dlm", "quorumtool_rc", "said"),
+    [("0", 0, ""), ("0", 1, ""), ("0", 2, "stands still without quorum"), ("ff", 2, ""), ("55", 2, "")],
+)
+def test_gfs2_is_left_alone_without_quorum(tmp_path: Path, dlm: str, quorumtool_rc: int, said: str) -> None:
     _, mount = _world(tmp_path)
     (tmp_path / "device").write_bytes(bytes(4096))
     fs, tool = tmp_path / "gfs2/summit:gfs0", tmp_path / "bin/corosync-quorumtool"
     fs.mkdir(parents=True)
+    for lockspace, status in (("gfs0", dlm), ("lvm_global", "ff")):
+        (tmp_path / "dlm" / lockspace).mkdir(parents=True)
+        (tmp_path / "dlm" / lockspace / "recover_status").write_text(f"{status}\n")
     tool.parent.mkdir()
     (fs / "id").write_text("253:1\n")
     (fs / "withdraw").write_text("0\n")
@@ -77,6 +83,7 @@ def test_gfs2_is_left_alone_without_quorum(tmp_path: Path, quorumtool_rc: int, s
     tool.write_text(f'#!/bin/sh\n[ "$*" = -s ] && exit {quorumtool_rc}\n')
     tool.chmod(0o755)
     text = guest._LOOK.replace("/sys/fs/gfs2", str(tmp_path / "gfs2"))
+    text = text.replace("/sys/kernel/dlm", str(tmp_path / "dlm"))
     text = text.replace("/proc/self/mountinfo", str(tmp_path / "mountinfo")).replace("iflag=direct ", "")
     path = {**os.environ, "PATH": f"{tool.parent}:{os.environ['PATH']}"}
     argv = ["bash", "-euc", text, "halab", str(15)]
