@@ -74,6 +74,7 @@ def test_hacluster_works_in_the_web_interface(lab: Lab) -> None:
     lab.until("all nodes online for the web interface", lambda: asked() == expected)
 
 
+@pytest.mark.long  # two minutes
 def test_a_node_is_stopped_and_started_by_pcs_from_another(lab: Lab) -> None:
     last = lab.nodes[-1]
     boot = lab.boot_id(last)

@@ -14,7 +14,7 @@ import pytest
 from halab.provider.fencing import power_process
 from halab.provider.fencing.power_files import PowerFiles
 from tests.e2e.by_hand import EVERYTHING, Roles, add, added, drifts, standby, take_back
-from tests.e2e.lab import STATE, Lab, hypervisor
+from tests.e2e.lab import HALAB, STATE, Lab, hypervisor
 from tests.e2e.planned import diff
 from tests.e2e.terraform_lab import unwrapped
 
@@ -74,7 +74,7 @@ def test_a_changed_host_key_is_refused_with_the_remedy(lab: Lab, roles: Roles) -
 def test_a_machine_that_runs_but_does_not_answer_is_named_by_the_plan(lab: Lab, roles: Roles) -> None:
     mute = "add table inet mute; add chain inet mute in { type filter hook input priority -10; }; "
     lab.ask(roles.other, "nft", mute + "add rule inet mute in tcp dport 22 ct state new drop")
-    done = lab.run("npx", "cdktf", "diff")
+    done = lab.run(str(HALAB), "diff")
     lab.ask(roles.other, "nft", "delete table inet mute")  # on the old connection
     assert done.returncode == 0
     assert f"{roles.other} runs but does not answer" in unwrapped(done.stdout + done.stderr)
@@ -83,7 +83,7 @@ def test_a_machine_that_runs_but_does_not_answer_is_named_by_the_plan(lab: Lab, 
 
 def refused(lab: Lab) -> str:
     """What a diff that must fail says."""
-    done = lab.run("npx", "cdktf", "diff")
+    done = lab.run(str(HALAB), "diff")
     assert done.returncode != 0
     return unwrapped(done.stdout + done.stderr)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
+
 from halab.provisioners.engine.command import cmd
 from tests.e2e.lab import Lab
 
@@ -32,6 +34,7 @@ def test_no_fencer_waited_in_vain_for_its_agent(lab: Lab) -> None:
         assert "Could not retrieve metadata" not in said
 
 
+@pytest.mark.long  # two minutes; the drill of a crash fences, too
 def test_stonith_admin_power_cycles_exactly_that_node(lab: Lab) -> None:
     before = {node: lab.boot_id(node) for node in lab.nodes}
     history = _fenced(lab)
