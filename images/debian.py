@@ -26,7 +26,7 @@ _CMDLINE = (
 # systemd's system call filters and the memory controller cost a fifth of an emulated boot. Not tsc=reliable: on a busy
 # host the kernel measures the clock's frequency wrong, and only its watchdog finds that. norandmaps: QEMU translates
 # code anew for each address that it has, so random addresses double the price of a process. clearcpuid=141 (cx16, by
-# its number, since EL 9's kernel knows no names): QEMU 7.2 leaves garbage in the flags behind cmpxchg16b, and a kernel
+# the number that older kernels know, too): QEMU 7.2 leaves garbage in the flags behind cmpxchg16b, and a kernel
 # that is interrupted there panics with a double fault.
 EMULATED_CMDLINE = (
     "no_timer_check nokaslr norandmaps clearcpuid=141 mitigations=off cgroup_disable=memory SYSTEMD_SECCOMP=0"

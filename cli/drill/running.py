@@ -144,7 +144,7 @@ class Runner:
                 if report.healthy and not self._is_away(recorder, name):
                     break
                 time.sleep(_pause_s(report))
-            if not self._look(recorder).healthy:
+            else:
                 return
         recorder.add("over")
 

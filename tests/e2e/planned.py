@@ -1,4 +1,4 @@
-"""What `halab diff` plans. That `cdktf diff` plans the same is asked by test_10_deployed.py alone: it takes longer."""
+"""What `halab diff` plans. `npx cdktf diff` takes longer: test_10_deployed.py sees that it works, too."""
 
 from __future__ import annotations
 
