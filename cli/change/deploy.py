@@ -34,11 +34,11 @@ _POLL_S = 0.5
 
 def main(yes: bool, checkpoint: bool = False) -> int:
     """The exit code; docs/command.md has the table. `checkpoint`: save the lab once it is healthy."""
-    return guarded(lambda: _main(yes, checkpoint))
+    return guarded(lambda: _main(yes, checkpoint), "deploy")
 
 
 def _main(yes: bool, checkpoint: bool) -> int:
-    with lab_run() as run:
+    with lab_run("deploy") as run:
         differences = _differences(run)
         run.screen.doing("writing the configuration")
         run.terraform.prepare()

@@ -19,11 +19,11 @@ from halab.provider.run.folder import LabFolder
 
 def main(yes: bool) -> int:
     """The exit code; docs/command.md has the table."""
-    return guarded(lambda: _main(yes))
+    return guarded(lambda: _main(yes), "destroy")
 
 
 def _main(yes: bool) -> int:
-    with lab_run() as run:
+    with lab_run("destroy") as run:
         if there := instances(run.folder.state):
             run.screen.line(f"The lab {run.settings.name!r} goes, with all that is in it: {_counted(there)}.")
             consent.ask(run.screen, "Go on?", yes, "destroy")

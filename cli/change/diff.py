@@ -17,11 +17,11 @@ FORMAT = 1
 
 def main(as_json: bool, exit_code: bool) -> int:
     """The exit code; docs/command.md has the table."""
-    return guarded(lambda: _main(as_json, exit_code))
+    return guarded(lambda: _main(as_json, exit_code), "diff")
 
 
 def _main(as_json: bool, exit_code: bool) -> int:
-    with lab_run(stream_to_stderr=as_json) as run:
+    with lab_run("diff", stream_to_stderr=as_json) as run:
         deployed = bool(instances(run.folder.state))
         differences = deployed_settings.differences(run.folder.settings, run.settings) if deployed else []
         run.screen.doing("writing the configuration")

@@ -20,7 +20,7 @@ from halab.cli.leftovers.sweep import SweepFailed
 from halab.cli.terraform.log import Log
 from halab.cli.terraform.run import Stopped, Terraform, TerraformFailed
 from halab.constructs.settings import Settings, SettingsError
-from halab.provider.run.folder import LabFolder
+from halab.provider.run.folder import LabFolder, LoggedCommand
 from halab.provisioners.engine.errors import HalabError
 
 FAILED = 1
@@ -39,16 +39,17 @@ class LabRun:
 
 
 @contextmanager
-def lab_run(stream_to_stderr: bool = False) -> Iterator[LabRun]:
+def lab_run(command: LoggedCommand, stream_to_stderr: bool = False) -> Iterator[LabRun]:
     """Raises EXPECTED, FileNotFoundError without Terraform. `stream_to_stderr`: stdout is for a program."""
     settings = lab_settings()
     folder, out = lab_folder(settings), console(sys.stderr if stream_to_stderr else sys.stdout)
     with _alone(folder, out.print):
         libvirt_daemons.ensure(LIBVIRT_RECORD)
-        progress = Path(os.environ.get("HALAB_PROGRESS") or folder.progress)
+        usual = folder.diff_progress if command == "diff" else folder.progress
+        progress = Path(os.environ.get("HALAB_PROGRESS") or usual)
         progress.unlink(missing_ok=True)
         screen = Screen(out, Follower(progress))
-        log = Log(folder.log, screen.line)
+        log = Log(folder.log(command), screen.line)
         environment = {**os.environ, "HALAB_PROGRESS": str(progress)}
         try:
             yield LabRun(settings, folder, screen, Terraform(CHECKOUT, settings.name, environment, log, screen), log)
@@ -57,8 +58,8 @@ def lab_run(stream_to_stderr: bool = False) -> Iterator[LabRun]:
             log.close()
 
 
-def guarded(act: Callable[[], int]) -> int:
-    """The exit code of a command; errors that are expected are told in words."""
+def guarded(act: Callable[[], int], command: LoggedCommand | None = None) -> int:
+    """The exit code of a command; errors that are expected are told in words. `command`: whose log has Terraform's."""
     try:
         return act()
     except NotConfirmed as error:
@@ -68,8 +69,8 @@ def guarded(act: Callable[[], int]) -> int:
         print("stopped; what was done is saved, and the same command goes on from here", file=sys.stderr)
         return stopped.exit_code
     except TerraformFailed as error:
-        text = f"{error}\n" if str(error) else ""
-        print(f"{text}error: terraform failed; all that it said: {_log()}", file=sys.stderr)
+        text, more = f"{error}\n" if str(error) else "", f"; all that it said: {_log(command)}" if command else ""
+        print(f"{text}error: terraform failed{more}", file=sys.stderr)
     except (*EXPECTED, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -78,8 +79,8 @@ def guarded(act: Callable[[], int]) -> int:
     return FAILED
 
 
-def _log() -> str:
-    return os.path.relpath(lab_folder(lab_settings()).log)
+def _log(command: LoggedCommand) -> str:
+    return os.path.relpath(lab_folder(lab_settings()).log(command))
 
 
 @contextmanager

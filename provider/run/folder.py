@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 ALL_LABS = ".halab"
 CONSOLE_LOG = ".console.log"
+LoggedCommand = Literal["deploy", "diff", "destroy"]
+"""The commands that keep what Terraform said."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,17 @@ class LabFolder:
 
     @property
     def progress(self) -> Path:
-        """What the last run told while it was under way: one JSON object a line."""
+        """What the last change told while it was under way: one JSON object a line."""
         return self.path / "progress.jsonl"
 
     @property
-    def log(self) -> Path:
-        """All that Terraform said in the last run."""
-        return self.path / "deploy.log"
+    def diff_progress(self) -> Path:
+        """What the last plan told: another file, since a plan leaves the record of the last change alone."""
+        return self.path / "diff.jsonl"
+
+    def log(self, command: LoggedCommand) -> Path:
+        """All that Terraform said in a command's last run."""
+        return self.path / f"{command}.log"
 
     @property
     def outputs(self) -> Path:
@@ -138,10 +145,6 @@ class LabFolder:
         return self.path / "import"
 
     @property
-    def destroy_log(self) -> Path:
-        return self.path / "destroy.log"
-
-    @property
     def command_lock(self) -> Path:
         """Held by the command that works on the lab."""
         return self.path / "command.lock"
@@ -159,7 +162,8 @@ class LabFolder:
     def of_runs(self) -> tuple[Path, ...]:
         """What runs leave behind, of no use once the lab is gone."""
         return (
-            *(self.progress, self.outputs, self.log, self.destroy_log, self.terraform_pid, self.changes_lock),
+            *(self.log(command) for command in get_args(LoggedCommand)),
+            *(self.progress, self.diff_progress, self.outputs, self.terraform_pid, self.changes_lock),
             self.command_lock,
             *(self.kvm_verdict, self.questions, self.ledger, self.seen, self.exercise),
             *(self.console_audit, self.console_job),

@@ -163,7 +163,9 @@ def test_a_setting_that_differs_is_confirmed_by_a_person_though_nothing_is_lost(
 
 def test_a_diff_tells_and_changes_nothing(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
     deploy.main(yes=False)
-    before = checkout.folder.state.read_bytes()
+    checkout.folder.progress.write_text("of the deploy\n")
+    kept = [checkout.folder.state, checkout.folder.progress, checkout.folder.log("deploy")]
+    before = [file.read_bytes() for file in kept]
     assert diff.main(as_json=False, exit_code=True) == 0
     checkout.replacing(vcpus=2)
     capsys.readouterr()
@@ -175,7 +177,8 @@ def test_a_diff_tells_and_changes_nothing(checkout: Checkout, capsys: pytest.Cap
     ]
     assert diff.main(as_json=False, exit_code=False) == 0
     assert "# terraform_data.made_anew must be replaced" in capsys.readouterr().out
-    assert checkout.folder.state.read_bytes() == before
+    assert [file.read_bytes() for file in kept] == before
+    assert "made_anew" in checkout.folder.log("diff").read_text()
     assert not list((checkout.path / "cdktf.out").rglob("plan")), "it holds secrets"
 
 
@@ -224,7 +227,7 @@ def test_a_destroy_that_fails_keeps_what_the_next_one_needs(
     assert "with terraform_data.failing," in said.out
     assert "stopped" not in checkout.libvirt
     assert list(checkout.ids()) == ["failing"]
-    assert checkout.folder.log.exists()
+    assert checkout.folder.log("destroy").exists()
     stuck.unlink()
     assert destroy.main(yes=True) == 0
     assert not (checkout.path / ".halab").exists()

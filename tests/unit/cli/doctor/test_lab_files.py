@@ -29,7 +29,8 @@ _ENDPOINT = PowerConfig("summit", "192.168.90.1", 8000, "qemu:///system", ("u-1"
 _MACHINE = {"id": "u-1", "hostname": "node1", "name": "summit-node1", "address": "192.0.2.1", "cluster": "summit"}
 # Written line by line, or locked, or of no form of ours; what reads them knows that, or the next deploy writes them.
 _WITHOUT_FORM = {
-    *("progress.jsonl", "deploy.log", "destroy.log", "console-audit.jsonl", "console-job.log", "terraform.pid"),
+    *("progress.jsonl", "deploy.log", "destroy.log", "diff.log", "diff.jsonl", "console-audit.jsonl"),
+    *("console-job.log", "terraform.pid"),
     *("changes.lock", "command.lock", "cts", "drills", "import", "ssh_config", "known_hosts"),
 }
 _FOLDERS = {"fencing", "checkpoints", "console"}
