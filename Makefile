@@ -79,12 +79,16 @@ INSTALLER := tests/e2e/test_installer.py
 MACHINES := $(filter-out $(INSTALLER),$(wildcard tests/e2e/test_[a-z]*.py))
 IN_SANDBOX := HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(SLOWEST)
 .PHONY: test
-test: develop lint ## The checks and all tests, with real terraform and real machines in a sandbox
+test: ## The checks and all tests, with real terraform and real machines in a sandbox
+	@tools/prepare --tools
+	@$(MAKE) --jobs=2 --output-sync=target image lint
 	$(IN_SANDBOX) $(PARALLEL) tests/unit tests/acceptance
 	@$(MAKE) --jobs=2 --output-sync=target test-installer test-machines
 	$(IN_SANDBOX) tests/e2e/test_[0-9]*.py
 
-.PHONY: test-installer test-machines
+.PHONY: image test-installer test-machines
+image:
+	$(BIN)/python -m halab.cli.image
 test-installer:
 	$(IN_SANDBOX) $(INSTALLER)
 test-machines:

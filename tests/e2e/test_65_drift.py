@@ -54,7 +54,6 @@ def test_one_diff_names_every_drift_and_one_deploy_repairs_it_all(lab: Lab, role
     assert lab.online(roles.active) == set(lab.nodes)
     assert lab.served_by() == served_by, "the site did not have to move"
     assert {name: lab.boot_id(name) for name in boots} == boots, "nothing was restarted, nobody was fenced"
-    assert diff(lab).actions == {}
 
 
 def test_a_changed_host_key_is_refused_with_the_remedy(lab: Lab, roles: Roles) -> None:
@@ -78,7 +77,6 @@ def test_a_machine_that_runs_but_does_not_answer_is_named_by_the_plan(lab: Lab, 
     lab.ask(roles.other, "nft", "delete table inet mute")  # on the old connection
     assert done.returncode == 0
     assert f"{roles.other} runs but does not answer" in unwrapped(done.stdout + done.stderr)
-    assert diff(lab).actions == {}
 
 
 def refused(lab: Lab) -> str:

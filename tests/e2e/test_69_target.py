@@ -43,6 +43,7 @@ def whole(lab: Lab) -> None:
     assert diff(lab).actions == {}
 
 
+@pytest.mark.long
 def test_another_machine_takes_over_the_lun_while_nodes_use_it(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     before, boots = exported(lab), {node: lab.boot_id(node) for node in lab.nodes}
     assert lab.run("npx", "cdktf", "synth").returncode == 0
@@ -57,7 +58,7 @@ def test_another_machine_takes_over_the_lun_while_nodes_use_it(lab: Lab, capfd: 
     assert {node: lab.boot_id(node) for node in lab.nodes} == boots, "nobody was fenced"
 
 
-@pytest.mark.long  # two minutes, some of them for a LUN that does not come
+@pytest.mark.long
 def test_a_target_that_is_gone_is_made_anew_around_its_lun(lab: Lab) -> None:
     """A diff waits for the LUN in vain, and the deploy again: by then nodes may have been fenced for what they miss."""
     before = exported(lab)
