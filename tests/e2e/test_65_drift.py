@@ -70,6 +70,7 @@ def test_a_changed_host_key_is_refused_with_the_remedy(lab: Lab, roles: Roles) -
     assert diff(lab).actions == {}
 
 
+@pytest.mark.long
 def test_a_machine_that_runs_but_does_not_answer_is_named_by_the_plan(lab: Lab, roles: Roles) -> None:
     mute = "add table inet mute; add chain inet mute in { type filter hook input priority -10; }; "
     lab.ask(roles.other, "nft", mute + "add rule inet mute in tcp dport 22 ct state new drop")

@@ -144,7 +144,8 @@ DRILLS = (
         "of an even number of nodes, four or more, one half does not hear the other",
         "{who} and the other half did not hear each other",
         (ruled(HALF, _APART_FROM.format(), _APART_TO.format()),),
-        Expected(Limit(60), Limit(140), may_be_fenced=(NODES,)),
+        # Two nodes or more are fenced one after the other, and all boot at once.
+        Expected(Limit(60), Limit(240), may_be_fenced=(NODES,)),
         lasts=Limit(60),
     ),
     Drill(
