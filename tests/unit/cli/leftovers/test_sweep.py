@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from halab.cli import libvirt_daemons
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
 from halab.cli.leftovers import sweep
 from halab.constructs.settings import load
@@ -99,13 +100,14 @@ def test_nothing_is_listed_for_programs_while_terraform_works(tmp_path: Path) ->
 
 
 def test_own_files(tmp_path: Path) -> None:
-    for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "terraform.tfstate", "notes"):
+    for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "settings.json", "terraform.tfstate", "notes"):
         (tmp_path / name).touch()
     (tmp_path / "another").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
     folder = LabFolder(tmp_path)
     names = [path.name for path in sweep.files(folder, [])]
-    assert names == [".ssh_config.new", "known_hosts", "id_ed25519", "another"]
+    assert names == [".ssh_config.new", "known_hosts", "id_ed25519", "another", "settings.json"]
     assert [path.name for path in sweep.files(folder, [Instance("halab_ssh_key", {})])] == names[:2]
+    assert [path.name for path in sweep.files(folder, [Instance("halab_ssh_config", {})])] == names[2:4]
     assert sweep.files(folder, [Instance("halab_machine", {})]) == []
 
 
@@ -181,3 +183,44 @@ def test_a_console_without_a_lab_is_ended(lab: list[list[Any]], tmp_path: Path, 
         assert lab == [[], [("domain", "summit-node4")]]
     finally:
         service.end()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), ("y", 1), ("no", 1), ("", 1)])
+def test_only_the_whole_word_removes(
+    lab: list[list[Any]], monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    assert sweep.sweep(load({}, {}), yes=False) == code
+    assert (len(lab) == 2) == (code == 0)
+
+
+_POOL = {"type": "halab_pool", "mode": "managed", "instances": [{"attributes": {"id": "u3"}}]}
+
+
+@pytest.mark.parametrize(
+    ("there", "stays", "ended"),
+    [
+        ({"terraform.tfstate": [_POOL]}, ["lab.json", "terraform.tfstate"], False),
+        ({"drills": []}, ["drills", "lab.json"], True),
+        ({}, None, True),
+    ],
+    ids=["a lab", "what a person keeps", "nothing"],
+)
+def test_a_folder_and_the_daemons_go_only_when_nothing_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: dict[str, list[Any]], stays: list[str] | None, ended: bool
+) -> None:
+    folder, stopped = LabFolder.of(tmp_path, "summit"), list[Path]()
+    folder.path.mkdir(parents=True)
+    for name, resources in there.items():
+        written(folder.path / name, *resources)
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: folder)
+    monkeypatch.setattr(sweep, "ask_provider", lambda *_: [])
+    monkeypatch.setattr(libvirt_daemons, "ensure", lambda _: None)
+    monkeypatch.setattr(libvirt_daemons, "stop", lambda record, _: stopped.append(record))
+    if there:  # by which it is known as a lab's
+        (folder.path / "changes.lock").touch()
+    assert sweep.main([]) == 0
+    assert bool(stopped) == ended
+    left = sorted(path.name for path in folder.path.iterdir()) if folder.path.exists() else None
+    assert left == (None if stays is None else sorted((*stays, "changes.lock")))
