@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from halab.cli import libvirt_daemons
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
 from halab.cli.leftovers import sweep
 from halab.constructs.settings import load
+from halab.provider.hypervisor.mark import pool_uuids
 from halab.provider.run.console_service import ConsoleConfig, ConsoleService
 from halab.provider.run.folder import LabFolder
 
@@ -140,6 +142,30 @@ def test_with_a_yes_it_removes_what_is_not_in_use(lab: list[list[Any]], tmp_path
     assert sweep.sweep(load({}, {}), yes=True) == 0
     assert lab == [[], [("domain", "summit-node4")]]
     assert not (tmp_path / "id_ed25519").exists()
+
+
+def test_the_provider_is_asked_by_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On libvirt's test driver, where one network bears the lab's mark; and at an address that is none of libvirt's."""
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: LabFolder(tmp_path))
+    node = tmp_path / "node.xml"
+    uuid = pool_uuids("summit", "p")[0]
+    node.write_text(
+        f"<node><pool type='dir'><name>p</name><uuid>{uuid}</uuid><target><path>/p</path></target></pool></node>"
+    )
+    settings = replace(load({}, {}), name="summit", uri=f"test:///{node}")
+    told = sweep.ask_provider(settings, [], [])
+    assert [(one["kind"], one["name"], one["removed"]) for one in told] == [("pool", "p", False)]
+    assert sweep.ask_provider(settings, [Instance("halab_pool", {"id": uuid})], []) == []
+    with pytest.raises(sweep.SweepFailed, match="is not supported as libvirt's address"):
+        sweep.ask_provider(replace(settings, uri="qemu:///session"), [], [])
+
+
+def test_files_of_a_console_that_does_not_run_are_left_over(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path)
+    assert sweep.console(folder, []) == []
+    folder.console.mkdir()
+    (told,) = sweep.console(folder, [])
+    assert (told["name"], told["detail"]) == (str(folder.console), "not running")
 
 
 def test_nothing_left(lab: list[list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

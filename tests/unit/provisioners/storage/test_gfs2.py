@@ -112,6 +112,8 @@ def test_a_volume_that_another_node_has_active_is_not_written_to(
     )
     wrote = [line for line in done if line.startswith(("mkfs.gfs2", "wipefs"))]
     assert len(wrote) == (0 if elsewhere else 1)
+    wipes = [line for line in wrote if line.startswith("wipefs")]
+    assert wipes in ([], ["wipefs --quiet --all --types gfs2 /dev/vg_summit/lv_web"]), "and no other signature"
     if not elsewhere:
         assert done.index("lvchange --activate ey /dev/vg_summit/lv_web") < done.index(wrote[0])
         shared = "lvchange --activate sy /dev/vg_summit/lv_web"
