@@ -250,3 +250,40 @@ def test_a_folder_and_the_daemons_go_only_when_nothing_is_there(
     assert bool(stopped) == ended
     left = sorted(path.name for path in folder.path.iterdir()) if folder.path.exists() else None
     assert left == (None if stays is None else sorted((*stays, "changes.lock")))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "removed"), [(["--json"], 1, False), ([], 1, False), (["--yes"], 0, True)], ids=str
+)
+def test_the_commands_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str], code: int, removed: bool,
+) -> None:  # fmt: skip
+    asked: list[list[Any]] = []
+
+    def ask(_settings: object, _state: object, remove: list[Any]) -> list[dict[str, Any]]:
+        asked.extend(remove)
+        return [LEFT]
+
+    folder = LabFolder.of(tmp_path, "summit")
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: folder)
+    monkeypatch.setattr(sweep, "ask_provider", ask)
+    monkeypatch.setattr(libvirt_daemons, "ensure", lambda _: None)
+    monkeypatch.setattr(libvirt_daemons, "stop", lambda *_: None)
+    assert sweep.main(words) == code
+    assert bool(asked) == removed
+    said = capsys.readouterr().out
+    assert ("--json" in words) == said.startswith("[")
+
+
+def test_what_cannot_be_told_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise sweep.SweepFailed("libvirt does not answer")
+
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: LabFolder.of(tmp_path, "summit"))
+    monkeypatch.setattr(sweep, "ask_provider", fails)
+    monkeypatch.setattr(libvirt_daemons, "ensure", lambda _: None)
+    assert sweep.main(["--yes"]) == 1
+    assert "error: libvirt does not answer" in capsys.readouterr().err
