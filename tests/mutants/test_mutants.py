@@ -92,7 +92,7 @@ MUTANTS = (
     Mutant(
         "prepare installs no Python packages",
         "tools/prepare",
-        "    case ${1:-} in --developer) prepare_venv developers ;; *) prepare_venv users ;; esac\n",
+        '    if for_developers "${1:-}"; then prepare_venv developers; else prepare_venv users; fi\n',
         "",
         PREPARE,
     ),
