@@ -17,7 +17,7 @@ from halab.provider.hypervisor.mark import Mark, pool_uuids
 from halab.provider.hypervisor.storage.pool import PoolResource
 from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, pool_xml, volume_xml
 from halab.provider.protocol import Ctx
-from tests.unit.provider.hypervisor.conftest import Configured
+from tests.unit.provider.hypervisor.conftest import Configured, Refusing
 
 DOMAIN = """<domain type='test'><name>{name}</name><memory>65536</memory><os><type>hvm</type></os><devices>
 <disk type='file'><source file='{disk}'/><target dev='vda'/></disk>
@@ -115,23 +115,6 @@ def test_a_directory_that_was_there_before_the_pool_stays(connection: Connection
     removal.remove_pool(watched, "summit", lambda file: file == "d")
     assert watched.directory == directory
     assert connection.pool("summit") is None
-
-
-class Refusing:
-    """An object whose every call fails with one error of libvirt's."""
-
-    def __init__(self, code: int, errno: int = 0) -> None:
-        self.error = libvirt.libvirtError("it does not work")
-        self.error.err = (code, 0, "it does not work", 0, "", None, None, errno, 0)
-
-    def isPersistent(self) -> bool:
-        return False
-
-    def __getattr__(self, _: str) -> Any:
-        def fail(*_: object) -> None:
-            raise self.error
-
-        return fail
 
 
 @pytest.mark.parametrize(
