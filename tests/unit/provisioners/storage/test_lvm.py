@@ -76,6 +76,8 @@ def test_a_volume_group_that_is_not_shared_is_in_the_way(guest_host: Callable[..
     [
         (lvm.SharedVgItem(), (5, "  Failed to open /dev/sda: Input/output error"), CommandFailed),
         (lvm.SharedVgItem(), "seen\n\x1enonsense", UnexpectedOutput),
+        (lvm.LvmHostItem(), "use_lvmlockd=2\n", UnexpectedOutput),
+        (lvm.LvmHostItem(), "", UnexpectedOutput),
     ],
 )
 def test_failures(item: Item[Any], answer: Any, error: type[Exception], guest_host: Callable[..., Any]) -> None:
@@ -103,6 +105,8 @@ def told(steps: list[Step]) -> list[str]:
     [
         (lvm.LvmHostItem(), None, NODE, ["use lvmlockd"]),
         (lvm.LvmHostItem(), NODE, NODE, []),
+        *((item, None, None, []) for item in (lvm.LvmHostItem(), lvm.SharedVgItem(), lvm.LvmDeviceItem())),
+        (logical_volume.LogicalVolumeItem(), None, None, []),
         (lvm.LvmHostItem(), NODE, None, ["stop using lvmlockd"]),
         (
             lvm.SharedVgItem(),
