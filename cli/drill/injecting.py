@@ -78,11 +78,22 @@ class Injector:
         self._tell(injection, name, "took")
 
     def take_out(self, drill: Drill) -> None:
-        """Undo what can be undone; where a guest is mute, its own timer does it."""
+        """Undo what can be undone; where a guest is mute, its own timer does it.
+
+        All the rest is undone though one fails: a machine that stands still has no timer. HalabError: the first one's.
+        """
+        failed: list[HalabError] = []
         for injection in reversed(drill.injections):
             for name in self._names(injection):
-                if how := self._undo(injection, name):
+                try:
+                    how = self._undo(injection, name)
+                except HalabError as error:
+                    failed.append(error)
+                    continue
+                if how:
                     self._tell(injection, name, "undone", how)
+        if failed:
+            raise failed[0]
 
     def _names(self, injection: Injection) -> list[str]:
         names = self.roles[injection.role]

@@ -34,7 +34,7 @@ class Evidence:
     def _proof(self, action: str) -> str:
         stopped = "stopped" in self.seen
         if action == OFF:
-            return "stopped" if stopped else "" if self.was_on else "was off"
+            return "stopped" if stopped else "" if self.was_on or "started" in self.seen else "was off"
         if REBOOT in self.seen:  # a reset, by its watchdog or by itself: the same run of the machine goes on
             return "reset"
         after = self.seen[self.seen.index("stopped") :] if stopped else [] if self.was_on else self.seen

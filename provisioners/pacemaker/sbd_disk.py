@@ -17,17 +17,22 @@ from halab.provisioners.engine.steps import Run, Step
 COMPLETE = "complete"
 _LIMIT = limits.between(5, 3600, "s")
 
-# $1 the disk. The header, or how many bytes are not zero where one would be.
-_LOOK = r"""# look at the SBD disk
+# $1 the disk. How many bytes are not zero where a header would be. Of a pipe only the last command's failure counts, so
+# that what cannot be read would be counted as none.
+_COUNT = r"""head -c 1048576 -- "$1" >/dev/null
+count=$({ head -c 1048576 -- "$1" || echo unread; } | tr -d '\0' | wc -c)
+"""
+# The header, or that number.
+_LOOK = rf"""# look at the SBD disk
 [ -b "$1" ] || exit 0
 if said=$(sbd -d "$1" dump 2>/dev/null); then printf '%s\n' "$said"; exit 0; fi
-head -c 1048576 -- "$1" | tr -d '\0' | wc -c
+{_COUNT}echo "$count"
 """
 # What was seen as empty is looked at again right before it is written to: `create` does not ask.
-_CREATE = r"""# write the header of the SBD disk
+_CREATE = rf"""# write the header of the SBD disk
 udevadm wait --timeout=60 "$1"
-! sbd -d "$1" dump >/dev/null 2>&1 || { echo "$1 is an SBD disk already" >&2; exit 4; }
-[ "$(head -c 1048576 -- "$1" | tr -d '\0' | wc -c)" = 0 ] || { echo "$1 is not empty any more" >&2; exit 4; }
+! sbd -d "$1" dump >/dev/null 2>&1 || {{ echo "$1 is an SBD disk already" >&2; exit 4; }}
+{_COUNT}[ "$count" -eq 0 ] || {{ echo "$1 is not empty any more" >&2; exit 4; }}
 sbd -d "$1" -1 "$2" -4 "$3" create
 """
 _WIPE = """# wipe the header of the SBD disk

@@ -37,6 +37,8 @@ COMMAND = "tests/acceptance/test_command.py"
 INTERRUPTS = "tests/unit/cli/terraform/test_interrupts.py"
 PREPARE = "tests/unit/tools/test_prepare.py"
 BUILD = "tests/unit/images/test_build.py"
+REMOVAL = "tests/unit/provider/hypervisor/test_removal.py"
+LEFT = "tests/unit/provider/hypervisor/test_leftovers.py"
 MUTANTS = (
     Mutant("clean ignores deployed labs", "cli/leftovers/clean.py", "    if deployed:", "    if False:", CLEAN),
     Mutant("clean takes no lock", "cli/leftovers/clean.py", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_UN", CLEAN),
@@ -90,7 +92,7 @@ MUTANTS = (
     Mutant(
         "prepare installs no Python packages",
         "tools/prepare",
-        "    case ${1:-} in --developer) prepare_venv developers ;; *) prepare_venv users ;; esac\n",
+        '    if for_developers "${1:-}"; then prepare_venv developers; else prepare_venv users; fi\n',
         "",
         PREPARE,
     ),
@@ -117,6 +119,100 @@ MUTANTS = (
         SWEEP,
     ),
     Mutant("sweep asks nobody", "cli/leftovers/sweep.py", "if not yes and not _confirmed():", "if False:", SWEEP),
+    Mutant(
+        "sweep removes the folder of a deployed lab",
+        "cli/leftovers/sweep.py",
+        "if [*folder.path.iterdir()] == [folder.mark]:",
+        "if True:",
+        SWEEP,
+    ),
+    Mutant(
+        "sweep removes what came into use",
+        "provider/hypervisor/sweep.py",
+        "removed = not item.kept and (",
+        "removed = (",
+        LEFT,
+    ),
+    Mutant(
+        "clean knows states of earlier versions only", "cli/leftovers/clean.py", '"*/terraform.tfstate", ', "", CLEAN
+    ),
+    Mutant(
+        "other labs' machines go with a network",
+        "provider/hypervisor/removal.py",
+        "spec.mark.lab == lab and chosen(spec)",
+        "chosen(spec)",
+        REMOVAL,
+    ),
+    Mutant(
+        "all files of a pool go with a machine's log",
+        "provider/hypervisor/removal.py",
+        "if is_log_of(name, volume.name()) and name",
+        "if name",
+        REMOVAL,
+    ),
+    Mutant(
+        "a directory that was there before its pool goes",
+        "provider/hypervisor/removal.py",
+        "if pool.UUIDString() == made:",
+        "if True:",
+        REMOVAL,
+    ),
+    Mutant(
+        "a killed run's volume keeps its pool",
+        "provider/hypervisor/storage/pool.py",
+        "{pool}:{file}",
+        "{pool}/{file}",
+        "tests/unit/provider/hypervisor/test_resources.py",
+    ),
+    Mutant(
+        "a success takes back a plan's failure",
+        "provider/adoption.py",
+        "self._failed or failed",
+        "failed",
+        "tests/unit/provider/test_adoption.py",
+    ),
+    Mutant(
+        "whoever has the number by now is ended",
+        "provider/fencing/power_process.py",
+        "if _identify(process.pid, config, kind) != process:",
+        "if False:",
+        "tests/unit/provider/fencing/test_supervision.py",
+    ),
+    Mutant(
+        "a disk in use since is partitioned",
+        "provisioners/storage/partition.py",
+        '[ -z "$found" ] || { echo "$1 is not empty',
+        ': || { echo "$1 is not empty',
+        "tests/unit/provisioners/storage/test_partition.py",
+    ),
+    Mutant(
+        "a volume in use since is formatted",
+        "provisioners/storage/gfs2.py",
+        '[ -z "$found" ] ||',
+        ": ||",
+        "tests/unit/provisioners/storage/test_gfs2.py",
+    ),
+    Mutant(
+        "a disk that cannot be read is empty",
+        "provisioners/pacemaker/sbd_disk.py",
+        'head -c 1048576 -- "$1" >/dev/null\n',
+        "\n",
+        "tests/unit/provisioners/pacemaker/test_sbd.py",
+    ),
+    Mutant(
+        "all targets go with ours",
+        "provisioners/iscsi/lio_guest.py",
+        'if known.wwn == gone["iqn"]:',
+        "if True:",
+        "tests/unit/provisioners/iscsi/test_lio_guest.py",
+    ),
+    Mutant(
+        "a session is ended under a mounted disk",
+        "provisioners/iscsi/session.py",
+        '! grep -E "^/dev/${part##*/} " /proc/mounts || exit 1',
+        ":",
+        "tests/unit/provisioners/iscsi/test_iscsi.py",
+    ),
 )
 
 

@@ -79,10 +79,13 @@ class PoolResource(LibvirtResource):
             remove_pool(pool, lab, partial(self._is_own, state["name"]))
 
     def _is_own(self, pool: str, file: str) -> bool:
-        """Whether a file is what this lab has made there, and has not removed: a killed run has left it."""
+        """Whether a file is what this lab has made there, and has not removed: a killed run has left it.
+
+        The ledger names each as its resource's `key` does.
+        """
         made = self.provider.ledger.made
         return (
-            f"{pool}/{file}" in made("halab_volume")
+            f"{pool}:{file}" in made("halab_volume")
             or f"{pool}/{Path(file).stem}" in made("halab_image")
             or any(is_log_of(file, f"{machine}.console.log") for machine in made("halab_machine"))
             or any(file.startswith(f"{image}.") for image in made("halab_installed_image"))

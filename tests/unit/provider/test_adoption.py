@@ -145,6 +145,17 @@ def test_a_plan_that_fails_has_not_either(lab: Lab) -> None:
         lab.creates(ONE, found=True)
 
 
+@pytest.mark.parametrize("answers", [[(True, True), (True, False)], [(True, False), (True, True), (False, False)]])
+def test_one_failure_of_a_plan_counts_whatever_is_answered_after_it(lab: Lab, answers: list[tuple[bool, bool]]) -> None:
+    deployed(lab)
+    process = lab.process()
+    for planned, failed in answers:
+        process.answered(planned=planned, failed=failed)
+    process.close()
+    with pytest.raises(Conflict, match=MANAGED):
+        lab.creates(ONE, found=True)
+
+
 def test_an_apply_that_creates_only_has_not_either(lab: Lab) -> None:
     deployed(lab)
     lab.creates(TWO, found=False)
@@ -184,6 +195,33 @@ def test_an_earlier_version_was_killed_before_its_state_held_anything(lab: Lab, 
             process.begin(DISK, three, found=True)
 
 
+def test_a_lab_of_an_earlier_version_ends_with_its_destroy(lab: Lab) -> None:
+    lab.plans(ONE, changed=True)
+    process = lab.process()
+    process.deleted(DISK, ONE, left=False)
+    process.close()
+    with pytest.raises(Conflict, match=FOREIGN):
+        lab.creates(TWO, found=True)
+
+
+def test_what_was_made_is_told_by_its_type(lab: Lab) -> None:
+    """A pool is emptied of what this names."""
+    lab.creates(ONE, found=False)
+    process = lab.process()
+    process.called("u1", "node1")
+    process.begin(FILE, {"machine": "u2", "path": "/x"}, found=False)
+    assert process.made(DISK.type) == {"p:one"}
+    assert process.machines() == ("u1",)
+
+
+def test_what_has_no_name_yet_is_nobodys(lab: Lab) -> None:
+    process = lab.process()
+    for _ in range(2):
+        process.creating(DISK, {"pool": "p", "name": None})
+        process.begin(DISK, {"pool": "p", "name": None}, found=True)
+    assert not lab.file.exists()
+
+
 def test_a_lab_from_which_nothing_was_changed_is_no_earlier_ones(lab: Lab) -> None:
     lab.plans(ONE, changed=False)
     with pytest.raises(Conflict, match=FOREIGN):
@@ -218,6 +256,17 @@ def test_a_line_that_was_cut_short_says_nothing(lab: Lab, cut: bytes) -> None:
     lab.creates(TWO, found=False)
     lab.creates(ONE, found=True)
     lab.creates(TWO, found=True)
+
+
+@pytest.mark.parametrize(
+    "line", ['["later", "halab_disk", "p/one"]', '["left", "halab_disk"]', '{"left": 1}', '"left"', "7"]
+)
+def test_a_line_of_another_kind_says_nothing(lab: Lab, line: str) -> None:
+    lab.creates(TWO, found=False)
+    with lab.file.open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(Conflict, match=FOREIGN):
+        lab.creates(ONE, found=True)
 
 
 def test_what_cannot_be_written_down_is_not_made(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import libvirt
 import pytest
 
 from halab.cli.checkpoint.commands import Commands
@@ -121,8 +122,10 @@ def test_a_record_that_cannot_be_read_is_told(commands: Commands) -> None:
         Shelf(commands.folder).all()
 
 
-def test_nothing_is_done_while_a_deploy_is_under_way(commands: Commands, domain: Any, tmp_path: Path) -> None:
-
+@pytest.mark.parametrize("name", ["save", "restore", "remove"])
+def test_nothing_is_done_while_a_deploy_is_under_way(commands: Commands, domain: Any, name: str) -> None:
+    before = commands.save("a")
+    domain.suspend()
     holds = (
         "import fcntl,sys; f=open(sys.argv[1],'r+b'); fcntl.lockf(f,fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
     )
@@ -132,9 +135,10 @@ def test_nothing_is_done_while_a_deploy_is_under_way(commands: Commands, domain:
         assert deploy.stdout is not None
         deploy.stdout.readline()
         with pytest.raises(StateUnusable):
-            commands.save("a")
+            getattr(commands, name)("a")
         deploy.communicate()
-    assert snapshots(domain) == []
+    assert (snapshots(domain), commands.list()) == ([before.snapshot], [before])
+    assert domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED, "nor was it brought back"
 
 
 def test_the_lock_is_held_until_all_is_kept(commands: Commands, domain: Any, monkeypatch: pytest.MonkeyPatch) -> None:

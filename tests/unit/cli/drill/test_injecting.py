@@ -18,6 +18,7 @@ from halab.cli.drill.running import Runner
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.errors import CommandFailed
 from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.status import parse_status
 from tests.unit.cli.look.samples import RUNNING
@@ -26,12 +27,12 @@ from tests.unit.cli.look.samples import RUNNING
 class Recording:
     """A transport that notes what it is asked, and says that all went well."""
 
-    def __init__(self, name: str, asked: list[tuple[str, Command]]) -> None:
-        self.name, self._asked = name, asked
+    def __init__(self, name: str, asked: list[tuple[str, Command]], rc: int = 0) -> None:
+        self.name, self._asked, self._rc = name, asked, rc
 
     def run(self, command: Command, timeout_s: float) -> Result:
         self._asked.append((self.name, command))
-        return Result(command, 0, "", "")
+        return Result(command, self._rc, "", "it cannot" if self._rc else "")
 
     def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
         raise AssertionError(path)
@@ -48,9 +49,10 @@ class Lab(Guests):
         place: Any = type("Place", (), {"lab": "pen"})()
         super().__init__(place, Deployed((*machines, target), None, ""))
         self.asked: list[tuple[str, Command]] = []
+        self.unwilling: set[str] = set()
 
     def host(self, name: str) -> Host:
-        return Host(Recording(name, self.asked))
+        return Host(Recording(name, self.asked, int(name in self.unwilling)))
 
 
 STATUS = replace(parse_status(RUNNING), dc="node1")
@@ -123,6 +125,19 @@ def test_the_others_are_led_to_who_lies_and_who_stood_still_is_cycled(tmp_path: 
     ]
     injector.recorder.close()
     assert undone == [("node2", "cycle"), ("node1", "script"), ("node3", "script")]
+
+
+def test_one_that_cannot_be_undone_keeps_nothing_else_broken(tmp_path: Path) -> None:
+    lab = Lab(3)
+    hands: Any = Noted()
+    injector = replace(_injector(lab, tmp_path / "run"), hands=hands, liar_port=9000)
+    injector.put_in(DRILLS["fencing-lies"], 60)
+    lab.unwilling.add("node1")
+    with pytest.raises(CommandFailed, match="it cannot"):
+        injector.take_out(DRILLS["fencing-lies"])
+    undone = [one["machine"] for one in injector.recorder.events("injection") if one["state"] == "undone"]
+    injector.recorder.close()
+    assert (undone, hands.done) == (["node2", "node3"], ["suspend", "cut", "start"])
 
 
 def test_machines_take_turns(tmp_path: Path) -> None:

@@ -173,6 +173,8 @@ def test_what_does_not_answer_is_no_proof(domain: Any) -> None:
         (OFF, True, ["stopped"], "stopped"),
         (OFF, True, ["started"], ""),
         (OFF, False, [], "was off"),
+        (OFF, False, ["started"], ""),  # somebody has switched it on meanwhile
+        (OFF, False, ["started", "stopped"], "stopped"),
     ],
 )
 def test_events(action: str, was_on: bool, events: list[str], proof: str) -> None:

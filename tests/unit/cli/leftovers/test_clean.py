@@ -25,6 +25,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def state(checkout: Path, name: str, text: str) -> Path:
     file = checkout / ".halab" / name
+    file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     return file
 
@@ -42,11 +43,13 @@ def test_a_cache_that_is_a_link_goes_and_what_it_leads_to_stays(checkout: Path) 
     assert [path.name for path in checkout.iterdir()] == ["own"]
 
 
-def test_nothing_goes_while_a_lab_is_deployed(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state(checkout, "terraform.new.tfstate", DEPLOYED)
+@pytest.mark.parametrize("name", ["summit/terraform.tfstate", "terraform.summit.tfstate"])
+def test_nothing_goes_while_a_lab_is_deployed(checkout: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    """The second: by an earlier version."""
+    state(checkout, name, DEPLOYED)
     before = sorted(checkout.rglob("*"))
     assert clean.main() == 1
-    assert "terraform.new.tfstate): make destroy first" in capsys.readouterr().err
+    assert f"{name}): make destroy first" in capsys.readouterr().err
     assert sorted(checkout.rglob("*")) == before
 
 

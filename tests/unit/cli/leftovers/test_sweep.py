@@ -6,14 +6,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from halab.cli import libvirt_daemons
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
 from halab.cli.leftovers import sweep
 from halab.constructs.settings import load
+from halab.provider.hypervisor.mark import pool_uuids
 from halab.provider.run.console_service import ConsoleConfig, ConsoleService
 from halab.provider.run.folder import LabFolder
 
@@ -99,13 +102,14 @@ def test_nothing_is_listed_for_programs_while_terraform_works(tmp_path: Path) ->
 
 
 def test_own_files(tmp_path: Path) -> None:
-    for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "terraform.tfstate", "notes"):
+    for name in ("id_ed25519", ".ssh_config.new", "known_hosts", "settings.json", "terraform.tfstate", "notes"):
         (tmp_path / name).touch()
     (tmp_path / "another").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
     folder = LabFolder(tmp_path)
     names = [path.name for path in sweep.files(folder, [])]
-    assert names == [".ssh_config.new", "known_hosts", "id_ed25519", "another"]
+    assert names == [".ssh_config.new", "known_hosts", "id_ed25519", "another", "settings.json"]
     assert [path.name for path in sweep.files(folder, [Instance("halab_ssh_key", {})])] == names[:2]
+    assert [path.name for path in sweep.files(folder, [Instance("halab_ssh_config", {})])] == names[2:4]
     assert sweep.files(folder, [Instance("halab_machine", {})]) == []
 
 
@@ -138,6 +142,30 @@ def test_with_a_yes_it_removes_what_is_not_in_use(lab: list[list[Any]], tmp_path
     assert sweep.sweep(load({}, {}), yes=True) == 0
     assert lab == [[], [("domain", "summit-node4")]]
     assert not (tmp_path / "id_ed25519").exists()
+
+
+def test_the_provider_is_asked_by_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On libvirt's test driver, where one network bears the lab's mark; and at an address that is none of libvirt's."""
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: LabFolder(tmp_path))
+    node = tmp_path / "node.xml"
+    uuid = pool_uuids("summit", "p")[0]
+    node.write_text(
+        f"<node><pool type='dir'><name>p</name><uuid>{uuid}</uuid><target><path>/p</path></target></pool></node>"
+    )
+    settings = replace(load({}, {}), name="summit", uri=f"test:///{node}")
+    told = sweep.ask_provider(settings, [], [])
+    assert [(one["kind"], one["name"], one["removed"]) for one in told] == [("pool", "p", False)]
+    assert sweep.ask_provider(settings, [Instance("halab_pool", {"id": uuid})], []) == []
+    with pytest.raises(sweep.SweepFailed, match="is not supported as libvirt's address"):
+        sweep.ask_provider(replace(settings, uri="qemu:///session"), [], [])
+
+
+def test_files_of_a_console_that_does_not_run_are_left_over(tmp_path: Path) -> None:
+    folder = LabFolder(tmp_path)
+    assert sweep.console(folder, []) == []
+    folder.console.mkdir()
+    (told,) = sweep.console(folder, [])
+    assert (told["name"], told["detail"]) == (str(folder.console), "not running")
 
 
 def test_nothing_left(lab: list[list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,3 +209,81 @@ def test_a_console_without_a_lab_is_ended(lab: list[list[Any]], tmp_path: Path, 
         assert lab == [[], [("domain", "summit-node4")]]
     finally:
         service.end()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), ("y", 1), ("no", 1), ("", 1)])
+def test_only_the_whole_word_removes(
+    lab: list[list[Any]], monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    assert sweep.sweep(load({}, {}), yes=False) == code
+    assert (len(lab) == 2) == (code == 0)
+
+
+_POOL = {"type": "halab_pool", "mode": "managed", "instances": [{"attributes": {"id": "u3"}}]}
+
+
+@pytest.mark.parametrize(
+    ("there", "stays", "ended"),
+    [
+        ({"terraform.tfstate": [_POOL]}, ["lab.json", "terraform.tfstate"], False),
+        ({"drills": []}, ["drills", "lab.json"], True),
+        ({}, None, True),
+    ],
+    ids=["a lab", "what a person keeps", "nothing"],
+)
+def test_a_folder_and_the_daemons_go_only_when_nothing_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: dict[str, list[Any]], stays: list[str] | None, ended: bool
+) -> None:
+    folder, stopped = LabFolder.of(tmp_path, "summit"), list[Path]()
+    folder.path.mkdir(parents=True)
+    for name, resources in there.items():
+        written(folder.path / name, *resources)
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: folder)
+    monkeypatch.setattr(sweep, "ask_provider", lambda *_: [])
+    monkeypatch.setattr(libvirt_daemons, "ensure", lambda _: None)
+    monkeypatch.setattr(libvirt_daemons, "stop", lambda record, _: stopped.append(record))
+    if there:  # by which it is known as a lab's
+        (folder.path / "changes.lock").touch()
+    assert sweep.main([]) == 0
+    assert bool(stopped) == ended
+    left = sorted(path.name for path in folder.path.iterdir()) if folder.path.exists() else None
+    assert left == (None if stays is None else sorted((*stays, "changes.lock")))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "removed"), [(["--json"], 1, False), ([], 1, False), (["--yes"], 0, True)], ids=str
+)
+def test_the_commands_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str], code: int, removed: bool,
+) -> None:  # fmt: skip
+    asked: list[list[Any]] = []
+
+    def ask(_settings: object, _state: object, remove: list[Any]) -> list[dict[str, Any]]:
+        asked.extend(remove)
+        return [LEFT]
+
+    folder = LabFolder.of(tmp_path, "summit")
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: folder)
+    monkeypatch.setattr(sweep, "ask_provider", ask)
+    monkeypatch.setattr(libvirt_daemons, "ensure", lambda _: None)
+    monkeypatch.setattr(libvirt_daemons, "stop", lambda *_: None)
+    assert sweep.main(words) == code
+    assert bool(asked) == removed
+    said = capsys.readouterr().out
+    assert ("--json" in words) == said.startswith("[")
+
+
+def test_what_cannot_be_told_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise sweep.SweepFailed("libvirt does not answer")
+
+    monkeypatch.setattr(sweep, "lab_folder", lambda _settings: LabFolder.of(tmp_path, "summit"))
+    monkeypatch.setattr(sweep, "ask_provider", fails)
+    monkeypatch.setattr(libvirt_daemons, "ensure", lambda _: None)
+    assert sweep.main(["--yes"]) == 1
+    assert "error: libvirt does not answer" in capsys.readouterr().err

@@ -108,6 +108,18 @@ def test_only_processes_of_exactly_this_configuration_are_ours(tmp_path: Path) -
             survivor.kill()
 
 
+def test_a_number_that_another_process_has_by_now_gets_no_signal(tmp_path: Path) -> None:
+    """The one that was looked up has ended meanwhile."""
+    config = tmp_path / "config.json"
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        looked_up = EndpointProcess(other.pid, SERVER_MODULE)
+        deadline = time.monotonic() + 0.2
+        power_process._signal_and_wait(looked_up, config, power_supervisor.ENDPOINT, signal.SIGKILL, deadline)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(0.5)
+        other.kill()
+
+
 def test_the_unit_file_is_what_systemd_understands(tmp_path: Path) -> None:
     config = tmp_path / 'odd "dir" 100% $x' / "config.json"
     unit = tmp_path / "halab-fencing-summit.service"

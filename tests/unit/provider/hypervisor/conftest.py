@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import libvirt
 import pytest
 
 from halab.provider.hypervisor.connection import Connection
@@ -31,6 +33,29 @@ class Configured:
     def progress(self, event: str, phase: str, resource: str, name: str, machine: str, detail: str = "") -> None:
         del phase, machine, detail
         self.events.append((event, resource, name))
+
+
+class Refusing:
+    """An object whose every call fails with one error of libvirt's."""
+
+    def __init__(self, code: int, errno: int = 0) -> None:
+        self.error = libvirt.libvirtError("it does not work")
+        self.error.err = (code, 0, "it does not work", 0, "", None, None, errno, 0)
+
+    def isPersistent(self) -> bool:
+        return False
+
+    def name(self) -> str:
+        return "refusing"
+
+    def UUIDString(self) -> str:
+        return "00000000-0000-4000-8000-000000000001"
+
+    def __getattr__(self, _: str) -> Any:
+        def fail(*_: object) -> None:
+            raise self.error
+
+        return fail
 
 
 @pytest.fixture

@@ -109,6 +109,23 @@ def test_what_stands_on_it_keeps_it(hypervisor: Hypervisor) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "<os><type>hvm</type><kernel>/pool/d</kernel></os>",
+        "<os><type>hvm</type><initrd>/pool/d</initrd></os>",
+        "<os><type>hvm</type></os><devices><serial type='pty'><log file='/pool/d'/></serial></devices>",
+        "<os><type>hvm</type></os><devices><disk type='file' device='cdrom'><source file='/pool/d'/>"
+        "<target dev='hda'/></disk></devices>",
+    ],
+    ids=["kernel", "initrd", "log", "cdrom"],
+)
+def test_whatever_somebody_elses_machine_has_of_it_keeps_it(hypervisor: Hypervisor, uses: str) -> None:
+    hypervisor.virt.defineXML(f"<domain type='test'><name>a</name><memory>65536</memory>{uses}</domain>")
+    hypervisor.pool("d", "stray")
+    assert hypervisor.left() == [("volume", "summit/stray", ""), ("pool", "summit", "d in it is in use")]
+
+
 def test_a_pool_that_is_not_started_is_found_too(hypervisor: Hypervisor) -> None:
     hypervisor.pool("d").destroy()
     assert hypervisor.left() == [("pool", "summit", "")]
@@ -164,6 +181,19 @@ def test_only_what_was_confirmed_is_removed(
     answer = sweep.sweep({**request, "remove": [["domain", "one"]]})
     assert [(item["name"], item["removed"]) for item in answer] == [("one", True), ("two", False)]
     assert [item["name"] for item in sweep.sweep({**request, "remove": []})] == ["two"]
+
+
+def test_what_came_into_use_since_it_was_confirmed_stays(
+    hypervisor: Hypervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "_in_libvirt", lambda _uri, lab, known: leftovers(hypervisor.connection, lab, known))
+    monkeypatch.setattr(sweep, "running_configs", set)
+    hypervisor.network()
+    hypervisor.domain("theirs-too", None, disk="/theirs/d")
+    request = {"uri": "", "lab": "summit", "directory": str(tmp_path), "uuids": [], "volumes": [], "endpoints": []}
+    (told,) = sweep.sweep({**request, "remove": [["network", "net"]]})
+    assert (told["kept"], told["removed"]) == ("theirs-too uses it", False)
+    assert hypervisor.connection.network("net") is not None
 
 
 def test_what_another_lab_has_hides_nothing_that_comes_after_it(hypervisor: Hypervisor) -> None:

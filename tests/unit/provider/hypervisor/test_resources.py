@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from halab.provider.adoption import Adoption
+from halab.provider.hypervisor.installer.installed_image import InstalledImageResource
 from halab.provider.hypervisor.inventory import Inventory, read_mark, write_mark
+from halab.provider.hypervisor.machine.machine import MachineResource
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provider.hypervisor.mark import Mark
 from halab.provider.hypervisor.network import network
 from halab.provider.hypervisor.network.network import NetworkResource, _spec, _update
+from halab.provider.hypervisor.storage.image import ImageResource
 from halab.provider.hypervisor.storage.pool import PoolResource
 from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, volume_xml
 from halab.provider.hypervisor.storage.volume import VolumeResource
-from halab.provider.protocol import Ctx, Ledger, Resource, State
+from halab.provider.protocol import Ctx, Resource, State
 from halab.provider.protocol.planning import plan_values
 from halab.provisioners.engine.errors import ConfigError, Conflict, HalabError, Unmarked
 from tests.unit.provider.hypervisor.conftest import Configured
@@ -144,37 +149,34 @@ def test_pool(provider: Configured, pools: PoolResource) -> None:
     assert pools.read(Ctx(), state) is None
 
 
-def test_a_pool_goes_with_what_was_made_in_it_and_with_nothing_else(provider: Configured, pools: PoolResource) -> None:
+def test_a_pool_goes_with_what_was_made_in_it_and_with_nothing_else(
+    provider: Configured, pools: PoolResource, volumes: VolumeResource, tmp_path: Path
+) -> None:
     """What a killed run has left of a volume, an image, a machine's log and an installer; and a file of a person."""
     state = create(pools, POOL)
-    provider.ledger = ledger = Made(
-        halab_volume="summit/node1.qcow2",
-        halab_image="summit/base-0123456789ab",
-        halab_machine="summit-node1",
-        halab_installed_image="summit-installer",
-    )
+    provider.ledger = ledger = Adoption(tmp_path / "ledger.jsonl", partial=False, changed=False)
+    begun: list[tuple[Resource, State]] = [
+        (volumes, {"pool": "summit", "name": "node1.qcow2"}),
+        (volumes, {"pool": "another", "name": "holiday.jpg"}),
+        (ImageResource(provider), {"pool": "summit", "name": "base", "recipe": "0123456789abcdef"}),
+        (MachineResource(provider), {"name": "summit-node1"}),
+        (InstalledImageResource(provider), {"name": "summit-installer"}),
+    ]
+    for resource, planned_state in begun:
+        ledger.begin(resource, planned_state, found=False)
     pool = provider.connection.libvirt.storagePoolLookupByName("summit")
     ours = ("node1.qcow2", "base-0123456789ab.kernel", "summit-node1.console.log.0", "summit-installer.export")
-    for name in (*ours, "holiday.jpg"):
+    others = ("base-fedcba987654.disk", "holiday.jpg", "node1.qcow2.bak", "summit-node11.console.log")
+    for name in (*ours, *others):
         pool.createXML(volume_xml(VolumeSpec(name=name, size_bytes=1 << 20)))
     with pytest.raises(Conflict, match="files that are not known") as refused:
         pools.delete(Ctx(), state)
-    assert "In /pool: holiday.jpg. " in refused.value.detail
-    assert sorted(pool.listVolumes()) == sorted((*ours, "holiday.jpg"))
-    ledger.keys["halab_volume"] = "summit/holiday.jpg"
-    pool.storageVolLookupByName("node1.qcow2").delete()
+    assert f"In /pool: {', '.join(others)}. " in refused.value.detail
+    assert sorted(pool.listVolumes()) == sorted((*ours, *others))
+    for name in others:
+        pool.storageVolLookupByName(name).delete()
     pools.delete(Ctx(), state)
     assert provider.connection.pool("summit") is None
-
-
-class Made(Ledger):
-    """One object of each of these types was made."""
-
-    def __init__(self, **keys: str) -> None:
-        self.keys = keys
-
-    def made(self, kind: str) -> frozenset[str]:
-        return frozenset(key for type_name, key in self.keys.items() if type_name == kind)
 
 
 def test_somebody_elses_pool_is_left_alone(pools: PoolResource, volumes: VolumeResource) -> None:

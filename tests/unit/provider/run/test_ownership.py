@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,35 @@ def test_what_is_in_a_folder_that_is_refused_is_named(tmp_path: Path) -> None:
         with pytest.raises(Conflict, match="theirs4") as refusal:
             claim(folder)
         assert ("theirs4 and more" in refusal.value.detail) == more
+
+
+def test_one_process_at_a_time(folder: LabFolder) -> None:
+    """Else each of two first commands writes a mark of its own."""
+    tries = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+    def is_free() -> bool:
+        argv = [sys.executable, "-c", tries, str(folder.path)]
+        return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+    with claimed(folder, "summit"):
+        assert not is_free()
+    assert is_free()
+
+
+def test_a_place_where_nothing_is_any_more_holds_no_original(folder: LabFolder, tmp_path: Path) -> None:
+    former = folder.path
+    (tmp_path / "one").rename(tmp_path / "two")
+    former.mkdir(parents=True)
+    assert claim(LabFolder(tmp_path / "two/.halab/summit")) == former
+
+
+def test_what_a_link_leads_to_is_left_as_it_is(folder: LabFolder, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "file").touch()
+    for path in (theirs, theirs / "file"):
+        path.chmod(0o755)
+    folder.fencing.symlink_to(theirs)
+    folder.known_hosts.symlink_to(theirs / "file")
+    claim(folder)
+    assert (mode(theirs), mode(theirs / "file")) == (0o755, 0o755)

@@ -172,3 +172,39 @@ def test_the_password_is_compared_by_its_digest(guest_host: Callable[..., Any], 
 def test_chap_needs_both() -> None:
     assert [field for field, _ in ITEM.check(replace(WANTED, chap_password=None))] == ["chap_user"]
     assert list(ITEM.check(replace(WANTED, chap_user=None, chap_password=None))) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "mounts", "free"),
+    [
+        ("", "/dev/vda / ext4", True),
+        ("sda1", "", False),
+        ("sda", "", False),
+        ("", "/dev/sda1 /mnt ext4", False),
+        ("", "/dev/sda /mnt ext4", False),
+        ("", "/dev/sda11 /mnt ext4", True),
+        ("sdb", "/dev/sdb /mnt ext4", True),  # another target's
+    ],
+)
+def test_nobody_logs_out_under_what_is_in_use(tmp_path: Path, held: str, mounts: str, free: bool) -> None:
+    """The script itself, on folders that look like sysfs."""
+    for number, (target, disk) in enumerate(((WANTED.target_iqn, "sda"), ("iqn.2003-01.a:other", "sdb"))):
+        session = tmp_path / f"sessions/session{number}"
+        block = session / "device/target0:0:0/0:0:0:0/block" / disk
+        for folder in (block, block / f"{disk}1"):
+            (folder / "holders").mkdir(parents=True)
+            (folder / "dev").touch()
+            if folder.name == held:
+                (folder / "holders/dm-0").touch()
+        (block / f"{disk}1/partition").touch()
+        (session / "targetname").write_text(target + "\n")
+    (tmp_path / "mounts").write_text(f"{mounts} rw 0 0\n")
+    wait, out = SessionItem().steps(DEBIAN_13, WANTED, None)
+    assert isinstance(wait, Await)
+    assert isinstance(out, Run)
+    assert out.command.what == "log out"
+    argv = wait.probe.argv
+    text = argv[2].replace("/sys/class/iscsi_session", str(tmp_path / "sessions"))
+    text = text.replace("/proc/mounts", str(tmp_path / "mounts"))
+    done = subprocess.run([*argv[:2], text, *argv[3:]], capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == free, done.stderr

@@ -211,6 +211,21 @@ def test_target_steps() -> None:
     )
 
 
+@pytest.mark.parametrize("configured", [True, False])
+def test_nothing_that_is_configured_is_dropped_by_a_restore(
+    tmp_path: Path, shell: Callable[..., list[str]], configured: bool
+) -> None:
+    """A start of the unit takes away what was not saved."""
+    if configured:
+        (tmp_path / "iscsi/iqn.2003-01.a:somebodys").mkdir(parents=True)
+    enable, _ = TargetItem().steps(DEBIAN_13, None, TARGET)
+    assert isinstance(enable, Run)
+    argv = enable.command.argv
+    text = argv[2].replace("/sys/kernel/config/target", str(tmp_path))
+    done = shell((*argv[:2], text, *argv[3:]), systemctl="", sync="")
+    assert ("systemctl start rtslib-fb-targetctl" in done) != configured
+
+
 @pytest.mark.parametrize(
     ("now", "wanted", "change"),
     [

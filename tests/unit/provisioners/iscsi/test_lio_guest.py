@@ -50,9 +50,11 @@ def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return paths
 
 
-def change(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **wanted: Any) -> None:
+def change(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, library: Library | None = None, **wanted: Any
+) -> None:
     """Runs a change as the target's python3 does, with a lock of its own."""
-    library = Library(folder)
+    library = library or Library(folder)
     if name == "target":
         Path(library.root.dbroot).mkdir()
     monkeypatch.setitem(sys.modules, "rtslib_fb", library)
@@ -86,3 +88,67 @@ def test_a_target_without_reservations_gets_no_folder_for_them(
     change("target", tmp_path, monkeypatch, reservations=False)
     assert not (tmp_path / "var/target/pr").exists()
     assert synced == ["etc/saveconfig.json", "etc"]
+
+
+class Thing(SimpleNamespace):
+    """An object of LIO's in a list, which it leaves when it is deleted."""
+
+    def __init__(self, among: list[Thing], **has: Any) -> None:
+        super().__init__(**has)
+        self._among = among
+        among.append(self)
+
+    def delete(self) -> None:
+        self._among.remove(self)
+
+
+def busy(folder: Path) -> Library:
+    """Our target and backstore, and others of somebody else's, each like ours in all but one thing."""
+    library = Library(folder)
+    for wwn in (WANTED["iqn"], "iqn.2003-01.a:other"):
+        acls: list[Thing] = []
+        tpgs = [SimpleNamespace(tag=2, node_acls=[]), SimpleNamespace(tag=1, node_acls=acls)]
+        for initiator in (WANTED["initiator"], "iqn.2016-06.b:n11"):
+            Thing(acls, node_wwn=initiator)
+        Thing(library.root.targets, wwn=wwn, tpgs=tpgs)
+    for plugin, name in (("block", "lun0"), ("fileio", "lun0"), ("block", "lun1")):
+        Thing(library.root.storage_objects, plugin=plugin, name=name, udev_path="/dev/vdb1")
+    return library
+
+
+def has(library: Library) -> tuple[list[str], list[str], list[list[str]]]:
+    """Its targets, its backstores, each target's ACLs."""
+    root = library.root
+    return (
+        [target.wwn for target in root.targets],
+        [f"{storage.plugin}/{storage.name}" for storage in root.storage_objects],
+        [[acl.node_wwn for acl in target.tpgs[1].node_acls] for target in root.targets],
+    )
+
+
+def test_only_our_target_and_its_backstore_are_removed(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = busy(tmp_path)
+    change("no_target", tmp_path, monkeypatch, library)
+    both = [WANTED["initiator"], "iqn.2016-06.b:n11"]
+    assert has(library) == (["iqn.2003-01.a:other"], ["fileio/lun0", "block/lun1"], [both])
+
+
+def test_only_the_initiators_own_acl_is_removed(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = busy(tmp_path)
+    change("no_acl", tmp_path, monkeypatch, library)
+    targets, storage, acls = has(library)
+    assert (len(targets), len(storage)) == (2, 3)
+    assert acls == [["iqn.2016-06.b:n11"], [WANTED["initiator"], "iqn.2016-06.b:n11"]]
+
+
+def test_a_backstore_of_our_name_with_another_disk_is_not_taken_over(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = busy(tmp_path)
+    with pytest.raises(SystemExit, match="lun0 exists with /dev/vdb1, not /dev/vdc1"):
+        change("target", tmp_path, monkeypatch, library, device="/dev/vdc1", reservations=False)
+    assert synced == [], "nothing was saved"

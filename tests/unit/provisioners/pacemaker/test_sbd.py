@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +65,73 @@ def test_the_disk_is_written_once() -> None:
     text = made.command.argv[2]
     assert text.index(" dump ") < text.index("is not empty any more") < text.index(" create")
     assert list(item.steps(DEBIAN_13, replace(DISK, condition="away"), None)) == [], "nothing that is not seen is wiped"
+
+
+def _on_disk(
+    step: Step, shell: Callable[..., list[str]], disk: Path, sbd: str, **programs: str
+) -> tuple[list[str], int]:
+    """The programs that wrote to the disk, and how many bytes of it are not zero after that."""
+    assert isinstance(step, Run)
+    argv = [*step.command.argv[:4], str(disk), *step.command.argv[5:]]
+    done = shell(argv, udevadm="", sbd=f'case "$*" in *dump) {sbd};; esac', **programs)
+    wrote = [line.split()[-1] for line in done if line.startswith("sbd") and line.endswith("create")]
+    return wrote, len(disk.read_bytes().replace(b"\0", b""))
+
+
+@pytest.mark.parametrize(
+    ("content", "sbd", "programs", "written"),
+    [
+        (bytes(2 << 20), "exit 1", {}, True),
+        (bytes(1 << 20) + b"behind it", "exit 1", {}, True),
+        (bytes(2 << 20), "exit 0", {}, False),
+        (bytes((1 << 20) - 1) + b"x", "exit 1", {}, False),
+        (bytes(2 << 20), "exit 1", {"head": "echo head: Input/output error >&2; exit 1"}, False),
+        (bytes(2 << 20), "exit 1", {"head": 'n=$(cat "$0.n" || :); echo x >>"$0.n"; [ -z "$n" ]'}, False),
+    ],
+    ids=["empty", "used behind the header", "a header", "not empty", "unreadable", "unreadable from now on"],
+)
+def test_a_disk_is_looked_at_again_before_its_header_is_written(
+    tmp_path: Path, shell: Callable[..., list[str]], content: bytes, sbd: str, programs: dict[str, str], written: bool
+) -> None:
+    (disk := tmp_path / "disk").write_bytes(content)
+    (step,) = SbdDiskItem().steps(DEBIAN_13, None, DISK)
+    assert _on_disk(step, shell, disk, sbd, **programs)[0] == (["create"] if written else [])
+
+
+@pytest.mark.parametrize(("sbd", "left"), [("exit 0", 6), ("exit 1", 12)], ids=["a header", "something else"])
+def test_a_header_alone_is_wiped(tmp_path: Path, shell: Callable[..., list[str]], sbd: str, left: int) -> None:
+    """And nothing behind it."""
+    (disk := tmp_path / "disk").write_bytes(b"header" + bytes((1 << 20) - 6) + b"behind")
+    (step,) = SbdDiskItem().steps(DEBIAN_13, DISK, None)
+    assert isinstance(step, Run)
+    step = replace(step, command=replace(step.command, argv=_onto_a_file(step.command.argv)))
+    assert _on_disk(step, shell, disk, sbd)[1] == left
+
+
+def _onto_a_file(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Not every file system of a test takes oflag=direct, and a file would be cut off there."""
+    return (*argv[:2], argv[2].replace("oflag=direct", "conv=notrunc"), *argv[3:])
+
+
+@pytest.mark.parametrize(
+    ("programs", "said"),
+    [({}, "0"), ({"head": "exit 1"}, "")],
+    ids=["empty", "unreadable"],
+)
+def test_what_cannot_be_read_is_not_seen_as_empty(
+    tmp_path: Path, guest_host: Callable[..., Any], programs: dict[str, str], said: str
+) -> None:
+    host, guest = guest_host("0\n")
+    SbdDiskItem().observe(host, DISK)
+    (disk := tmp_path / "disk").write_bytes(bytes(2 << 20))
+    for name, body in {"sbd": "exit 1", **programs}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    (command,) = guest.asked
+    argv = [*command.argv[:2], command.argv[2].replace("[ -b ", "[ -e "), "halab", str(disk)]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0, done.stdout.strip()) == (bool(said), said)
 
 
 def test_a_node_that_was_told_to_go_must_not_count_as_dead_too_late() -> None:

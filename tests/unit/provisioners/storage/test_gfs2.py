@@ -112,7 +112,26 @@ def test_a_volume_that_another_node_has_active_is_not_written_to(
     )
     wrote = [line for line in done if line.startswith(("mkfs.gfs2", "wipefs"))]
     assert len(wrote) == (0 if elsewhere else 1)
+    wipes = [line for line in wrote if line.startswith("wipefs")]
+    assert wipes in ([], ["wipefs --quiet --all --types gfs2 /dev/vg_summit/lv_web"]), "and no other signature"
     if not elsewhere:
         assert done.index("lvchange --activate ey /dev/vg_summit/lv_web") < done.index(wrote[0])
         shared = "lvchange --activate sy /dev/vg_summit/lv_web"
         assert done[-1] == (shared if "mkfs" in wrote[0] else "lvchange --activate n /dev/vg_summit/lv_web")
+
+
+@pytest.mark.parametrize(
+    ("blkid", "written"),
+    [("exit 2", True), ("echo ext4", False), ("exit 1", False)],
+    ids=["empty", "in use since", "unreadable"],
+)
+def test_a_volume_is_looked_at_again_before_it_is_formatted(
+    shell: Callable[..., list[str]], blkid: str, written: bool
+) -> None:
+    (step,) = ITEM.steps(DEBIAN_13, None, WANTED)
+    assert isinstance(step, Run)
+    done = shell(step.command.argv, lvs="echo vg", vgchange="", lvchange="", blkid=blkid, mkfs_gfs2="")
+    assert any(line.startswith("mkfs.gfs2") for line in done) == written
+    assert done.index("lvchange --activate ey /dev/vg_summit/lv_web") < done.index(
+        next(line for line in done if line.startswith("blkid"))
+    ), "nobody else can write to it after the look"

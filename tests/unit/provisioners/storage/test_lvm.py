@@ -76,6 +76,8 @@ def test_a_volume_group_that_is_not_shared_is_in_the_way(guest_host: Callable[..
     [
         (lvm.SharedVgItem(), (5, "  Failed to open /dev/sda: Input/output error"), CommandFailed),
         (lvm.SharedVgItem(), "seen\n\x1enonsense", UnexpectedOutput),
+        (lvm.LvmHostItem(), "use_lvmlockd=2\n", UnexpectedOutput),
+        (lvm.LvmHostItem(), "", UnexpectedOutput),
     ],
 )
 def test_failures(item: Item[Any], answer: Any, error: type[Exception], guest_host: Callable[..., Any]) -> None:
@@ -103,6 +105,8 @@ def told(steps: list[Step]) -> list[str]:
     [
         (lvm.LvmHostItem(), None, NODE, ["use lvmlockd"]),
         (lvm.LvmHostItem(), NODE, NODE, []),
+        *((item, None, None, []) for item in (lvm.LvmHostItem(), lvm.SharedVgItem(), lvm.LvmDeviceItem())),
+        (logical_volume.LogicalVolumeItem(), None, None, []),
         (lvm.LvmHostItem(), NODE, None, ["stop using lvmlockd"]),
         (
             lvm.SharedVgItem(),
@@ -158,3 +162,30 @@ def test_el_has_a_devices_file() -> None:
 )
 def test_size(size: str, good: bool) -> None:
     assert (limits.lv_size(size) is None) is good
+
+
+@pytest.mark.parametrize(
+    ("joined", "active", "stops"), [(True, "  active", False), (True, "", True), (False, "  active", False)]
+)
+def test_a_lockspace_is_not_left_under_a_volume_in_use(
+    tmp_path: Path, shell: Callable[..., list[str]], joined: bool, active: str, stops: bool
+) -> None:
+    if joined:
+        (tmp_path / "lvm_vg_summit").mkdir()
+    (step,) = lvm.LvmDeviceItem().steps(DEBIAN_13, USE, None)
+    assert isinstance(step, Run)
+    argv = step.command.argv
+    text = argv[2].replace("/sys/kernel/dlm", str(tmp_path))
+    done = shell((*argv[:2], text, *argv[3:]), lvs=f"echo '{active}'", vgchange="", lvmdevices="exit 9", sync="")
+    assert ("vgchange --lockstop vg_summit" in done) == stops
+    assert not any(line.startswith("lvmdevices") for line in done), "there is no file of devices here"
+
+
+def test_of_lvms_configuration_only_our_line_goes(tmp_path: Path, shell: Callable[..., list[str]]) -> None:
+    config = tmp_path / "lvmlocal.conf"
+    config.write_text("local {\n}\nglobal/use_lvmlockd = 1\n# global/use_lvmlockd = 1 was set\n")
+    (step,) = lvm.LvmHostItem().steps(DEBIAN_13, NODE, None)
+    assert isinstance(step, Run)
+    argv = step.command.argv
+    shell((*argv[:2], argv[2].replace("/etc/lvm/lvmlocal.conf", str(config)), *argv[3:]))
+    assert config.read_text() == "local {\n}\n# global/use_lvmlockd = 1 was set\n"

@@ -67,6 +67,7 @@ def test_seen(text: str, wanted: Partition, expected: Partition | None) -> None:
         (look(table("lun", "more"), GPT), "a gpt partition table with lun, more"),
         (look(table("other"), GPT), "other"),
         (look(table(), GPT), "no partition"),
+        (look(table("lun").replace("/dev/vdb1", "/dev/vdb2"), GPT), "a gpt partition table with lun"),
         (look(table("lun", label="dos"), "PTTYPE=dos\n"), "a dos partition table"),
     ],
 )
@@ -102,6 +103,22 @@ def test_a_shared_partition_is_wiped_only_when_nothing_is_on_it(
     done = shell(step.command.argv, blkid=f'echo "{holds}"' if holds else "exit 2", wipefs="")
     assert [line for line in done if line.startswith("wipefs")] == (
         ["wipefs --quiet --lock=yes --all /dev/vdb1", "wipefs --quiet --lock=yes --all /dev/vdb"] if wiped else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("blkid", "written"),
+    [("exit 2", True), ("echo TYPE=ext4", False), ("exit 1", False), ("exit 8", False)],
+    ids=["empty", "in use since", "unreadable", "several signatures"],
+)
+def test_a_disk_is_looked_at_again_before_it_is_partitioned(
+    shell: Callable[..., list[str]], blkid: str, written: bool
+) -> None:
+    (step,) = ITEM.steps(DEBIAN_13, None, WANTED)
+    assert isinstance(step, Run)
+    done = shell(step.command.argv, udevadm="", blkid=blkid, sfdisk="cat >/dev/null")
+    assert [line for line in done if line.startswith("sfdisk")] == (
+        ["sfdisk --quiet --lock=yes /dev/vdb"] if written else []
     )
 
 

@@ -148,3 +148,59 @@ def test_any_other_error_than_no_such_domain_is_no_answer(
     monkeypatch.setattr(hypervisor, "lookupByUUIDString", fail)
     with pytest.raises(PowerFailed, match="it does not work"):
         power.is_on(OURS)
+
+
+def _error(code: int) -> libvirt.libvirtError:
+    error = libvirt.libvirtError("it does not work")
+    error.err = (code, 0, "it does not work", 0, "", None, None, 0, 0)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("code", "went", "well"),
+    [
+        (libvirt.VIR_ERR_OPERATION_INVALID, True, True),  # somebody else was quicker
+        (libvirt.VIR_ERR_OPERATION_INVALID, False, False),
+        (libvirt.VIR_ERR_INTERNAL_ERROR, True, False),
+    ],
+)
+def test_a_refusal_is_no_success_unless_the_machine_is_there_already(
+    power: Power, hypervisor: Libvirt, code: int, went: bool, well: bool
+) -> None:
+    def refuse() -> None:
+        hypervisor.active = not went
+        raise _error(code)
+
+    hypervisor.destroy = refuse  # type: ignore[method-assign]
+    if well:
+        power.switch(OURS, "off")
+        return
+    with pytest.raises(PowerFailed, match="it does not work"):
+        power.switch(OURS, "off")
+
+
+def test_a_machine_whose_state_libvirt_does_not_tell_is_neither_on_nor_off(
+    power: Power, hypervisor: Libvirt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> bool:
+        raise _error(libvirt.VIR_ERR_INTERNAL_ERROR)
+
+    monkeypatch.setattr(hypervisor, "isActive", fail)
+    assert {state.on for state in power.states().values()} == {None}
+    assert power.states()[OURS].word("on", "off", "unknown") == "unknown"
+
+
+def test_only_what_runs_is_told_to_shut_down(power: Power, hypervisor: Libvirt) -> None:
+    for action in ("shutdown", "reboot", "injectNMI"):
+        setattr(hypervisor, action, lambda action=action: hypervisor.calls.append(action))
+    for active, called in ((False, []), (True, ["shutdown", "reboot", "injectNMI"])):
+        hypervisor.active = active
+        power.switch(OURS, "shutdown")
+        power.switch(OURS, "reboot")
+        power.switch(OURS, "nmi")
+        assert hypervisor.calls == called
+
+
+def test_a_cycle_is_an_off_and_an_on(power: Power, hypervisor: Libvirt) -> None:
+    power.switch(OURS, "cycle")
+    assert hypervisor.calls == ["destroy", "create"]
