@@ -72,8 +72,8 @@ def test_what_is_amiss(
 
 def test_other_times_show_and_an_import_learns_them() -> None:
     other = (WAIT, self_fencing.wait_unit(40))
-    seen = alone_seen(self_fencing.config("/dev/w"), self_fencing.drop_in(15), other, ACTIVE, replace(WANTED, watchdog="",
-                      watchdog_s=None, wait_s=None))  # fmt: skip
+    named = replace(WANTED, watchdog="", watchdog_s=None, wait_s=None)
+    seen = alone_seen(self_fencing.config("/dev/w"), self_fencing.drop_in(15), other, ACTIVE, named)
     assert seen == Sbd(machine="m", watchdog="/dev/w", watchdog_s=15, wait_s=40)
 
 
