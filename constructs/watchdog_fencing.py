@@ -74,7 +74,8 @@ class WatchdogFencing(Construct):
             node="",
             meta=lab.device_meta,
             operations=lab.operations.of_fencing(),
-            **lab.phases.order(phase, also=[self._counted]),
+            # Without the time Pacemaker has no such device: what is started would fail.
+            **lab.phases.order(phase, also=[self._counted], inside=[self._counted]),
         )
         lab.phases.add(phase, device)
         return dict.fromkeys((node.name for node in lab.nodes), device)

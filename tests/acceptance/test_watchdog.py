@@ -81,7 +81,10 @@ def _other_times(terraform: Terraform) -> None:
         assert terraform.plan().actions[COUNTED] == ["delete", "create"]
         order = Order(terraform.apply(ONE_BY_ONE))
         for node in (1, 2, 3):
-            order.check(f"delete {COUNTED}", f"delete {sbd(node)}", f"create {sbd(node)}", f"create {COUNTED}")
+            order.check(
+                f"delete {DEVICE}", f"delete {COUNTED}", f"delete {sbd(node)}", f"create {sbd(node)}", f"create {COUNTED}",
+                f"create {DEVICE}",
+            )  # fmt: skip
         settled(terraform)
 
 
@@ -152,4 +155,15 @@ def test_what_was_changed_by_hand_is_put_right(terraform: Terraform, provider: D
     terraform.apply()
     settled(terraform)
     provider.guests.lose(("halab_cluster_property", "summit:stonith-watchdog-timeout"))
-    assert terraform.plan().actions == {COUNTED: ["create"]}
+    assert terraform.plan().actions == {COUNTED: ["create"], DEVICE: ["delete", "create"]}
+
+
+def test_sbd_without_a_disk_is_imported(terraform: Terraform, provider: DoubledProvider) -> None:
+    write(terraform, "watchdog")
+    terraform.apply()
+    before, id = terraform.resource(sbd(3)), f"{terraform.resource('halab_machine.node3')['id']}:"
+    assert before["id"] == id
+    terraform.run("state", "rm", sbd(3))
+    terraform.import_(sbd(3), id)
+    assert terraform.resource(sbd(3)) == before
+    settled(terraform)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.long
 
 _WATCHDOG = {
     "HALAB_NAME": "watchdog",
-    "HALAB_NETWORK_CIDR": "192.168.81.0/24",
+    "HALAB_NETWORK_CIDR": "192.168.83.0/24",
     "HALAB_NODE_COUNT": "3",
     "HALAB_FENCING_METHOD": "watchdog",
 }

@@ -33,15 +33,16 @@ def three(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
         yield made
 
 
-def stand_in(cluster: RealCluster, *names: str) -> None:
-    """Each of these nodes has a process named sbd."""
-    for name in names:
-        cluster.nodes[name].ask(
-            "sh", "-euc", "cp /bin/sleep /run/sbd; setsid /run/sbd infinity > /dev/null 2>&1 < /dev/null &"
-        )
-        until(
-            "sbd", lambda name=name: cluster.nodes[name].ask("sh", "-c", "cat /proc/[0-9]*/comm").split().count("sbd")
-        )  # type: ignore[misc]
+_STAND_IN = """cp /bin/sleep /usr/sbin/sbd
+setsid /usr/sbin/sbd infinity > /dev/null 2>&1 < /dev/null &
+echo $! > /run/sbd.pid
+"""
+
+
+def stand_in(cluster: RealCluster) -> None:
+    """Each node has a process of sbd's name and place, and sbd's file with its number."""
+    for node in cluster.nodes.values():
+        node.ask("sh", "-euc", _STAND_IN)
 
 
 def test_pacemaker_ends_where_sbd_does_not_run(three: RealCluster) -> None:
@@ -64,7 +65,7 @@ def test_who_is_silent_for_long_enough_counts_as_fenced(three: RealCluster, leve
             "the settings refuse that with Pacemaker 2.1.5, whose time for a fencing does not have the watchdog's"
         )
     host, lost = three.host("node1"), "node3"
-    stand_in(three, *three.names)
+    stand_in(three)
     assert converge(host, ClusterPropertyItem(), None, COUNTED) == COUNTED
     assert converge(host, StonithItem(), None, WATCHDOG) == WATCHDOG
     if levels:
