@@ -35,7 +35,7 @@ def three(debian: System, tmp_path: Path) -> Iterator[RealCluster]:
 
 _STAND_IN = """cp /bin/sleep /usr/sbin/sbd
 setsid /usr/sbin/sbd infinity > /dev/null 2>&1 < /dev/null &
-echo $! > /run/sbd.pid
+printf "%10d\\n" $! > /run/sbd.pid
 """
 
 
