@@ -119,9 +119,7 @@ def serial(
 @app.command()
 def fence(
     node: Annotated[str, typer.Argument(metavar="[NODE]", help="Whom; with --test: at whom all is fired.")] = "",
-    method: Annotated[
-        str, typer.Option(help="By this one alone: redfish, wti, ipmi, virsh, xvm, sbd, or a device's name.")
-    ] = "",
+    method: Annotated[str, typer.Option(help="By this one alone, as fencing.method has it, or a device's name.")] = "",
     off: Annotated[bool, typer.Option("--off", help="Leave it off; the next deploy switches it on.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Try each device, and after a yes each method.")] = False,
     yes: Yes = False,

@@ -167,6 +167,7 @@ class Cluster(HalabResource):
         token_ms: float | None = None,
         hypervisor: str | None = None,
         options: Mapping[str, str] | None = None,
+        keeps_quorum: bool | None = None,
         machines: Sequence[str] | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -180,6 +181,7 @@ class Cluster(HalabResource):
                 "hypervisor": hypervisor,
                 "members": members,
                 "options": options,
+                "keeps_quorum": keeps_quorum,
                 "machines": machines,
             },
             depends_on,
@@ -2123,8 +2125,10 @@ class Sbd(HalabResource):
         id: str,
         *,
         machine: str,
-        device: str,
+        device: str | None = None,
         watchdog: str | None = None,
+        watchdog_s: float | None = None,
+        wait_s: float | None = None,
         condition: str | None = None,
         depends_on: Sequence[IDependable] = (),
         lifecycle: TerraformResourceLifecycle | None = None,
@@ -2132,7 +2136,14 @@ class Sbd(HalabResource):
         super().__init__(
             scope,
             id,
-            {"machine": machine, "device": device, "watchdog": watchdog, "condition": condition},
+            {
+                "machine": machine,
+                "device": device,
+                "watchdog": watchdog,
+                "watchdog_s": watchdog_s,
+                "wait_s": wait_s,
+                "condition": condition,
+            },
             depends_on,
             lifecycle,
         )
@@ -2152,6 +2163,14 @@ class Sbd(HalabResource):
     @property
     def watchdog(self) -> str:
         return self.get_string_attribute("watchdog")
+
+    @property
+    def watchdog_s(self) -> float:
+        return self.get_number_attribute("watchdog_s")
+
+    @property
+    def wait_s(self) -> float:
+        return self.get_number_attribute("wait_s")
 
     @property
     def condition(self) -> str:

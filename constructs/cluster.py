@@ -28,7 +28,8 @@ class CorosyncCluster(Construct):
             token_ms=self._token_ms(settings),
             hypervisor=machines.nodes[0].hypervisor_used,
             members=[{"name": n.name, "address": n.address, "node_id": i} for i, n in enumerate(nodes, 1)],
-            options=_quorum_device(settings),
+            options=_quorum_device(settings, Operations(settings, machines.nodes[0])),
+            keeps_quorum=True if "watchdog" in settings.fencing.methods else None,
             machines=[machines.by_name[node.name].id for node in nodes],
         )
         # What is in the CIB goes with the last of the machines, and no attribute of its own tells.
@@ -101,7 +102,7 @@ class CorosyncCluster(Construct):
         return password.value
 
 
-def _quorum_device(settings: Settings) -> dict[str, str] | None:
+def _quorum_device(settings: Settings, operations: Operations) -> dict[str, str] | None:
     """Entries of corosync.conf. ffsplit: of two halves exactly one gets the vote, whichever of them is asked first."""
     if not settings.has_quorum_device:
         return None
@@ -109,5 +110,8 @@ def _quorum_device(settings: Settings) -> dict[str, str] | None:
     return {
         "quorum.device.model": "net",
         "quorum.device.votes": "1",
+        # sbd without a disk distrusts a device that may take longer to vote than its watchdog's time, 15 s there, and
+        # Corosync's own 30 s. Whether such an sbd is there or not: to leave it must not come before sbd goes.
+        "quorum.device.sync_timeout": operations.chosen("15000", ""),
         **{f"quorum.device.net.{name}": value for name, value in net.items()},
     }

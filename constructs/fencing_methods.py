@@ -10,6 +10,7 @@ from halab.constructs.fenced import Fenced, Method
 from halab.constructs.redfish_fencing import RedfishFencing
 from halab.constructs.sbd_fencing import SbdFencing
 from halab.constructs.scsi_fencing import ScsiFencing
+from halab.constructs.watchdog_fencing import WatchdogFencing
 
 METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
     "redfish": RedfishFencing,
@@ -19,4 +20,5 @@ METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
     "xvm": XvmFencing,
     "scsi": ScsiFencing,
     "sbd": SbdFencing,
+    "watchdog": WatchdogFencing,
 }

@@ -9,7 +9,7 @@ from halab.constructs.setting import setting
 from halab.provisioners.engine import limits
 
 # Each has a line in fencing_methods.METHODS.
-METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "scsi", "sbd")
+METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "scsi", "sbd", "watchdog")
 NONE = "none"
 # The second needs neither the endpoint nor the hypervisor's help: its death is survived.
 _DEFAULT = (("redfish",), ("sbd",))
@@ -40,8 +40,8 @@ def _split(value: object) -> tuple[tuple[str, ...], ...]:
 class Fencing:
     method: str = setting(
         "",
-        "one way to fence, alone: redfish, wti, ipmi, virsh, xvm, scsi (only with site.storage gfs2), sbd; or none "
-        "(only with site.storage local); empty: redfish, and sbd when that has failed",
+        "one way to fence, alone: redfish, wti, ipmi, virsh, xvm, scsi (only with site.storage gfs2), sbd, watchdog "
+        "(three nodes or more); or none (only with site.storage local); empty: redfish, and sbd when that has failed",
         limits.one_of(*METHODS, NONE, ""),
     )
     levels: tuple[str, ...] = setting(
@@ -97,15 +97,20 @@ class Fencing:
         return {name: (kind, range(first, first + count)) for name, kind, first, count in wanted}
 
 
-def check(fencing: Fencing, storage: str, suite: str, tied: bool) -> Iterator[str]:
-    """What single settings cannot tell. `storage`: site.storage; `suite`: image.suite; `tied`: both halves go on."""
+def check(fencing: Fencing, storage: str, suite: str, tied: bool, one_goes_on: bool) -> Iterator[str]:
+    """What single settings cannot tell. `storage`: site.storage; `suite`: image.suite; `tied`: both halves go on.
+
+    `one_goes_on`: however the nodes are split, or when one is lost, some of them keep their quorum.
+    """
     if fencing.levels and fencing.method:
         yield f"fencing.levels: fencing.method is {fencing.method}, too; take one of the two out"
     if not fencing.methods and storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
+    name = "fencing.levels" if fencing.levels else "fencing.method"
     if "scsi" in fencing.methods:
-        name = "fencing.levels" if fencing.levels else "fencing.method"
         yield from (f"{name}: scsi {problem}" for problem in _scsi_problems(fencing, storage, suite, tied))
+    if "watchdog" in fencing.methods:
+        yield from (f"{name}: watchdog {problem}" for problem in _watchdog_problems(fencing, suite, one_goes_on))
 
 
 def _scsi_problems(fencing: Fencing, storage: str, suite: str, tied: bool) -> Iterator[str]:
@@ -120,4 +125,24 @@ def _scsi_problems(fencing: Fencing, storage: str, suite: str, tied: bool) -> It
         yield (
             "alone cannot tell which of two nodes goes on: the one that was cut off registers anew and cuts off the "
             f"other; join another way to it (scsi{_TOGETHER}redfish), or set quorum_device to yes"
+        )
+
+
+def _watchdog_problems(fencing: Fencing, suite: str, one_goes_on: bool) -> Iterator[str]:
+    if "sbd" in fencing.methods:
+        yield "and sbd are both SBD, without a disk and with one, and a node has one watchdog; take one of the two out"
+    if not one_goes_on:
+        yield (
+            "resets each node that is without quorum: two nodes, or two halves, would all go; set node_count to an odd "
+            "number from 3 on, or quorum_device to yes"
+        )
+    if fencing.in_levels[-1] != ("watchdog",):
+        yield (
+            "has to be the last level, alone in it: Pacemaker passes it over for a node that does not answer while "
+            "another level follows"
+        )
+    if suite == "bookworm" and len(fencing.in_levels) > 1:
+        yield (
+            "is no further level with Debian 12, whose Pacemaker (2.1.5) gives up before the watchdog's time is over; "
+            "set fencing.method to watchdog, or image.suite to trixie"
         )

@@ -28,6 +28,7 @@ class Phase(Enum):
     WATCH = "watch"
     SBD = "sbd"
     KEYS = "keys"
+    COUNTED = "counted"
     FENCING = "fencing"
     LVM = "lvm"
     LOCKING = "locking"
@@ -63,6 +64,7 @@ class Line:
 _READY = (Phase.MEMBERS, Phase.PROPERTIES)
 TABLE: dict[Phase, Line] = {
     Phase.SESSIONS: Line("each node's iSCSI session"),
+    # Without a disk for SBD each waits for its own sbd, too (watchdog_fencing.py).
     Phase.MEMBERS: Line("each node joins Corosync and Pacemaker"),
     # What waits for this does not wait for a node that is added.
     Phase.FORMED: Line("of those, as many as are a majority: the cluster runs"),
@@ -73,11 +75,17 @@ TABLE: dict[Phase, Line] = {
     Phase.WEB: Line("each node's web server, not started", (Phase.FORMED,)),
     Phase.ACCESS: Line("each node's way to the fencing endpoint: certificate and password"),
     Phase.WATCH: Line("each node watches its key on the LUN, where storage alone may fence it"),
-    Phase.SBD: Line("each node watches its SBD disk, and feeds its watchdog"),
+    Phase.SBD: Line("each node watches its SBD disk, if it has one, and feeds its watchdog"),
     # Before anything is written to the LUN. Empty unless reservations of the LUN are a way to fence.
     Phase.KEYS: Line(
         "each node's key on the LUN, its reservation, and the device that fences by it",
         (*_READY, Phase.SESSIONS),
+        (Container.CLUSTER,),
+    ),
+    # Empty but where nodes fence themselves without a disk. Pacemaker ends on a member that has no sbd meanwhile.
+    Phase.COUNTED: Line(
+        "the time after which a mute node counts as reset by its own watchdog",
+        (*_READY, Phase.SBD),
         (Container.CLUSTER,),
     ),
     # A device waits for the other nodes' membership and access: a node that is added gets it while it joins.

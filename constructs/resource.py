@@ -82,6 +82,10 @@ class HalabResource(TerraformResource):
     def _synthesize_attributes(self) -> Mapping[str, Any]:
         return self._attributes
 
+    def wait_for(self, earlier: HalabResource) -> None:
+        """It is made after `earlier`, which a part of the lab that comes later has added."""
+        self.depends_on = [*(self.depends_on or ()), earlier.terraform_address]
+
     @property
     def terraform_address(self) -> str:
         """As `lifecycle` and -replace name it: halab_machine.node1."""

@@ -61,7 +61,7 @@ class ScsiFencing(Construct):
 
     def _watch(self, node: Place) -> None:
         key, lab = self._keys[node.name], self._lab
-        sbd_has_the_watchdog = "sbd" in lab.settings.fencing.methods
+        sbd_has_the_watchdog = not {"sbd", "watchdog"}.isdisjoint(lab.settings.fencing.methods)
         watch = bindings.ScsiWatch(
             self,
             f"{node.name}_scsi_watch",

@@ -157,6 +157,11 @@ class Settings:
         )
 
     @property
+    def has_quorum_after_a_split(self) -> bool:
+        """Whether some nodes have quorum when the cluster falls apart in two, or one node is lost."""
+        return self.has_quorum_device or (self.node_count >= 3 and self.node_count % 2 == 1)
+
+    @property
     def is_tied_by_a_split(self) -> bool:
         """Whether both halves of a split go on, and fencing decides: so it is with two nodes."""
         return self.node_count == 2 and not self.has_quorum_device and bool(self.fencing.methods)
@@ -259,7 +264,9 @@ def _together(s: Settings) -> Iterator[str]:
     yield from _site_address(s, last_host)
     if s.quorum_device == "yes" and s.node_count % 2:
         yield f"quorum_device: {s.node_count} nodes cannot be split in half; leave it at auto, or change node_count"
-    yield from fencing_settings.check(s.fencing, s.site.storage, s.image.suite, s.is_tied_by_a_split)
+    yield from fencing_settings.check(
+        s.fencing, s.site.storage, s.image.suite, s.is_tied_by_a_split, s.has_quorum_after_a_split
+    )
     if s.site.storage == "gfs2":
         yield from gfs2_settings.check(s.gfs2, s.node_count, s.journals + s.spare_journals, s.iscsi.lun_gib)
 

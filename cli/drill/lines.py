@@ -21,6 +21,8 @@ FAILED, STARVED, ISCSI, ISCSI_BACK, HUNG, BOOTED = "failed", "starved", "iscsi l
 CONSOLE = "console"
 """Who says what stands on a machine's console only."""
 PANICKED = "panicked"
+SELF_FENCING = "Self-fencing"
+"""What Pacemaker names instead of a device where a node's own watchdog was to reset it."""
 TROUBLE, RESPAWNED, DLM_WAITS, ELECTED, TWICE = "trouble", "respawned", "dlm waits", "elected", "twice"
 
 
@@ -60,13 +62,18 @@ TABLE = (
         "pacemaker daemons/fenced/fenced_remote.c",
     ),
     Meaning(
-        FENCED, "pacemaker-.*", r"Operation '(?:reboot|off)' targeting (?P<node>\S+) by (?P<by>\S+) for .*: OK",
+        FENCED, "pacemaker-.*",
+        r"Operation '(?:reboot|off)' targeting (?P<node>\S+) by (?:unknown node|\S+) for .*: OK",
         "pacemaker daemons/fenced/fenced_remote.c",
     ),
     Meaning(
         EXECUTED, "pacemaker-.*",
         r"Operation '(?:reboot|off)' (?:\[\d+\] )?targeting (?P<node>\S+) using (?P<resource>\S+) returned 0\b",
         "pacemaker daemons/fenced/fenced_commands.c",
+    ),
+    Meaning(
+        EXECUTED, "pacemaker-.*", rf"(?P<resource>{SELF_FENCING}) \((?:reboot|off)\) by (?P<node>\S+) for",
+        "pacemaker daemons/fenced/fenced_remote.c",
     ),
     Meaning(
         UNFENCED, "pacemaker-.*",

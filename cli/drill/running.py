@@ -13,6 +13,7 @@ from halab.cli.drill.declaration import IDLE, OTHERS, Drill, Limit
 from halab.cli.drill.guests import Guests, facts, roles
 from halab.cli.drill.injecting import Injector
 from halab.cli.drill.invariants import fenced
+from halab.cli.drill.lines import SELF_FENCING
 from halab.cli.drill.listening import listening
 from halab.cli.drill.lying import lying
 from halab.cli.drill.recording import FORMAT, Recorder, Run, read
@@ -35,6 +36,9 @@ _ANSWER = Limit(5)
 """How long a look waits for a machine that runs. While a drill listens to it, one among many has much to do."""
 _TOOK = Limit(60)
 """A reboot in order moves the site, unmounts, and leaves the cluster before the kernel says a word."""
+_RESETS = {"sbd": "", "watchdog": SELF_FENCING}
+"""Methods that reset a node instead of switching it off; how the journal calls their device, empty: by its name."""
+
 QUIET_S = 3.0
 """How long clients are heard before anything is broken."""
 
@@ -221,7 +225,7 @@ class Runner:
             "machines": [{"name": one.name, "member": bool(one.cluster)} for one in self.lab.machines],
             "roles": parts,
             "pacemaker": status.version,
-            "reset_by": [device.name for device in devices(status) if device.method == "sbd"],
+            "reset_by": [_RESETS[one.method] or one.name for one in devices(status) if one.method in _RESETS],
             "token_ms": guests.corosync("runtime.config.totem.token"),
             "consensus_ms": guests.corosync("runtime.config.totem.consensus"),
             "stretch": self.stretch,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from halab.provisioners.engine.errors import ConfigError
 from halab.provisioners.pacemaker.status import ClusterStatus
 
+WATCHDOG = "watchdog"
 _CLASS, _PREFIX = "stonith:", "fence_"
 # Agents that have another name than their method.
 _METHODS = {"ipmilan": "ipmi", "ipmilanplus": "ipmi", "virt": "xvm"}
@@ -38,8 +39,8 @@ def devices(status: ClusterStatus) -> list[Device]:
 
 
 def able(all_: Iterable[Device], names: Sequence[str]) -> list[Device]:
-    """Those of these names, as they stand in the cluster."""
-    return [device for device in all_ if device.name in names]
+    """Those of these names, as they stand in the cluster, and a watchdog: of a node's own that node alone knows."""
+    return [device for device in all_ if device.name in names or device.method == WATCHDOG]
 
 
 def chosen(among: Sequence[Device], wanted: str, node: str) -> Device:

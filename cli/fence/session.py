@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 from halab.cli.change.consent import REFUSED
 from halab.cli.drill.guests import Guests
-from halab.cli.fence.devices import chosen
+from halab.cli.fence.devices import Device, chosen
 from halab.cli.fence.evidence import OFF, REBOOT
 from halab.cli.fence.firing import Firing, idlest
 from halab.cli.fence.table import as_data, table
@@ -40,11 +40,8 @@ def trial(node: str, yes: bool, as_json: bool) -> int:
 def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -> int:
     firing.check(node)
     device = chosen(firing.able(node), method, node) if method else None
-    if off and {one.method for one in ([device] if device else firing.first(node))} == {"scsi"}:
-        raise ConfigError(
-            "--off: scsi cuts off a node's storage, not its power",
-            "Leave --off out: it comes back. Or name another way with --method, if the lab has one.",
-        )
+    if off:
+        _refuse_off([device] if device else firing.first(node))
     # With one device alone the levels are changed for a while: nobody else may do so meanwhile.
     with locked(firing.guests.place.state) if device else nullcontext():
         fired = firing.fire(node, OFF if off else REBOOT, device)
@@ -56,6 +53,17 @@ def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -
     if fired.fault:
         _tell(f"error: {node} was not fenced: {fired.fault}")
     return 1 if fired.fault else 0
+
+
+def _refuse_off(used: list[Device]) -> None:
+    """ConfigError if none of these devices leaves a node off."""
+    why = {"scsi": "cuts off a node's storage, not its power", "watchdog": "resets a node, and cannot leave it off"}
+    methods = {one.method for one in used}
+    if len(methods) == 1 and (problem := why.get(method := methods.pop())):
+        raise ConfigError(
+            f"--off: {method} {problem}",
+            "Leave --off out: it comes back. Or name another way with --method, if the lab has one.",
+        )
 
 
 def _trial(firing: Firing, node: str, yes: bool, as_json: bool) -> int:

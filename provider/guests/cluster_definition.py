@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from halab.provider.guests import specs
 from halab.provider.protocol import (
+    BOOL,
     INT,
     LIST,
     MAP,
@@ -34,7 +35,7 @@ from halab.provisioners.corosync.conf import (
     same_meaning,
 )
 from halab.provisioners.corosync.founded import Definition, definition, founded
-from halab.provisioners.corosync.quorum import shrinking_problem
+from halab.provisioners.corosync.quorum import growing_problem, shrinking_problem
 from halab.provisioners.engine import limits
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import ConfigError, ConnectError, NotSupported
@@ -106,6 +107,12 @@ class ClusterResource(StateOnly):
                 doc="Further entries of corosync.conf as section.entry, such as totem.consensus; an empty value leaves "
                 "out what would be there otherwise.",
             ),
+            "keeps_quorum": Attr(
+                BOOL,
+                optional=True,
+                doc="Nodes without quorum reset themselves (SBD without a disk): more new ones at once than leave the "
+                "others a quorum are refused.",
+            ),
             "machines": Attr(
                 LIST(STR),
                 optional=True,
@@ -142,6 +149,8 @@ class ClusterResource(StateOnly):
             before, after = ([member["name"] for member in state["members"]] for state in (prior, planned))
             if problem := shrinking_problem(before, after):
                 ctx.error(f"The cluster {planned['name']} cannot shrink that far in one step", problem, ("members",))
+            elif planned["keeps_quorum"] and (problem := growing_problem(before, after, _device_votes(planned))):
+                ctx.error(f"The cluster {planned['name']} cannot grow that far in one step", problem, ("members",))
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
         del cfg
@@ -186,6 +195,7 @@ class ClusterResource(StateOnly):
                 "halab_cluster_member the text of the file and the keys.",
             )
         given = {"name": id, "token_ms": conf.token_ms, "hypervisor": None, "options": options or None}
+        given["keeps_quorum"] = None
         machines = self._machines(id, conf.members)
         where = {"members": specs.encode(conf.members), "machines": machines, "incarnation": _incarnation(machines)}
         return {"id": id, **given, **where, **_computed(found)}
@@ -266,6 +276,11 @@ def _conf(state: State, prior: State | None = None) -> str:
     cluster: Cluster = specs.decode(Cluster, state)
     before = (prior or {}).get("corosync_conf") or ""
     return before if same_meaning(before, cluster.conf) else cluster.conf
+
+
+def _device_votes(state: State) -> int:
+    options = state["options"] or {}
+    return int(options.get("quorum.device.votes") or 1) if options.get("quorum.device.model") else 0
 
 
 def _random_key() -> str:

@@ -1,10 +1,14 @@
-"""sbd on a node: it feeds the node's watchdog while the node sees its disk or a healthy cluster."""
+"""sbd on a node: it feeds the node's watchdog while the node sees its disk or a healthy cluster.
+
+Without a disk (self_fencing.py) the cluster alone counts. It is one item all the same: sbd, its unit and its files are
+there once on a node, and a lab that goes over from one to the other has the old one ended before the new one starts.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from halab.provisioners.engine import limits, units
@@ -15,6 +19,7 @@ from halab.provisioners.engine.item import Item, attr, with_fields
 from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Await, PutFile, Run, Step
 from halab.provisioners.engine.survey import Says, Text, survey
+from halab.provisioners.pacemaker import self_fencing
 
 COMPLETE = "complete"
 _DROP_IN = "/etc/systemd/system/sbd.service.d/halab.conf"
@@ -54,27 +59,34 @@ SBD_WATCHDOG_DEV={watchdog}
 SBD_TIMEOUT_ACTION=flush,reboot
 SBD_SYNC_RESOURCE_STARTUP=no
 """
-# sbd disarms the watchdog when it is asked to end. Its unit refuses to be stopped or started by itself.
+# sbd disarms the watchdog when it is asked to end. Its unit refuses to be stopped or started by itself. One that waits
+# for Corosync has no main process yet.
 _END = """\
-if systemctl is-active -q sbd; then
-  systemctl kill --kill-whom=main --signal=TERM sbd
-  timeout 60 sh -c 'while systemctl is-active -q sbd; do sleep 0.2; done'
-fi
+case $(systemctl is-active sbd || :) in
+active) systemctl kill --kill-whom=main --signal=TERM sbd ;;
+activating) systemctl kill --signal=TERM sbd ;;
+esac
+timeout 60 sh -c 'until case $(systemctl is-active sbd) in inactive | failed) ;; *) false ;; esac; do sleep 0.2; done'
 """
-# $1 watchdog, $2 disk. Corosync runs already, or will start later: in both cases it is what starts sbd.
+# $1 watchdog, $2 disk, empty without one. Corosync runs already, or will start later: in both cases it is what starts
+# sbd.
 _START = f"""# have sbd run beside the cluster
 [ -c "$1" ] || {{ echo "there is no watchdog $1: load its kernel module, i6300esb for a virtual machine" >&2; exit 4; }}
 {units.enable("sbd")}
 systemctl daemon-reload
-udevadm control --reload
-udevadm trigger --action=change --settle "$2"
+if [ -n "$2" ]; then
+  udevadm control --reload
+  udevadm trigger --action=change --settle "$2"
+fi
 if systemctl is-active -q corosync; then
 {_END}  systemctl start corosync
 fi
 """
 _FORGET = f"""# end sbd
 {_END}{units.disable("sbd")}
+[ ! -e {self_fencing.RESET_WAIT_UNIT_FILE} ] || systemctl stop {self_fencing.RESET_WAIT_UNIT}
 rm -f -- "$1" {_DROP_IN} {_WAIT} {_RULE}
+rm -f -- {self_fencing.RESET_WAIT_UNIT_FILE} {self_fencing.RESET_WAIT} {self_fencing.NOTE}
 {KEPT}
 systemctl daemon-reload
 """
@@ -84,13 +96,36 @@ systemctl is-active -q sbd || ! systemctl is-active -q corosync || { systemctl s
 """
 
 
+def _disk(value: object) -> str | None:
+    return None if value == "" else limits.device_path(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sbd:
     """sbd on a node: it resets the node when the disk says so, or when the node sees neither disk nor cluster."""
 
     machine: str = attr("UUID of the machine.", replace=True)
-    device: str = attr("The disk, as /dev/disk/by-id/wwn-0x….", replace=True, check=limits.device_path)
+    device: str = attr(
+        "The disk, as /dev/disk/by-id/wwn-0x…. Empty: there is none, and the node is reset when it has lost the "
+        "cluster, or its quorum.",
+        replace=True,
+        default="",
+        check=_disk,
+    )
     watchdog: str = attr("The watchdog's device.", default="/dev/watchdog", check=limits.device_path)
+    watchdog_s: int | None = attr(
+        "Without a disk: after how many seconds the watchdog resets the node. With one the disk's header says it.",
+        replace=True,
+        default=None,
+        check=limits.between(5, 2046, "s"),
+    )
+    wait_s: int | None = attr(
+        "Without a disk: for how many seconds a node that was reset waits before it joins again: as long as the others "
+        "wait until it counts as fenced, the cluster's stonith-watchdog-timeout.",
+        replace=True,
+        default=None,
+        check=limits.between(10, 36000, "s"),
+    )
     condition: str = attr(
         f"`{COMPLETE}`, or what is amiss and will be put right.",
         computed=True,
@@ -100,16 +135,36 @@ class Sbd:
 
 
 class SbdItem(Item[Sbd]):
-    """halab_sbd. It comes and goes while the cluster runs."""
+    """halab_sbd. It comes and goes while the cluster runs.
+
+    Without a disk it comes before its node joins: Pacemaker ends on a node without sbd while the cluster has a
+    stonith-watchdog-timeout.
+    """
 
     spec = Sbd
     phase = "fencing"
     identity = ("machine", "device")
 
+    def check(self, wanted: Sbd) -> Iterable[tuple[str, str]]:
+        times = {"watchdog_s": wanted.watchdog_s, "wait_s": wanted.wait_s}
+        if wanted.device:
+            yield from (
+                (name, "The disk's header has the times: leave it out.") for name, s in times.items() if s is not None
+            )
+            return
+        yield from ((name, "Without a disk it is needed: give it.") for name, s in times.items() if s is None)
+        if wanted.watchdog_s is not None and wanted.wait_s is not None and wanted.wait_s < 2 * wanted.watchdog_s:
+            yield "wait_s", f"{wanted.wait_s} s are less than twice watchdog_s: use {2 * wanted.watchdog_s} or more."
+
     def observe(self, host: Host, wanted: Sbd) -> Sbd | None:
-        files = Text(host.platform.sbd_config), Text(_WAIT), Text(_DROP_IN), Text(_RULE)
-        config, wait, unit, rule, state = survey(host, *files, Says(units.show("sbd", "corosync")))
-        return sbd_seen(config, wait, unit, rule, state or "", wanted)
+        files = Text(host.platform.sbd_config), Text(_DROP_IN), Text(_WAIT), Text(_RULE)
+        alone = Text(self_fencing.RESET_WAIT), Text(self_fencing.RESET_WAIT_UNIT_FILE)
+        config, unit, wait, rule, reset, reset_unit, state = survey(
+            host, *files, *alone, Says(units.show("sbd", "corosync"))
+        )
+        if _words(config).get("SBD_DEVICE"):
+            return sbd_seen(config, wait, unit, rule, state or "", wanted)
+        return alone_seen(config, unit, (reset, reset_unit), state or "", wanted)
 
     def steps(self, platform: Platform, now: Sbd | None, wanted: Sbd | None) -> Iterator[Step]:
         if wanted is None:
@@ -118,12 +173,24 @@ class SbdItem(Item[Sbd]):
             return
         if now == wanted:
             return
-        yield PutFile(platform.sbd_config, _config(wanted))
-        yield PutFile(_WAIT, WAIT, 0o755)
-        yield PutFile(_DROP_IN, UNIT)
-        yield PutFile(_RULE, rule_of(wanted.device))
+        if wanted.device:
+            yield PutFile(platform.sbd_config, _config(wanted))
+            yield PutFile(_WAIT, WAIT, 0o755)
+            yield PutFile(_DROP_IN, UNIT)
+            yield PutFile(_RULE, rule_of(wanted.device))
+        else:
+            yield from _put_alone(platform, wanted)
         yield Run(script(_START, wanted.watchdog, wanted.device, timeout_s=300))
         yield Await("sbd beside the cluster", script(_BESIDE), ready=lambda seen: seen.rc == 0, deadline_s=120)
+
+
+def _put_alone(platform: Platform, wanted: Sbd) -> Iterator[Step]:
+    assert wanted.watchdog_s is not None, "SbdItem.check"
+    assert wanted.wait_s is not None, "SbdItem.check"
+    yield PutFile(platform.sbd_config, self_fencing.config(wanted.watchdog))
+    yield PutFile(self_fencing.RESET_WAIT, self_fencing.WAIT, 0o755)
+    yield PutFile(self_fencing.RESET_WAIT_UNIT_FILE, self_fencing.wait_unit(wanted.wait_s))
+    yield PutFile(_DROP_IN, self_fencing.drop_in(wanted.watchdog_s))
 
 
 def _config(wanted: Sbd) -> str:
@@ -139,26 +206,64 @@ def rule_of(device: str) -> str:
 def sbd_seen(
     config: str | None, wait: str | None, unit: str | None, rule: str | None, state: str, wanted: Sbd
 ) -> Sbd | None:
-    """What the node's files and units show. The package's own configuration file names no disk: then it is absent."""
-    words = dict(line.split("=", 1) for line in (config or "").splitlines() if line[:1].isalpha() and "=" in line)
-    device = _unquoted(words.get("SBD_DEVICE", ""))
+    """With a disk, what the node's files and units show; None where the configuration names no disk."""
+    words = _words(config)
+    device, watchdog = words.get("SBD_DEVICE", ""), words.get("SBD_WATCHDOG_DEV", "")
     if not device:
         return None
-    sbd, corosync = units.parse_show(state)
     faults = (
-        (sbd.file != "enabled", f"sbd is {sbd.file or 'not there'}: it would not start with the cluster"),
-        (corosync.running and not sbd.running, "sbd does not run beside the cluster"),
+        *_amiss(state),
         ((wait, unit) != (WAIT, UNIT), "it would not wait for its disk at a boot"),
         (rule != rule_of(device), "its disk would lose its name while the target is away"),
-        (config != _config(with_fields(wanted, device=device, watchdog=_unquoted(words.get("SBD_WATCHDOG_DEV", "")))),
+        (config != _config(with_fields(wanted, device=device, watchdog=watchdog)),
          "its configuration has other settings"),
     )  # fmt: skip
     return with_fields(
         wanted,
         device=device,
-        watchdog=_unquoted(words.get("SBD_WATCHDOG_DEV", "")) or wanted.watchdog,
+        watchdog=watchdog or wanted.watchdog,
+        watchdog_s=None,
+        wait_s=None,
         condition=next((words for wrong, words in faults if wrong), COMPLETE),
     )
+
+
+def alone_seen(
+    config: str | None, unit: str | None, reset: tuple[str | None, str | None], state: str, wanted: Sbd
+) -> Sbd | None:
+    """The same without a disk. The package's own configuration names none either: what is ours is told by the unit's
+    drop-in. `reset`: the script that waits after a reset, and its unit."""
+    watchdog_s, wait_s = self_fencing.times(unit, reset[1])
+    if unit is None or watchdog_s is None:
+        return None
+    watchdog = _words(config).get("SBD_WATCHDOG_DEV", "")
+    faults = (
+        *_amiss(state),
+        (wait_s is None or reset != (self_fencing.WAIT, self_fencing.wait_unit(wait_s)),
+         "it would not wait after a reset"),
+        ((config, unit) != (self_fencing.config(watchdog), self_fencing.drop_in(watchdog_s)),
+         "its configuration has other settings"),
+    )  # fmt: skip
+    return with_fields(
+        wanted,
+        device="",
+        watchdog=watchdog or wanted.watchdog,
+        watchdog_s=watchdog_s,
+        wait_s=wait_s or wanted.wait_s,
+        condition=next((words for wrong, words in faults if wrong), COMPLETE),
+    )
+
+
+def _amiss(state: str) -> Iterator[tuple[bool, str]]:
+    """Of the units: whether something is wrong, and what."""
+    sbd, corosync = units.parse_show(state)
+    yield sbd.file != "enabled", f"sbd is {sbd.file or 'not there'}: it would not start with the cluster"
+    yield corosync.running and not sbd.running, "sbd does not run beside the cluster"
+
+
+def _words(config: str | None) -> dict[str, str]:
+    lines = (line.split("=", 1) for line in (config or "").splitlines() if line[:1].isalpha() and "=" in line)
+    return {name: _unquoted(value) for name, value in lines}
 
 
 def _unquoted(value: str) -> str:

@@ -142,6 +142,8 @@ BAD: list[tuple[str, str, Any, str]] = [
     ("halab_sbd_disk", "watchdog_s", 4, "5 to 3600 s"),
     ("halab_sbd_disk", "msgwait_s", 29, "less than twice watchdog_s: use 30 or more"),
     ("halab_sbd", "watchdog", "watchdog", "is no device"),
+    ("halab_sbd", "watchdog_s", 15, "The disk's header has the times"),
+    ("halab_sbd", "device", "", "Without a disk it is needed"),
     ("halab_scsi_key", "key", "0x1A", "use 1 to 16 hexadecimal digits"),
     ("halab_scsi_reservation", "keys", [], "Name the key of one node"),
     ("halab_scsi_watch", "watchdog_s", 2047, "0 to 2046 s"),

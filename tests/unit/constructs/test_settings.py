@@ -110,6 +110,22 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
             {},
             ["fencing.method: scsi alone cannot tell which of two nodes", "scsi+redfish", "quorum_device to yes"],
         ),
+        *[
+            (
+                {"fencing": {"method": "watchdog"}, **nodes},
+                {},
+                ["fencing.method: watchdog resets each node", "odd number"],
+            )
+            for nodes in ({"node_count": 1}, {"node_count": 2}, {"node_count": 4, "quorum_device": "no"})
+        ],
+        ({"fencing": {"levels": ["sbd", "watchdog"]}}, {}, ["fencing.levels: watchdog and sbd are both SBD"]),
+        ({"fencing": {"levels": ["watchdog", "redfish"]}}, {}, ["fencing.levels: watchdog has to be the last level"]),
+        ({"fencing": {"levels": ["redfish+watchdog"]}}, {}, ["fencing.levels: watchdog has to be the last level"]),
+        (
+            {"image": {"suite": "bookworm"}, "fencing": {"levels": ["redfish", "watchdog"]}},
+            {},
+            ["fencing.levels: watchdog is no further level with Debian 12", "image.suite to trixie"],
+        ),
         ({"uri": "qemu+ssh://elsewhere/system"}, {}, ["uri", "use qemu:///system"]),
         ({"hypervisor": "xen"}, {}, ["hypervisor: 'xen' is not known: use auto or kvm or qemu"]),
         ({"image": {"suite": "noble"}}, {}, ["image.suite: 'noble' is not known"]),
@@ -154,6 +170,10 @@ def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str]
         ({"fencing": {"method": "none"}, "site": {"storage": "local"}}, ()),
         ({"fencing": {"method": "scsi"}, "node_count": 2, "quorum_device": "yes"}, (("scsi",),)),
         ({"fencing": {"levels": ["scsi+redfish"]}, "node_count": 2}, (("scsi", "redfish"),)),
+        ({"fencing": {"levels": ["redfish", "watchdog"]}}, (("redfish",), ("watchdog",))),
+        ({"fencing": {"method": "watchdog"}, "node_count": 4}, (("watchdog",),)),
+        ({"fencing": {"method": "watchdog"}, "node_count": 2, "quorum_device": "yes"}, (("watchdog",),)),
+        ({"fencing": {"method": "watchdog"}, "image": {"suite": "bookworm"}}, (("watchdog",),)),
     ],
 )
 def test_a_method_is_a_level_of_its_own(context: dict[str, Any], levels: tuple[tuple[str, ...], ...]) -> None:

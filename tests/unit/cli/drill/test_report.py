@@ -40,6 +40,8 @@ def test_the_lines_of_a_crash_are_known(name: str) -> None:
     ("by", "text", "event", "node"),
     [
         ("pacemaker-fenced", "Operation 'reboot' targeting node2 by node1 for a: OK (complete)", lines.FENCED, "node2"),
+        ("pacemaker-fenced", "Operation 'reboot' targeting node2 by unknown node for a@b: OK", lines.FENCED, "node2"),
+        ("pacemaker-fenced", "Self-fencing (reboot) by node2 for a assumed complete | id=1", lines.EXECUTED, "node2"),
         ("pacemaker-fenced", "Couldn't find anyone to fence (reboot) node2 using any device", lines.UNFENCED, "node2"),
         ("pacemaker-controld", "Result of start operation for site on node1: ok", lines.STARTED, "node1"),
         ("pacemaker-controld", "Result of start operation for site on node1: error", lines.FAILED, "node1"),

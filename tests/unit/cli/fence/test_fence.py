@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from halab.cli.fence import session
-from halab.cli.fence.devices import Device, chosen, devices
+from halab.cli.fence.devices import Device, able, chosen, devices
 from halab.cli.fence.evidence import OFF, REBOOT, Evidence
 from halab.cli.fence.firing import Fired, Firing, idlest
 from halab.cli.fence.table import as_data
@@ -277,6 +277,14 @@ def test_storage_alone_leaves_no_node_off(others: list[Device], method: str) -> 
     firing: Any = SimpleNamespace(check=lambda _: None, able=lambda _: [*others, scsi], first=lambda _: [scsi])
     with pytest.raises(ConfigError, match="--off: scsi cuts off a node's storage, not its power"):
         session._by_hand(firing, "node2", method, True, False)
+
+
+def test_a_watchdog_leaves_no_node_off_and_is_known_to_its_node_only() -> None:
+    watchdog = Device("watchdog", "fence_watchdog", "node1")
+    assert able([REDFISH, watchdog, SBD], ["fence-node2"]) == [REDFISH, watchdog]
+    firing: Any = SimpleNamespace(check=lambda _: None, able=lambda _: [REDFISH, watchdog], first=lambda _: [REDFISH])
+    with pytest.raises(ConfigError, match="--off: watchdog resets a node, and cannot leave it off"):
+        session._by_hand(firing, "node2", "watchdog", True, False)
 
 
 @pytest.mark.parametrize(("levels", "first"), [("", [REDFISH, SBD]), ("2=fence-node2 1=fence-sbd", [SBD])])
