@@ -81,10 +81,8 @@ def _other_times(terraform: Terraform) -> None:
         assert terraform.plan().actions[COUNTED] == ["delete", "create"]
         order = Order(terraform.apply(ONE_BY_ONE))
         for node in (1, 2, 3):
-            order.check(
-                f"delete {DEVICE}", f"delete {COUNTED}", f"delete {sbd(node)}", f"create {sbd(node)}", f"create {COUNTED}",
-                f"create {DEVICE}",
-            )  # fmt: skip
+            order.check(f"delete {DEVICE}", f"delete {COUNTED}", f"delete {sbd(node)}", f"create {sbd(node)}")
+            order.check(f"create {sbd(node)}", f"create {COUNTED}", f"create {DEVICE}")
         settled(terraform)
 
 
