@@ -153,7 +153,7 @@ def test_what_was_changed_by_hand_is_put_right(terraform: Terraform, provider: D
     terraform.apply()
     settled(terraform)
     provider.guests.lose(("halab_cluster_property", "summit:stonith-watchdog-timeout"))
-    assert terraform.plan().actions == {COUNTED: ["create"], DEVICE: ["delete", "create"]}
+    assert terraform.plan().actions == {COUNTED: ["create"]}
 
 
 def test_sbd_without_a_disk_is_imported(terraform: Terraform, provider: DoubledProvider) -> None:
