@@ -129,6 +129,7 @@ FULL: dict[str, dict[str, Any]] = {
     "halab_cluster": {
         "name": "c", "token_ms": 3000, "hypervisor": "kvm", "options": {"totem.consensus": "9000"},
         "members": [{"name": "node1", "address": "10.17.0.11", "node_id": 1}], "machines": [UUID],
+        "keeps_quorum": True,
     },
     "halab_cluster_member": {
         **ON_MACHINE, **IN_CIB, "name": "node1", "corosync_conf": CONF, "corosync_authkey": KEY,
@@ -165,8 +166,12 @@ FULL: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-# Attributes that stand instead of another: (type, attribute) -> (a right value, what must be left out).
-ALTERNATIVES: dict[tuple[str, str], tuple[Any, str]] = {("halab_file", "sensitive_content"): ("x", "content")}
+_WITHOUT_A_DISK = {"watchdog_s": 30, "wait_s": 75}
+# Attributes that stand instead of another: (type, attribute) -> (right values, what must be left out).
+ALTERNATIVES: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
+    ("halab_file", "sensitive_content"): ({"sensitive_content": "x"}, "content"),
+    **{("halab_sbd", name): (_WITHOUT_A_DISK, "device") for name in _WITHOUT_A_DISK},
+}
 
 # What a text may be; each of them is something else to a shell, XML, a unit, nft, corosync.conf or Apache.
 TEXTS = {
@@ -232,7 +237,8 @@ def right(kind: str, attribute: str = "") -> dict[str, Any]:
     """A right configuration in which everything, `attribute` at least, is given."""
     config = copy.deepcopy(FULL[kind])
     if (kind, attribute) in ALTERNATIVES:
-        config[attribute], without = ALTERNATIVES[kind, attribute]
+        instead, without = ALTERNATIVES[kind, attribute]
+        config |= instead
         del config[without]
     return config
 

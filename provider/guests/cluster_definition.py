@@ -149,7 +149,9 @@ class ClusterResource(StateOnly):
             before, after = ([member["name"] for member in state["members"]] for state in (prior, planned))
             if problem := shrinking_problem(before, after):
                 ctx.error(f"The cluster {planned['name']} cannot shrink that far in one step", problem, ("members",))
-            elif planned["keeps_quorum"] and (problem := growing_problem(before, after, _device_votes(planned))):
+            elif planned["keeps_quorum"] is True and (
+                problem := growing_problem(before, after, _device_votes(planned))
+            ):
                 ctx.error(f"The cluster {planned['name']} cannot grow that far in one step", problem, ("members",))
 
     def create(self, ctx: Ctx, planned: State, cfg: State) -> State:
