@@ -80,6 +80,6 @@ def wait_unit(wait_s: int) -> str:
 
 def times(drop_in_: str | None, wait_unit_: str | None) -> tuple[int | None, int | None]:
     """The watchdog's time and the wait after a reset, in seconds, as the two files say; None where they do not."""
-    watchdog = re.search(r"^Environment=SBD_WATCHDOG_TIMEOUT=(\d+)$", drop_in_ or "", re.MULTILINE)
-    wait = re.search(rf"^ExecStart={re.escape(RESET_WAIT)} (\d+)$", wait_unit_ or "", re.MULTILINE)
+    watchdog = re.search(r"^Environment=SBD_WATCHDOG_TIMEOUT=([0-9]+)$", drop_in_ or "", re.MULTILINE)
+    wait = re.search(rf"^ExecStart={re.escape(RESET_WAIT)} ([0-9]+)$", wait_unit_ or "", re.MULTILINE)
     return (int(watchdog[1]) if watchdog else None), (int(wait[1]) if wait else None)

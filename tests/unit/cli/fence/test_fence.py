@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from halab.cli.fence import session
 from halab.cli.fence.devices import Device, able, chosen, devices
-from halab.cli.fence.evidence import OFF, REBOOT, Evidence
+from halab.cli.fence.evidence import OFF, REBOOT
 from halab.cli.fence.firing import Fired, Firing, idlest
 from halab.cli.fence.table import as_data
 from halab.cli.fence.trial import Trial
@@ -159,30 +159,6 @@ def test_pacemaker_s_refusal_is_told_in_its_words(domain: Any) -> None:
 
 def test_what_does_not_answer_is_no_proof(domain: Any) -> None:
     assert firing(Cluster(domain, silent=True)).fire("node2", REBOOT, None).fault
-
-
-@pytest.mark.parametrize(
-    ("action", "was_on", "events", "proof"),
-    [
-        (REBOOT, True, ["stopped", "started"], "stopped, started"),
-        (REBOOT, True, ["started"], ""),  # it ran all the time: somebody else's news
-        (REBOOT, True, ["stopped"], ""),
-        (REBOOT, True, ["started", "stopped"], ""),
-        (REBOOT, True, ["reboot"], "reset"),
-        (REBOOT, False, ["started"], "started"),
-        (OFF, True, ["stopped"], "stopped"),
-        (OFF, True, ["started"], ""),
-        (OFF, False, [], "was off"),
-        (OFF, False, ["started"], ""),  # somebody has switched it on meanwhile
-        (OFF, False, ["started", "stopped"], "stopped"),
-    ],
-)
-def test_events(action: str, was_on: bool, events: list[str], proof: str) -> None:
-    evidence = Evidence(UUID, was_on)
-    for event in events:
-        evidence.tell("another", "stopped", "")
-        evidence.tell(UUID, event, "")
-    assert evidence.proof(action, 0.0) == proof
 
 
 def test_methods_are_called_as_the_setting_does() -> None:
