@@ -49,16 +49,6 @@ _NAMED = """\
 ACTION!="remove", SUBSYSTEM=="block", ENV{DEVTYPE}=="disk", ATTRS{wwid}=="naa.%s", SYMLINK+="disk/by-id/wwn-0x%s"
 """
 
-# Pacemaker need not wait for sbd, nor sbd for Pacemaker: sbd may come and go while the cluster runs.
-_CONFIG = """\
-SBD_DEVICE={device}
-SBD_PACEMAKER=yes
-SBD_STARTMODE=always
-SBD_DELAY_START=no
-SBD_WATCHDOG_DEV={watchdog}
-SBD_TIMEOUT_ACTION=flush,reboot
-SBD_SYNC_RESOURCE_STARTUP=no
-"""
 # sbd disarms the watchdog when it is asked to end. Its unit refuses to be stopped or started by itself. One that waits
 # for Corosync has no main process yet.
 _END = """\
@@ -194,7 +184,7 @@ def _put_alone(platform: Platform, wanted: Sbd) -> Iterator[Step]:
 
 
 def _config(wanted: Sbd) -> str:
-    return _CONFIG.format(device=shlex.quote(wanted.device), watchdog=shlex.quote(wanted.watchdog))
+    return f"SBD_DEVICE={shlex.quote(wanted.device)}\n{self_fencing.config(wanted.watchdog)}"
 
 
 def rule_of(device: str) -> str:

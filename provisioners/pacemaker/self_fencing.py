@@ -64,7 +64,7 @@ SBD_SYNC_RESOURCE_STARTUP=no
 
 
 def config(watchdog: str) -> str:
-    """sbd's configuration. `watchdog`: a path below /dev."""
+    """sbd's configuration, but for a disk. `watchdog`: a path below /dev."""
     return _CONFIG.format(watchdog=shlex.quote(watchdog))
 
 

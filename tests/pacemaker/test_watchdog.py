@@ -47,9 +47,8 @@ def stand_in(cluster: RealCluster) -> None:
 
 def test_pacemaker_ends_where_sbd_does_not_run(three: RealCluster) -> None:
     """So the property comes after the last sbd, and goes before the first."""
-    with contextlib.suppress(
-        ClusterNotRunning
-    ):  # it looks whether the property is there, and nobody is to ask any more
+    # It looks whether the property is there, and nobody is to ask any more.
+    with contextlib.suppress(ClusterNotRunning):
         converge(three.host("node1"), ClusterPropertyItem(), None, COUNTED)
     until("end of Pacemaker", lambda: all(three.status(name) is None for name in three.names))
 
@@ -61,9 +60,7 @@ def there(cluster: RealCluster, by: str = "node1") -> list[Device]:
 @pytest.mark.parametrize("levels", [False, True], ids=["alone", "after another"])
 def test_who_is_silent_for_long_enough_counts_as_fenced(three: RealCluster, levels: bool) -> None:
     if levels and three.system.pacemaker == "2.1":
-        pytest.skip(
-            "the settings refuse that with Pacemaker 2.1.5, whose time for a fencing does not have the watchdog's"
-        )
+        pytest.skip("the settings refuse that: 2.1.5's time for a fencing does not have the watchdog's in it")
     host, lost = three.host("node1"), "node3"
     stand_in(three)
     assert converge(host, ClusterPropertyItem(), None, COUNTED) == COUNTED
