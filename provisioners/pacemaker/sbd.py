@@ -19,7 +19,7 @@ from halab.provisioners.engine.item import Item, attr, with_fields
 from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Await, PutFile, Run, Step
 from halab.provisioners.engine.survey import Says, Text, survey
-from halab.provisioners.pacemaker import self_fencing
+from halab.provisioners.pacemaker import scsi_watch, self_fencing
 
 COMPLETE = "complete"
 _DROP_IN = "/etc/systemd/system/sbd.service.d/halab.conf"
@@ -59,10 +59,10 @@ esac
 timeout 60 sh -c 'until case $(systemctl is-active sbd) in inactive | failed) ;; *) false ;; esac; do sleep 0.2; done'
 """
 # $1 watchdog, $2 disk, empty without one. Corosync runs already, or will start later: in both cases it is what starts
-# sbd.
+# sbd. A watch of the node's key that is to go, and is not gone yet, has the watchdog no longer.
 _START = f"""# have sbd run beside the cluster
 [ -c "$1" ] || {{ echo "there is no watchdog $1: load its kernel module, i6300esb for a virtual machine" >&2; exit 4; }}
-{units.enable("sbd")}
+{scsi_watch.RELEASE}{units.enable("sbd")}
 systemctl daemon-reload
 if [ -n "$2" ]; then
   udevadm control --reload

@@ -66,6 +66,13 @@ systemctl daemon-reload
 systemctl restart {UNIT}
 busctl set-property {_MANAGER} t "${{1}}000000"
 """
+# systemd feeds the watchdog no more and closes it, if it does so for the watch. Whoever wants it next, too, runs this.
+RELEASE = f"""\
+if [ -e {_WATCHDOG} ]; then
+  rm -f -- {_WATCHDOG}
+  busctl set-property {_MANAGER} t 0
+fi
+"""
 # It ends although somebody has removed its file: it would reset the node when the key goes next.
 _FORGET = f"""# end the watch of the node's key
 state=$(systemctl show --property=ActiveState --value {UNIT})
@@ -74,11 +81,7 @@ if [ -e {_UNIT_FILE} ]; then
 {units.disable(UNIT)}
 fi
 rm -f -- {_UNIT_FILE} {_SCRIPT} {_HAD}
-if [ -e {_WATCHDOG} ]; then
-  rm -f -- {_WATCHDOG}
-  busctl set-property {_MANAGER} t 0
-fi
-{KEPT}
+{RELEASE}{KEPT}
 systemctl daemon-reload
 """
 # It has seen the key, or would not know later that the node has lost it.

@@ -218,3 +218,22 @@ def test_storage_first_and_then_power(scsi: Lab, environment: dict[str, str]) ->
     _whole(both)
     _all_have_their_keys(both)
     assert diff(both).actions == {}
+
+
+def test_over_to_a_disk_and_back_and_nobody_restarts(scsi: Lab, environment: dict[str, str]) -> None:
+    """The watchdog goes from systemd's hands to sbd's, and back."""
+    scsi.deploy()
+    _settle(scsi)
+    boots = {node: scsi.boot_id(node) for node in scsi.nodes}
+    disk = Lab({**environment, **_SCSI, "HALAB_FENCING_METHOD": "sbd"})
+    disk.deploy()
+    _settle(disk)
+    for node in disk.nodes:
+        assert disk.ask(node, "systemctl", "is-active", "sbd").strip() == "active"
+        assert disk.ask(node, "systemctl", "show", "--property=RuntimeWatchdogUSec", "--value").strip() == "0"
+    assert diff(disk).actions == {}
+    scsi.deploy()
+    _settle(scsi)
+    _all_have_their_keys(scsi)
+    assert {node: scsi.boot_id(node) for node in scsi.nodes} == boots
+    assert diff(scsi).actions == {}

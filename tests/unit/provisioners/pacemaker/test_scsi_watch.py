@@ -12,6 +12,7 @@ import pytest
 
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import Await, PutFile, Run
+from halab.provisioners.pacemaker.sbd import Sbd, SbdItem
 from halab.provisioners.pacemaker.scsi_watch import (
     COMPLETE,
     UNIT_TEXT,
@@ -118,6 +119,32 @@ def test_files_first_then_it_runs() -> None:
     steps = [*item.steps(DEBIAN_13, WANTED, replace(WANTED, watchdog_s=0))]
     assert [step.path for step in steps if isinstance(step, PutFile)] == files[:2]
     assert [*item.steps(DEBIAN_13, WANTED, WANTED)] == []
+
+
+@pytest.mark.parametrize("fed", [True, False])
+def test_sbd_that_comes_first_gets_the_watchdog(tmp_path: Path, fed: bool) -> None:
+    """From `scsi` to `sbd` nothing orders the end of the watch before sbd's start."""
+    file = tmp_path / "etc/systemd/system.conf.d/halab-watchdog.conf"
+    file.parent.mkdir(parents=True)
+    if fed:
+        file.write_text(FILE)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("systemctl", "udevadm", "busctl", "sync"):
+        known = f'*"systemctl start"* | busctl*) echo "$*" >> {tmp_path}/asked'
+        text = f'case "{name} $*" in *"is-active sbd") echo inactive ;; {known} ;; esac'
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    sbd = SbdItem().steps(DEBIAN_13, None, Sbd(machine="m", device=DEVICE, watchdog="/dev/null"))
+    (start,) = (step for step in sbd if isinstance(step, Run))
+    (end,) = ScsiWatchItem().steps(DEBIAN_13, WANTED, None)
+    assert isinstance(end, Run)
+    for step in (start, end):
+        words = [word.replace("/etc/", f"{tmp_path}/etc/") for word in step.command.argv]
+        subprocess.run(words, check=True, env={"PATH": f"{programs}:/usr/bin:/bin"})
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert [line.split()[-1] for line in asked] == [*["0"] * fed, "corosync"], "once, and before sbd opens it"
+    assert not file.exists()
 
 
 class Watching:
