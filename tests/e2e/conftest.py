@@ -50,6 +50,12 @@ def lab(environment: dict[str, str]) -> Lab:
     return lab
 
 
+@pytest.fixture(scope="session")
+def first_diff(lab: Lab) -> subprocess.CompletedProcess[str]:
+    """The first plan after the deploy, by cdktf itself."""
+    return lab.run("npx", "cdktf", "diff")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Keep what explains the first failure, while the machines are still there."""

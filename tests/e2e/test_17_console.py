@@ -23,19 +23,11 @@ def test_the_console_shows_and_operates_the_lab(lab: Lab) -> None:
         picture(page, "healthy")
         say_yes(choose(page, node, "Maintenance", f"pcs node maintenance {node}"), "good", "Done")
         expect(row_of(page, node)).to_contain_text("maintenance", timeout=SEEN_MS)
-        say_yes(choose(page, node, "Out of maintenance", f"pcs node unmaintenance {node}"), "good", "Done")
-        expect(row_of(page, node)).to_contain_text("online", timeout=SEEN_MS)
-        dialog = choose(page, node, "Standby", f"pcs node standby {node}")
-        lab.ask(node, "crm_attribute", "--node", node, "--name", "console-test", "--update", "1")
+        dialog = choose(page, node, "Out of maintenance", f"pcs node unmaintenance {node}")
+        lab.ask(node, "crm_attribute", "--node", node, "--name", "maintenance", "--delete")
         say_yes(dialog, "bad", "This was changed meanwhile")
-        lab.ask(node, "crm_attribute", "--node", node, "--name", "console-test", "--delete")
         well(page)
         expect(row_of(page, node)).to_contain_text("online")
-        page.set_viewport_size({"width": 390, "height": 844})
-        picture(page, "phone")
-        page.emulate_media(color_scheme="dark")
-        page.set_viewport_size({"width": 1440, "height": 1000})
-        picture(page, "dark")
     assert os.stat(lab.folder.console_audit).st_mode & 0o777 == 0o600
 
 
@@ -51,10 +43,20 @@ def test_the_talks_whole_tour(lab: Lab) -> None:
         _a_node_is_stopped_and_started(page, lab)
         _a_node_is_restarted(page, lab)
         well(page)
+        _pictures_of_it(page)
         page.get_by_role("button", name="What would a deploy change?").click()
         plan = page.locator("#dialog")
         expect(plan).to_contain_text("Nothing: the lab is as its settings say.", timeout=2 * LONG_MS)
         picture(page, "plan")
+
+
+def _pictures_of_it(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    picture(page, "phone")
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    picture(page, "dark")
+    page.emulate_media(color_scheme="light")
 
 
 def _a_serial_console(page: Page, lab: Lab) -> None:

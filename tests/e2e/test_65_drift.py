@@ -56,6 +56,7 @@ def test_one_diff_names_every_drift_and_one_deploy_repairs_it_all(lab: Lab, role
     assert {name: lab.boot_id(name) for name in boots} == boots, "nothing was restarted, nobody was fenced"
 
 
+@pytest.mark.long  # a double shows it, too (acceptance/test_machines)
 def test_a_changed_host_key_is_refused_with_the_remedy(lab: Lab, roles: Roles) -> None:
     key = "/etc/ssh/ssh_host_ed25519_key"
     again = f"systemctl restart {lab.settings.image.platform.ssh_unit}"

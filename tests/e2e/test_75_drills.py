@@ -14,7 +14,7 @@ from halab.cli.drill.catalogue import DRILLS
 from tests.e2e.conftest import ARTIFACTS
 from tests.e2e.lab import HALAB, Lab
 
-IN_MAKE_TEST = ("pause", "fenced-killed", "apache-killed", "iscsi-blink", "disk-full", "crash-active")
+IN_MAKE_TEST = ("pause", "fenced-killed", "schedulerd-killed", "iscsi-blink", "disk-full", "crash-active")
 AWAY = "the site was away "
 
 

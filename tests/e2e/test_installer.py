@@ -111,12 +111,14 @@ def test_an_installation_that_comes_to_nothing(
     assert "Preparing transaction from installation source" in said
 
 
+@pytest.mark.long
 def test_a_tree_that_vanishes_meanwhile(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     (tree.directory / "stand-in/package0").unlink()
     wants(terraform, tree.directory, cache)
     assert "the tree vanished while it was read." in failure(terraform, cache)
 
 
+@pytest.mark.long
 def test_a_disk_with_an_identity_is_no_image(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     tree.mode = "unsealed"
     wants(terraform, tree.directory, cache)

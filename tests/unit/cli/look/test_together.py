@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -43,3 +44,21 @@ def test_nobody_waits_for_who_is_needless() -> None:
 def test_something_is_done_meanwhile() -> None:
     done = threading.Event()
     assert together({"a": lambda: done.wait(30)}, 30, meanwhile=done.set) == {"a": True}
+
+
+def test_where_all_are_slow_the_slowest_is_waited_for() -> None:
+    """Who is mute among quick ones is not, and a late word that sets no pace changes nothing."""
+
+    def after(seconds: float, word: str) -> Callable[[], str]:
+        def job() -> str:
+            time.sleep(seconds)
+            return word
+
+        return job
+
+    jobs = {"slow": after(0.8, "answer"), "slower": after(1.2, "answer")}
+    assert together(jobs, 1.0, sets_pace=lambda said: said == "answer").keys() == {"slow", "slower"}
+    jobs = {"slow": after(0.8, "fault"), "slower": after(1.5, "answer")}
+    assert together(jobs, 1.0, sets_pace=lambda said: said == "answer").keys() == {"slow"}
+    jobs = {"quick": after(0.01, "answer"), "slower": after(1.5, "answer")}
+    assert together(jobs, 1.0, sets_pace=lambda said: said == "answer").keys() == {"quick"}
