@@ -46,7 +46,7 @@ class Lab:
     """The lab that this checkout's `make deploy` made. Only usable inside tests/e2e/sandbox."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self.environment = environment
+        self.environment = dict(environment)
         self.settings = load({}, environment)
         self.folder = LabFolder.of(CHECKOUT, self.settings.name)
         self.nodes = [f"node{number}" for number in range(1, self.settings.node_count + 1)]

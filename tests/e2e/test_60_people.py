@@ -24,10 +24,9 @@ def _pcs_ready(lab: Lab) -> None:
 
 def test_pcs_status_works_on_any_node(lab: Lab) -> None:
     _pcs_ready(lab)
-    said = lab.ask(lab.nodes[-1], "pcs", "status", "--full", timeout_s=300)
+    said = lab.ask(lab.nodes[-1], "pcs", "status", timeout_s=300)
     assert "summit-site" in said
-    said = lab.ask("node1", "pcs", "status", "pcsd", timeout_s=300)
-    assert said.count("Online") == len(lab.nodes), said
+    assert "pcsd: active/enabled" in said
 
 
 class WebInterface:
