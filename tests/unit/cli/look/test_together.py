@@ -46,19 +46,25 @@ def test_something_is_done_meanwhile() -> None:
     assert together({"a": lambda: done.wait(30)}, 30, meanwhile=done.set) == {"a": True}
 
 
-def test_where_all_are_slow_the_slowest_is_waited_for() -> None:
-    """Who is mute among quick ones is not, and a late word that sets no pace changes nothing."""
+def after(seconds: float, word: str) -> Callable[[], str]:
+    def job() -> str:
+        time.sleep(seconds)
+        return word
 
-    def after(seconds: float, word: str) -> Callable[[], str]:
-        def job() -> str:
-            time.sleep(seconds)
-            return word
+    return job
 
-        return job
 
-    jobs = {"slow": after(0.8, "answer"), "slower": after(1.2, "answer")}
+def test_where_all_are_slow_the_slowest_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halab.cli.look.together.SLOWER", 10.0)
+    jobs = {"slow": after(0.3, "answer"), "slower": after(1.5, "answer")}
     assert together(jobs, 1.0, sets_pace=lambda said: said == "answer").keys() == {"slow", "slower"}
-    jobs = {"slow": after(0.8, "fault"), "slower": after(1.5, "answer")}
-    assert together(jobs, 1.0, sets_pace=lambda said: said == "answer").keys() == {"slow"}
-    jobs = {"quick": after(0.01, "answer"), "slower": after(1.5, "answer")}
-    assert together(jobs, 1.0, sets_pace=lambda said: said == "answer").keys() == {"quick"}
+
+
+def test_a_late_word_that_sets_no_pace_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halab.cli.look.together.SLOWER", 50.0)
+    never = threading.Event()
+    jobs = {"slow": after(0.3, "fault"), "mute": lambda: str(never.wait(30))}
+    began = time.monotonic()
+    assert together(jobs, 1.0, sets_pace=lambda said: said == "answer") == {"slow": "fault"}
+    assert time.monotonic() - began < 8, "not 50 times 0.3 s"
+    never.set()
