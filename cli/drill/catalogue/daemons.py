@@ -39,20 +39,20 @@ def _sub_daemon(daemon: str) -> Drill:
         IDLE,
         f"Pacemaker's {daemon}",
         f"pacemaker-{daemon}",
-        Expected(Limit(0, 1), Limit(100), may_be_fenced=(IDLE,)),
+        Expected(Limit(0, 1), Limit(140), may_be_fenced=(IDLE,)),
     )
 
 
 DRILLS = (
     _killed(
-        "corosync-killed", ACTIVE, "Corosync", "corosync", Expected(FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True)
+        "corosync-killed", ACTIVE, "Corosync", "corosync", Expected(FAILOVER, Limit(140), fenced=(ACTIVE,), moves=True)
     ),
     _stopped(
         "corosync-stopped",
         ACTIVE,
         "Corosync",
         "corosync",
-        Expected(FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True),
+        Expected(FAILOVER, Limit(140), fenced=(ACTIVE,), moves=True),
         Limit(60),
     ),
     _killed("pacemakerd-killed", ACTIVE, "pacemakerd", "pacemakerd", Expected(Limit(0, 1), Limit(40), moves=False)),
@@ -62,7 +62,7 @@ DRILLS = (
         DC,
         "the DC's controller",
         "pacemaker-controld",
-        Expected(Limit(20), Limit(100), may_be_fenced=(DC,)),
+        Expected(Limit(20), Limit(140), may_be_fenced=(DC,)),
         Limit(10, 60),
     ),
     _killed(
@@ -70,7 +70,7 @@ DRILLS = (
         IDLE,
         "dlm_controld",
         "dlm_controld",
-        Expected(FAILOVER, Limit(120), fenced=(IDLE,)),
+        Expected(FAILOVER, Limit(140), fenced=(IDLE,)),
         watch=Limit(20),
     ),
     _killed(

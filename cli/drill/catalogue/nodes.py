@@ -33,7 +33,7 @@ def _crash(role: str, who: str) -> Drill:
         does=f"the kernel of {who} crashes",
         happened="{who} crashed",
         injections=(crash(role),),
-        expected=Expected(FAILOVER, Limit(100), fenced=(role,), moves=True if role == ACTIVE else None),
+        expected=Expected(FAILOVER, Limit(140), fenced=(role,), moves=True if role == ACTIVE else None),
     )
 
 
@@ -46,7 +46,7 @@ DRILLS = (
         "the power of the active node is cut",
         "{who} lost its power",
         (Power(ACTIVE, "cut"),),
-        Expected(FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True),
+        Expected(FAILOVER, Limit(140), fenced=(ACTIVE,), moves=True),
     ),
     Drill(
         "power-cut-two",
@@ -77,7 +77,7 @@ DRILLS = (
         "the active node stands still",
         "{who} stood still",
         (Power(ACTIVE, "suspend"),),
-        Expected(FAILOVER, Limit(100), fenced=(ACTIVE,), moves=True),
+        Expected(FAILOVER, Limit(140), fenced=(ACTIVE,), moves=True),
     ),
     Drill(
         "pause",

@@ -48,7 +48,7 @@ DRILLS = (
             f"{who} is rebooted in order",
             "{who} was rebooted in order",
             (_reboot(role),),
-            Expected(away, Limit(100)),
+            Expected(away, Limit(140)),
         )
         for role, who, away in (
             (ACTIVE, "the active node", Limit(15)),
@@ -60,7 +60,7 @@ DRILLS = (
         "all nodes are rebooted in order, one after the other",
         "{who} were rebooted in order, one after the other",
         (_reboot(NODES),),
-        Expected(Limit(15), Limit(100)),
+        Expected(Limit(15), Limit(140)),
         in_turn=True,
     ),
 )
