@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.e2e.lab import HALAB, Lab
+from tests.e2e.planned import diff
 
 _FILE = "/var/www/html/of-the-checkpoint"
 
@@ -31,6 +32,7 @@ def test_a_crash_is_undone(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
         lab.until("all online", lambda: lab.online() == set(lab.nodes))
         assert lab.ask("node1", "cat", _FILE) == "kept\n"
         assert [event.attrib for event in lab.status().iterfind("fence_history/fence_event")] == []
+        assert diff(lab).actions == {}
     finally:
         assert lab.run(str(HALAB), "checkpoint", "remove", "whole").returncode == 0
     listed = lab.run(str(HALAB), "checkpoint", "list", "--json")

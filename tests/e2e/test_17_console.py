@@ -23,11 +23,12 @@ def test_the_console_shows_and_operates_the_lab(lab: Lab) -> None:
         picture(page, "healthy")
         say_yes(choose(page, node, "Maintenance", f"pcs node maintenance {node}"), "good", "Done")
         expect(row_of(page, node)).to_contain_text("maintenance", timeout=SEEN_MS)
-        dialog = choose(page, node, "Out of maintenance", f"pcs node unmaintenance {node}")
+        say_yes(choose(page, node, "Out of maintenance", f"pcs node unmaintenance {node}"), "good", "Done")
+        expect(row_of(page, node)).to_contain_text("online", timeout=SEEN_MS)
+        dialog = choose(page, node, "Standby", f"pcs node standby {node}")
         lab.ask(node, "crm_attribute", "--node", node, "--name", "console-test", "--update", "1")
         say_yes(dialog, "bad", "This was changed meanwhile")
-        for name in ("console-test", "maintenance"):
-            lab.ask(node, "crm_attribute", "--node", node, "--name", name, "--delete")
+        lab.ask(node, "crm_attribute", "--node", node, "--name", "console-test", "--delete")
         well(page)
         expect(row_of(page, node)).to_contain_text("online")
     assert os.stat(lab.folder.console_audit).st_mode & 0o777 == 0o600

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from functools import partial
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.e2e.lab import Lab
@@ -48,10 +49,10 @@ def _served_by(lab: Lab, node: str) -> bool:
     return lab.served_by() == node
 
 
-def test_a_preference_of_infinity_moves_the_site_to_another_node_and_back(lab: Lab) -> None:
+@pytest.mark.parametrize("others", [1, pytest.param(None, marks=pytest.mark.long)])  # None: all of them
+def test_a_preference_of_infinity_moves_the_site_to_others_and_back(lab: Lab, others: int | None) -> None:
     first = lab.until("the site", lab.served_by)
-    other = next(node for node in lab.nodes if node != first)
-    for node in (other, first):
+    for node in [*[node for node in lab.nodes if node != first][:others], first]:
         lab.ask(first, "crm_resource", "--move", "--resource", "summit-site", "--node", node)
         lab.until(f"site on {node}", partial(_served_by, lab, node))
         lab.ask(first, "crm_resource", "--clear", "--resource", "summit-site")

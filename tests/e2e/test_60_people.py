@@ -29,6 +29,14 @@ def test_pcs_status_works_on_any_node(lab: Lab) -> None:
     assert "pcsd: active/enabled" in said
 
 
+@pytest.mark.long  # pcs asks each node, a minute where they are emulated
+def test_pcs_status_of_everything(lab: Lab) -> None:
+    _pcs_ready(lab)
+    assert "summit-site" in lab.ask(lab.nodes[-1], "pcs", "status", "--full", timeout_s=300)
+    said = lab.ask("node1", "pcs", "status", "pcsd", timeout_s=300)
+    assert said.count("Online") == len(lab.nodes), said
+
+
 class WebInterface:
     """pcsd on a node as the pages of its web interface ask it. Debian packages no pages, but all that they stand on."""
 

@@ -111,7 +111,7 @@ def test_an_installation_that_comes_to_nothing(
     assert "Preparing transaction from installation source" in said
 
 
-@pytest.mark.long
+@pytest.mark.long  # half a minute, as the next
 def test_a_tree_that_vanishes_meanwhile(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     (tree.directory / "stand-in/package0").unlink()
     wants(terraform, tree.directory, cache)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from halab.cli.drill.catalogue.nodes import FAILOVER
+from halab.cli.drill.catalogue.nodes import BACK, FAILOVER
 from halab.cli.drill.declaration import ACTIVE, DC, IDLE, Drill, Expected, Guest, Limit
 
 _PIDS = "/run/halab-drill.pids"
@@ -39,20 +39,18 @@ def _sub_daemon(daemon: str) -> Drill:
         IDLE,
         f"Pacemaker's {daemon}",
         f"pacemaker-{daemon}",
-        Expected(Limit(0, 1), Limit(140), may_be_fenced=(IDLE,)),
+        Expected(Limit(0, 1), BACK, may_be_fenced=(IDLE,)),
     )
 
 
 DRILLS = (
-    _killed(
-        "corosync-killed", ACTIVE, "Corosync", "corosync", Expected(FAILOVER, Limit(140), fenced=(ACTIVE,), moves=True)
-    ),
+    _killed("corosync-killed", ACTIVE, "Corosync", "corosync", Expected(FAILOVER, BACK, fenced=(ACTIVE,), moves=True)),
     _stopped(
         "corosync-stopped",
         ACTIVE,
         "Corosync",
         "corosync",
-        Expected(FAILOVER, Limit(140), fenced=(ACTIVE,), moves=True),
+        Expected(FAILOVER, BACK, fenced=(ACTIVE,), moves=True),
         Limit(60),
     ),
     _killed("pacemakerd-killed", ACTIVE, "pacemakerd", "pacemakerd", Expected(Limit(0, 1), Limit(40), moves=False)),
@@ -62,7 +60,7 @@ DRILLS = (
         DC,
         "the DC's controller",
         "pacemaker-controld",
-        Expected(Limit(20), Limit(140), may_be_fenced=(DC,)),
+        Expected(Limit(20), BACK, may_be_fenced=(DC,)),
         Limit(10, 60),
     ),
     _killed(
@@ -70,7 +68,7 @@ DRILLS = (
         IDLE,
         "dlm_controld",
         "dlm_controld",
-        Expected(FAILOVER, Limit(140), fenced=(IDLE,)),
+        Expected(FAILOVER, BACK, fenced=(IDLE,)),
         watch=Limit(20),
     ),
     _killed(
@@ -78,7 +76,7 @@ DRILLS = (
         IDLE,
         "lvmlockd",
         "lvmlockd",
-        Expected(FAILOVER, Limit(120), may_be_fenced=(IDLE,)),
+        Expected(FAILOVER, BACK, may_be_fenced=(IDLE,)),
         watch=Limit(20),
     ),
     _killed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halab.cli.drill.catalogue.network import BITES, NO_RULES
-from halab.cli.drill.catalogue.nodes import crash
+from halab.cli.drill.catalogue.nodes import BACK, crash
 from halab.cli.drill.declaration import ACTIVE, OTHERS, Drill, Expected, Guest, Limit, Power
 from halab.cli.drill.invariants import FENCING
 
@@ -40,7 +40,7 @@ DRILLS = (
         "or until another level has fenced",
         "{active} crashed while nobody reached the fencing endpoint",
         (Guest(OTHERS, _RULES, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
-        Expected(Limit(60, 10), Limit(140), fenced=(ACTIVE,), moves=True),
+        Expected(Limit(60, 10), BACK, fenced=(ACTIVE,), moves=True),
         lasts=Limit(20),
     ),
     Drill(
@@ -57,7 +57,7 @@ DRILLS = (
         "word alone is not believed",
         "{active} crashed while the fencing endpoint did nothing of what it said",
         (Guest(OTHERS, _MISLED, took=_HEARD, undo=NO_RULES), crash(ACTIVE)),
-        Expected(Limit(60, 120), Limit(140), fenced=(ACTIVE,), moves=True),
+        Expected(Limit(60, 120), BACK, fenced=(ACTIVE,), moves=True),
         lasts=Limit(60, 120),
         lie="done",
     ),

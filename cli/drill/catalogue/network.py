@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from halab.cli.drill.catalogue.nodes import FAILOVER
+from halab.cli.drill.catalogue.nodes import BACK, FAILOVER
 from halab.cli.drill.declaration import ACTIVE, HALF, IDLE, NODES, TWIN, Drill, Expected, Guest, Limit
 
 _RULES = """nft -f - <<END
@@ -59,7 +59,7 @@ _FLAP = f"""for turn in 1 2 3 4 5 6 7 8; do
   {_RULES.format(arriving=_FROM.format(), leaving=_TO.format())}
   sleep 1; {NO_RULES}; sleep 2
 done"""
-_LOST = Expected(FAILOVER, Limit(110), fenced=(ACTIVE,), moves=True)
+_LOST = Expected(FAILOVER, BACK, fenced=(ACTIVE,), moves=True)
 _STEADY = Expected(Limit(0, 2), Limit(20), moves=False)
 
 DRILLS = (
@@ -153,7 +153,7 @@ DRILLS = (
         "of two nodes neither hears the other: the one that serves goes on, and has the other fenced",
         "{who} and the node that serves did not hear each other",
         (ruled(TWIN, _FROM.format(), _TO.format()),),
-        Expected(Limit(0, 4), Limit(140), fenced=(TWIN,), moves=False),
+        Expected(Limit(0, 4), BACK, fenced=(TWIN,), moves=False),
         lasts=Limit(60),
     ),
     Drill(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from halab.cli.drill.catalogue.nodes import BACK
 from halab.cli.drill.declaration import ACTIVE, IDLE, NODES, Drill, Expected, Guest, Limit
 
 _NAME = "name=$(crm_node --name)"
@@ -48,7 +49,7 @@ DRILLS = (
             f"{who} is rebooted in order",
             "{who} was rebooted in order",
             (_reboot(role),),
-            Expected(away, Limit(140)),
+            Expected(away, BACK),
         )
         for role, who, away in (
             (ACTIVE, "the active node", Limit(15)),
@@ -60,7 +61,7 @@ DRILLS = (
         "all nodes are rebooted in order, one after the other",
         "{who} were rebooted in order, one after the other",
         (_reboot(NODES),),
-        Expected(Limit(15), Limit(140)),
+        Expected(Limit(15), BACK),
         in_turn=True,
     ),
 )

@@ -73,6 +73,26 @@ def test_all_are_asked_at_once_and_one_without_power_is_not_waited_for(
     assert (second.silence, second.answer) == ("it is off", None)
 
 
+def test_where_one_machine_answers_late_another_may_be_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halab.cli.look.together.SLOWER", 50.0)
+    first_has_answered, limit_s = threading.Event(), 1.0
+
+    def hear(_: object, known: KnownMachine, *__: object) -> Answer:
+        if known.name == "node2":
+            assert first_has_answered.wait(HELD_S)
+            time.sleep(1.5 * limit_s)  # beyond the limit
+        else:
+            time.sleep(0.2)  # what a look takes here
+            first_has_answered.set()
+        return Answer(time.time(), "uptime 5", "")
+
+    monkeypatch.setattr(taking.Ways, "ask", hear)
+    monkeypatch.setattr(hypervisor, "powers", lambda _uri, _lab, names: dict.fromkeys(names, Power(Presence.RUNNING)))
+    monkeypatch.setattr(services, "ask_site", lambda url, _: Site(url))
+    seen = taking.take(here(tmp_path), LAB, limit_s)
+    assert [one.silence for one in seen.machines] == ["", ""]
+
+
 def test_what_one_without_power_has_still_said_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = threading.Event()
 

@@ -48,7 +48,7 @@ def test_something_is_done_meanwhile() -> None:
 
 def after(seconds: float, word: str) -> Callable[[], str]:
     def job() -> str:
-        time.sleep(seconds)
+        time.sleep(seconds)  # a slow answer is what is looked at
         return word
 
     return job
