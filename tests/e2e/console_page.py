@@ -95,7 +95,7 @@ def choose(page: Page, menu: str, item: str, command: str) -> Locator:
     return dialog
 
 
-def say_yes(dialog: Locator, result: str, words: str, within_ms: int = SEEN_MS) -> None:
+def say_yes(dialog: Locator, result: str, words: str, within_ms: int = LONG_MS) -> None:
     """Has it done; `result`: good or bad."""
     dialog.get_by_role("button", name="Do it").click()
     expect(dialog.locator(f".told.{result}")).to_contain_text(words, timeout=within_ms)
