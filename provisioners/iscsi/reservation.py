@@ -21,12 +21,20 @@ from halab.provisioners.engine.steps import Run, Step
 COMPLETE = "complete"
 TYPE = "Write Exclusive, registrants only"
 
-# A LUN tells each session once that its reservations have changed, instead of an answer: that is taken first. Opened to
-# read only: after a writer udev asks the disk for its name again. $1 the LUN
+# A LUN tells each session of each change of its reservations, instead of doing what it was asked for (exit code 6): it is
+# asked again. Opened to read only: after a writer udev asks the disk for its name again. $1 the LUN
 _ASK = """\
-sg_turs "$1" > /dev/null 2>&1 || :
-keys=$(sg_persist --no-inquiry --readonly --in --read-keys "$1")
-held=$(sg_persist --no-inquiry --readonly --in --read-reservation "$1")
+persist() {
+  for again in 1 2 3 4 5; do
+    rc=0
+    said=$(sg_persist --no-inquiry "$@") || rc=$?
+    [ "$rc" -eq 6 ] || break
+  done
+  printf '%s\\n' "$said"
+  return "$rc"
+}
+keys=$(persist --readonly --in --read-keys "$1")
+held=$(persist --readonly --in --read-reservation "$1")
 """
 LOOK = f"""# look at the keys on the LUN
 [ -b "$1" ] || exit 0
@@ -46,13 +54,13 @@ udevadm wait --timeout=60 "$1"
     exit 4
   fi ;;
 esac
-sg_persist --no-inquiry --out --register-ignore --param-sark="$2" --param-aptpl "$1"
+persist --out --register-ignore --param-sark="$2" --param-aptpl "$1"
 """
 # With the word that they outlast a restart of the target: without it the others' would not, either.
 _UNREGISTER = f"""# take the node's key off the LUN
 [ -b "$1" ] || exit 0
 {_ASK}if printf '%s\\n' "$keys" | grep -qiw "0x$2"; then
-  sg_persist --no-inquiry --out --register --param-rk="$2" --param-sark=0 --param-aptpl "$1"
+  persist --out --register --param-rk="$2" --param-sark=0 --param-aptpl "$1"
 fi
 """
 # $2 the cluster. The node's own key, as fence_scsi makes it.
@@ -64,18 +72,18 @@ own=$(printf '%s%s\\n' "$(short "$2")" "$(short "$(uname -n)")" | sed 's/^0*//')
 _RESERVE = f"""# reserve the LUN for the nodes
 {_ASK}{_OWN}case $held in
 *"NO reservation held"*)
-  sg_persist --no-inquiry --out --reserve --prout-type=5 --param-rk="$own" "$1" ;;
+  persist --out --reserve --prout-type=5 --param-rk="$own" "$1" ;;
 esac
 device=$1
 shift 2
 for key; do
-  sg_persist --no-inquiry --out --preempt --prout-type=5 --param-rk="$own" --param-sark="$key" "$device"
+  persist --out --preempt --prout-type=5 --param-rk="$own" --param-sark="$key" "$device"
 done
 """
 _CLEAR = f"""# end the reservation of the LUN
 [ -b "$1" ] || exit 0
 {_ASK}{_OWN}if printf '%s\\n' "$keys" | grep -qiw "0x$own"; then
-  sg_persist --no-inquiry --out --clear --param-rk="$own" "$1"
+  persist --out --clear --param-rk="$own" "$1"
 fi
 """
 

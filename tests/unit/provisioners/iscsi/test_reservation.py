@@ -87,7 +87,7 @@ def test_bad_keys_are_named() -> None:
 
 
 SG_PERSIST = r"""#!/bin/sh
-# A LUN: $LUN/keys has a key a line, $LUN/holder the holder's. $LUN/me: the key of the session that asks.
+# A LUN: $LUN/keys has a key a line, $LUN/holder the holder's. $LUN/news: a byte for each change that it tells first.
 set -eu
 action= rk= sark= aptpl=
 for word; do
@@ -99,7 +99,11 @@ for word; do
   esac
 done
 [ ! -e "$LUN/away" ] || { echo "device not ready" >&2; exit 2; }
-touch "$LUN/keys" "$LUN/holder"
+touch "$LUN/keys" "$LUN/holder" "$LUN/news"
+if [ -s "$LUN/news" ]; then
+  tail -c +2 "$LUN/news" > "$LUN/new"; mv "$LUN/new" "$LUN/news"
+  echo "Persistent reservation: Unit Attention"; echo "sg_persist failed: Unit attention" >&2; exit 6
+fi
 drop() { grep -vx "$1" "$LUN/keys" > "$LUN/new" || :; mv "$LUN/new" "$LUN/keys"; }
 registered() { grep -qx "$rk" "$LUN/keys" || { echo "reservation conflict" >&2; exit 24; }; }
 case $action in
@@ -139,7 +143,6 @@ class Lun:
         bin_.mkdir()
         programs = {
             "sg_persist": SG_PERSIST,
-            "sg_turs": "#!/bin/sh\nexit 6\n",
             "udevadm": "#!/bin/sh\n",
             "uname": f"#!/bin/sh\necho {node}\n",
         }
@@ -225,6 +228,22 @@ def test_the_reservation_ends_with_all_keys(lun: Lun) -> None:
     lun.put([ONE, TWO], holder=TWO)
     assert lun.do(ScsiReservationItem().steps(DEBIAN_13, HELD, None)).returncode == 0
     assert lun.lines("keys") == lun.lines("holder") == []
+
+
+@pytest.mark.parametrize("changes", [1, 4])
+def test_what_a_lun_tells_of_its_changes_is_no_answer(lun: Lun, changes: int) -> None:
+    news = lun.folder / "news"
+    item = ScsiReservationItem()
+    for steps, keys, holder in (
+        (ScsiKeyItem().steps(DEBIAN_13, None, KEY), [ONE], []),
+        (item.steps(DEBIAN_13, None, HELD), [ONE], [ONE]),
+        (item.steps(DEBIAN_13, HELD, None), [], []),
+    ):
+        news.write_text("x" * changes)
+        assert lun.do(steps).returncode == 0
+        assert (lun.lines("keys"), lun.lines("holder"), news.read_text()) == (keys, holder, "")
+    news.write_text("x" * 99)
+    assert register(lun).returncode == 6
 
 
 def test_a_lun_that_does_not_answer_is_an_error(lun: Lun) -> None:
