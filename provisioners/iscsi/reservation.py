@@ -21,8 +21,8 @@ from halab.provisioners.engine.steps import Run, Step
 COMPLETE = "complete"
 TYPE = "Write Exclusive, registrants only"
 
-# A LUN tells each session of each change of its reservations, instead of doing what it was asked for (exit code 6): it is
-# asked again. Opened to read only: after a writer udev asks the disk for its name again. $1 the LUN
+# A LUN tells each session of each change of its reservations, instead of doing what it was asked for (exit code 6): it
+# is asked again. Opened to read only: after a writer udev asks the disk for its name again. $1 the LUN
 _ASK = """\
 persist() {
   for again in 1 2 3 4 5; do

@@ -24,6 +24,7 @@ from halab.provisioners.engine.survey import Says, Text, survey
 from halab.provisioners.pacemaker.pcsd_files import (
     DROP_INS,
     KNOWN_HOSTS,
+    PYTHON,
     SETTINGS,
     USER,
     USERS,
@@ -42,11 +43,22 @@ _CERTIFICATE_THERE = "if [ -s /var/lib/pcsd/pcsd.crt ] && [ -s /var/lib/pcsd/pcs
 # Of itself pcsd keeps ten workers, each of which loads all of pcs: memory, and minutes of an emulated guest. It makes
 # temporary ones when all are busy. And it looks for tasks ten times a second, which is 7% of an idle emulated guest.
 # What somebody sets in pcsd's environment file outweighs this.
-_DROP_IN = """\
+_DROP_IN = f"""\
 [Service]
 TimeoutStartSec=20min
 CPUWeight=10
-Environment=PCSD_WORKER_COUNT=2 PCSD_CHECK_INTERVAL_MS=1000
+Environment=PCSD_WORKER_COUNT=2 PCSD_CHECK_INTERVAL_MS=1000 PYTHONPATH={PYTHON}
+"""
+# pcsd's workers, and the process through which they talk, are forked from a server of Python's. That is empty by default,
+# and each of them loads all of pcs: 20 s of a slow emulated guest. Before Python 3.10, which tells no arguments here,
+# they still do.
+_PRELOAD = """\
+import sys
+
+if getattr(sys, "orig_argv", [])[1:2] == ["/usr/sbin/pcsd"]:
+    import multiprocessing
+
+    multiprocessing.set_forkserver_preload(["pcs.entry_points.daemon"])
 """
 
 # pcsd itself would make an RSA key at its first start, for which an emulated guest needs longer than systemd waits.
@@ -148,7 +160,7 @@ class PcsdItem(Item[Pcsd]):
                     yield Run(_LOCK)  # it is the one that was set here
             return
         if now is None:
-            yield write(Whole(path, _DROP_IN) for path in DROP_INS)
+            yield write([Whole(f"{PYTHON}/sitecustomize.py", _PRELOAD), *(Whole(path, _DROP_IN) for path in DROP_INS)])
             yield Run(script(_CERTIFICATE))
         if now is None or now.hacluster_password != wanted.hacluster_password:
             yield Run(

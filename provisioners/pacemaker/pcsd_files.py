@@ -26,12 +26,15 @@ USERS = f"{DIRECTORY}/pcs_users.conf"
 SETTINGS = f"{DIRECTORY}/pcs_settings.conf"
 _CREATION_DATE = "1970-01-01 00:00:00 +0000"  # the same on all nodes and in all runs; pcs only shows it
 DROP_INS = tuple(f"/etc/systemd/system/{unit}.service.d/halab.conf" for unit in ("pcsd", "pcsd-ruby"))
+PYTHON = "/etc/halab/pcsd"
+"""A folder of Python modules for pcsd alone."""
 
 # A certificate that was not made here stays: ours names the host alone, and signs itself.
 _STOP = f"""# stop pcsd and remove its files
 systemctl stop --no-block pcsd
 {units.disable("pcsd")}
 rm -f -- "$@"
+rm -rf -- {PYTHON}
 cd {DIRECTORY}
 [ ! -s pcsd.crt ] ||
 [ "$(openssl x509 -in pcsd.crt -noout -subject -issuer -nameopt RFC2253)" != "subject=CN=$(uname -n)
