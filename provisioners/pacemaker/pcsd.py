@@ -49,9 +49,9 @@ TimeoutStartSec=20min
 CPUWeight=10
 Environment=PCSD_WORKER_COUNT=2 PCSD_CHECK_INTERVAL_MS=1000 PYTHONPATH={PYTHON}
 """
-# pcsd's workers, and the process through which they talk, are forked from a server of Python's. That is empty by default,
-# and each of them loads all of pcs: 20 s of a slow emulated guest. Before Python 3.10, which tells no arguments here,
-# they still do.
+# pcsd's workers, and the process through which they talk, are forked from a server of Python's. That has loaded nothing
+# by default, and each of them loads all of pcs: 20 s of a slow emulated guest. Before Python 3.10, which does not know
+# its arguments here, they still do.
 _PRELOAD = """\
 import sys
 

@@ -1,5 +1,6 @@
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -234,3 +235,36 @@ def test_checks_do_not_repeat_secrets(field: str, value: str, good: bool) -> Non
         said = Pcsd.__dataclass_fields__[field].metadata["check"](given)
         assert (said is None) == good
         assert value not in (said or "")
+
+
+# --- what Python is told ---
+
+
+def test_only_pcsd_itself_has_its_workers_server_load_pcs(tmp_path: Path) -> None:
+    """A folder `pcs` stands for pcs. A worker's parent, the server, has loaded it; the program has not."""
+    daemon, other = tmp_path / "pcsd", tmp_path / "pcs-cli"
+    program = """
+import multiprocessing, sys
+def loaded():
+    return "pcs.entry_points.daemon" in sys.modules
+if __name__ == "__main__":
+    context = multiprocessing.get_context("forkserver")
+    with context.Pool(1) as pool:
+        print(pool.apply(loaded), loaded())
+"""
+    for script in (daemon, other):
+        script.write_text(program)
+    entry = tmp_path / "lib/pcs/entry_points"
+    entry.mkdir(parents=True)
+    (entry / "daemon.py").touch()
+    (tmp_path / "lib/sitecustomize.py").write_text(pcsd._PRELOAD.replace("/usr/sbin/pcsd", str(daemon)))
+
+    def said(script: Path) -> str:
+        environment = {"PYTHONPATH": str(tmp_path / "lib")}
+        done = subprocess.run(
+            [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True, timeout=60
+        )
+        return done.stdout.strip()
+
+    assert said(daemon) == "True False"
+    assert said(other) == "False False"
