@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.e2e.lab import Lab, hypervisor
@@ -17,6 +19,10 @@ def test_all_machines_are_reset_right_after_the_deploy(lab: Lab) -> None:
             connection.lookupByName(f"{lab.settings.name}-{name}").reset(0)
     lab.reconnect()
     for name, boot in boots.items():
-        lab.until(f"another boot of {name}", lambda n=name, b=boot: lab.boot_id(n) not in (None, b), deadline_s=600)
+        lab.until(f"another boot of {name}", partial(_has_booted_since, lab, name, boot), deadline_s=600)
     lab.until("health", lab.says_healthy, deadline_s=900)
     assert diff(lab).actions == {}, "nothing of it was lost"
+
+
+def _has_booted_since(lab: Lab, name: str, boot: str | None) -> bool:
+    return lab.boot_id(name) not in (None, boot)
