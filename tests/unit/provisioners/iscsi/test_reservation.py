@@ -87,7 +87,8 @@ def test_bad_keys_are_named() -> None:
 
 
 SG_PERSIST = r"""#!/bin/sh
-# A LUN: $LUN/keys has a key a line, $LUN/holder the holder's. $LUN/news: a byte for each change that it tells first.
+# A LUN: $LUN/keys has a key a line, $LUN/holder the holder's. $LUN/news--read-keys and
+# so on: a byte for each change that it tells instead of doing that.
 set -eu
 action= rk= sark= aptpl=
 for word; do
@@ -99,9 +100,10 @@ for word; do
   esac
 done
 [ ! -e "$LUN/away" ] || { echo "device not ready" >&2; exit 2; }
-touch "$LUN/keys" "$LUN/holder" "$LUN/news"
-if [ -s "$LUN/news" ]; then
-  tail -c +2 "$LUN/news" > "$LUN/new"; mv "$LUN/new" "$LUN/news"
+news=$LUN/news$action
+touch "$LUN/keys" "$LUN/holder" "$news"
+if [ -s "$news" ]; then
+  tail -c +2 "$news" > "$LUN/new"; mv "$LUN/new" "$news"
   echo "Persistent reservation: Unit Attention"; echo "sg_persist failed: Unit attention" >&2; exit 6
 fi
 drop() { grep -vx "$1" "$LUN/keys" > "$LUN/new" || :; mv "$LUN/new" "$LUN/keys"; }
@@ -232,17 +234,22 @@ def test_the_reservation_ends_with_all_keys(lun: Lun) -> None:
 
 @pytest.mark.parametrize("changes", [1, 4])
 def test_what_a_lun_tells_of_its_changes_is_no_answer(lun: Lun, changes: int) -> None:
-    news = lun.folder / "news"
-    item = ScsiReservationItem()
-    for steps, keys, holder in (
-        (ScsiKeyItem().steps(DEBIAN_13, None, KEY), [ONE], []),
-        (item.steps(DEBIAN_13, None, HELD), [ONE], [ONE]),
-        (item.steps(DEBIAN_13, HELD, None), [], []),
+    item, surplus = ScsiReservationItem(), replace(HELD, keys=(ONE, TWO, THREE))
+    for action, steps, keys, holder in (
+        ("--register-ignore", ScsiKeyItem().steps(DEBIAN_13, None, KEY), [ONE], []),
+        ("--reserve", item.steps(DEBIAN_13, None, HELD), [ONE], [ONE]),
+        ("--preempt", item.steps(DEBIAN_13, surplus, HELD), [ONE], [ONE]),
+        ("--register", ScsiKeyItem().steps(DEBIAN_13, KEY, None), [], []),
+        ("--register-ignore", ScsiKeyItem().steps(DEBIAN_13, None, KEY), [ONE], []),
+        ("--clear", item.steps(DEBIAN_13, HELD, None), [], []),
     ):
-        news.write_text("x" * changes)
-        assert lun.do(steps).returncode == 0
-        assert (lun.lines("keys"), lun.lines("holder"), news.read_text()) == (keys, holder, "")
-    news.write_text("x" * 99)
+        told = [lun.folder / f"news{one}" for one in ("--read-keys", "--read-reservation", action)]
+        for news in told:
+            news.write_text("x" * changes)
+        assert lun.do(steps).returncode == 0, action
+        assert (lun.lines("keys"), lun.lines("holder")) == (keys, holder), action
+        assert [news.read_text() for news in told] == ["", "", ""], action
+    (lun.folder / "news--read-keys").write_text("x" * 99)
     assert register(lun).returncode == 6
 
 
