@@ -39,7 +39,7 @@ from halab.provisioners.corosync.founded import CONF
 from halab.provisioners.engine.command import cmd
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, HalabError
 from halab.provisioners.engine.host import Host
-from halab.provisioners.pacemaker.cib import QUERY, Cib, parse, query, render
+from halab.provisioners.pacemaker.cib import QUERY, Cib, fingerprint, parse, query, render
 from halab.provisioners.pacemaker.edit import EditCib
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ class Doing:
             if render(before) == render(after):
                 raise Refused("The configuration says so already.")
             said = foretold(asked.host.ask(simulation(text, after)).stdout)
-            return asked.shown([*fencing.consequences(before, after), *said], _version(before))
+            return asked.shown([*fencing.consequences(before, after), *said], fingerprint(before))
 
     def _of_daemons(self, asked: Asked) -> Preview:
         """The quorum first; then what the resources would do, which is what they do when the node is in standby."""
@@ -245,7 +245,7 @@ def _carry_out(asked: Asked, version: str) -> None:
     action, wish, host = asked.action, asked.wish, asked.host
     if action.edit is None:
         if action.of_daemons and (now := daemons.version(asked.report)) != version:
-            raise _changed(version, now)
+            raise _changed(f"When it was shown, it was {version}. Now it is {now}.")
         for command in action.run(wish):
             host.ask(command)
         return
@@ -253,20 +253,16 @@ def _carry_out(asked: Asked, version: str) -> None:
     query(host)  # a cluster that does not run is told before anything is tried
 
     def if_unchanged(cib: Cib) -> None:
-        before, was = render(cib), _version(cib)
+        before, was = render(cib), fingerprint(cib)
         edit(cib, wish)
         if render(cib) != before and was != version:
-            raise _changed(version, was)
+            raise _changed("Somebody changed the configuration after it was shown.")
 
     EditCib(action.heading(wish), if_unchanged).run(host)
 
 
-def _changed(shown: str, now: str) -> Conflict:
-    return Conflict("This was changed meanwhile", f"When it was shown, it was {shown}. Now it is {now}. Look again.")
-
-
-def _version(cib: Cib) -> str:
-    return ".".join(map(str, cib.version))
+def _changed(detail: str) -> Conflict:
+    return Conflict("This was changed meanwhile", f"{detail} Look again.")
 
 
 def readable(error: Exception) -> str:

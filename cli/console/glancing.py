@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from halab.provisioners.pacemaker.status import ClusterStatus, ResourceStatus
 
 TOGETHER_S = 0.3
-"""From an answer to the next question: a change comes with many lines."""
+"""From an answer to the next question, or as long as the answer took if that is longer: a change comes with many lines,
+and who is slow to answer is at work."""
 
 
 class Glances:
@@ -52,20 +54,22 @@ class Glances:
             self._wanted.clear()  # before the question: who speaks during it gets another one
             if self._over.is_set():  # asked after the clear, which may have taken the wake of `stop` away
                 return
-            self._glance()
-            self._over.wait(self._together_s)
+            self._over.wait(max(self._together_s, self._glance()))
 
-    def _glance(self) -> None:
+    def _glance(self) -> float:
+        """Seconds that the answer took; 0 without one."""
         for member in self._order():
             if self._over.is_set():
-                return
+                break
+            began = time.monotonic()
             told = self._ask(member)
             with self._lock:
                 if told:
                     self._told = member
                     self._mute.discard(member)
-                    return
+                    return time.monotonic() - began
                 self._mute.add(member)
+        return 0.0
 
     def _order(self) -> list[str]:
         """The one that spoke, the one that told last, the others; who was mute comes behind."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement
 from halab.provisioners.engine.command import Result, cmd
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, UnexpectedOutput
 from halab.provisioners.engine.host import Host
+from halab.provisioners.pacemaker.values import WRITTEN_BY_CLUSTER
 
 NOT_CONNECTED = 102  # the exit code of Pacemaker's tools when no cluster runs on the host
 QUERY = cmd("cibadmin", "--query", ok=(0, NOT_CONNECTED))
@@ -86,6 +88,16 @@ def parse(text: str) -> Cib:
 
 def render(cib: Cib) -> str:
     return ElementTree.tostring(cib.root, encoding="unicode")
+
+
+def fingerprint(cib: Cib) -> str:
+    """Of what people configure (hex). What Pacemaker itself writes, at any time, does not count."""
+    own = parse(render(cib)).root
+    for properties in own.iterfind("configuration/crm_config/*"):
+        for pair in [one for one in properties if one.get("name") in WRITTEN_BY_CLUSTER]:
+            properties.remove(pair)
+    text = "".join(ElementTree.tostring(one, encoding="unicode") for one in own.iterfind("configuration"))
+    return hashlib.sha256(ElementTree.canonicalize(text).encode()).hexdigest()
 
 
 @lru_cache(maxsize=4)

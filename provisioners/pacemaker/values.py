@@ -50,8 +50,8 @@ _UNIT_MS = {"": _S, "s": _S, "sec": _S, "ms": 1, "msec": 1, "m": _MIN, "min": _M
 TRUE, FALSE = ("true", "on", "yes", "y", "1"), ("false", "off", "no", "n", "0")
 ON_FAIL = ("block", "demote", "fence", "ignore", "restart", "standby", "stop")
 KINDS = ("Mandatory", "Optional", "Serialize")
-# The cluster writes these itself.
-_RESERVED = frozenset({"dc-version", "cluster-infrastructure", "have-watchdog", "last-lrm-refresh"})
+WRITTEN_BY_CLUSTER = frozenset({"dc-version", "cluster-infrastructure", "have-watchdog", "last-lrm-refresh"})
+"""Properties that Pacemaker sets itself, at any time: a controller that is elected writes `have-watchdog`."""
 
 
 def score(text: str) -> int | None:
@@ -170,7 +170,7 @@ def check_text(value: str) -> str | None:
 
 
 def check_property(value: str) -> str | None:
-    if value in _RESERVED:
+    if value in WRITTEN_BY_CLUSTER:
         return f"{value!r} is written by the cluster itself: leave it out."
     if re.fullmatch(r"[a-z][a-z0-9-]*", value):
         return None

@@ -131,6 +131,21 @@ def test_a_burst_of_lines_costs_few_questions() -> None:
     assert members.asked.qsize() <= lasted / 0.3, "one for all of them, but where this host was slow"
 
 
+def test_who_is_slow_to_answer_has_as_long_a_rest() -> None:
+    members = Members(held=True)
+    with glancing(members) as glances:
+        glances.spoke("node1")
+        assert members.next() == "node1"
+        glances.spoke("node1")
+        asked = time.monotonic()
+        with pytest.raises(queue.Empty):
+            members.asked.get(timeout=0.3)
+        took, answered = time.monotonic() - asked, time.monotonic()
+        members.go.release(2)
+        members.next()
+        assert time.monotonic() - answered >= took
+
+
 def test_an_alarm_rings_early_once_and_keeps_what_comes_during_a_question() -> None:
     alarm = Alarm(3600.0)
     assert alarm.wait(), "the first one is due at once"
