@@ -76,7 +76,7 @@ class DoorFencing(Construct):
             params={**params, **self._limits()},
             node=node,
             delay=delay,
-            meta=lab.device_meta | {"resource-stickiness": "1"},
+            meta=lab.device_meta,
             machine=lab.machines.by_name[node].id if node else None,
             operations=lab.operations.of_fencing(),
             locations=[{"node": node, "score": "-INFINITY"}] if node and lab.settings.node_count > 1 else [],

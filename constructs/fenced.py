@@ -42,8 +42,9 @@ class Fenced:
     @property
     def device_meta(self) -> dict[str, str]:
         """Meta attributes of each device. Who could not ask for a moment, the endpoint or the target being away, tries
-        again later: one failed start would else keep the device off that node for ever."""
-        return FENCE_META | {"failure-timeout": self.settings.stretched(60)}
+        again later: one failed start would else keep the device off that node for ever. And no device starts anew,
+        beside all that starts on it, because a node came back."""
+        return FENCE_META | {"failure-timeout": self.settings.stretched(60), "resource-stickiness": "1"}
 
     @property
     def operations(self) -> Operations:

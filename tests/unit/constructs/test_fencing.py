@@ -38,6 +38,19 @@ def test_a_single_method_takes_no_levels_and_services_wait_for_it(method: str) -
     assert devices <= lab.before("halab_clone.shared_fs")
 
 
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_devices_start_after_the_fencing_try_again_and_stay_when_a_node_comes_back(method: str) -> None:
+    lab = synthesized(HALAB_FENCING_METHOD=method)
+    metas = [device["meta"] for device in lab.json["resource"]["halab_stonith"].values()]
+    assert metas
+    for meta in metas:
+        assert {name: meta[name] for name in ("requires", "resource-stickiness")} == {
+            "requires": "fencing",
+            "resource-stickiness": "1",
+        }
+        assert int(meta["failure-timeout"].removesuffix("s")) >= 60
+
+
 def test_a_level_names_the_devices_of_its_node(two_levels: Synthesized) -> None:
     levels = [
         two_levels.by_address[f"halab_fencing_level.{name}"] for name in sorted(two_levels.names("halab_fencing_level"))
