@@ -41,13 +41,14 @@ _CERTIFICATE_THERE = "if [ -s /var/lib/pcsd/pcsd.crt ] && [ -s /var/lib/pcsd/pcs
 # Two daemons that start one after the other: busy emulated guests need more than systemd's 90 s. And after a boot the
 # cluster comes first: pacemakerd kills a daemon of its own that does not answer it five times, and the node is fenced.
 # Of itself pcsd keeps ten workers, each of which loads all of pcs: memory, and minutes of an emulated guest. It makes
-# temporary ones when all are busy. And it looks for tasks ten times a second, which is 7% of an idle emulated guest.
+# temporary ones when all are busy. And it looks for tasks ten times a second, which is 7% of an idle emulated guest; its
+# Ruby half has Puma tell systemd its state each second, which is 1% (that it has started, pcsd-ruby tells by itself).
 # What somebody sets in pcsd's environment file outweighs this.
 _DROP_IN = f"""\
 [Service]
 TimeoutStartSec=20min
 CPUWeight=10
-Environment=PCSD_WORKER_COUNT=2 PCSD_CHECK_INTERVAL_MS=1000 PYTHONPATH={PYTHON}
+Environment=PCSD_WORKER_COUNT=2 PCSD_CHECK_INTERVAL_MS=1000 PUMA_SKIP_SYSTEMD=1 PYTHONPATH={PYTHON}
 """
 # pcsd's workers, and the process through which they talk, are forked from a server of Python's. That has loaded nothing
 # by default, and each of them loads all of pcs: 20 s of a slow emulated guest. Before Python 3.10, which does not know

@@ -66,6 +66,7 @@ def test_network(provider: Configured, networks: NetworkResource) -> None:
     state = create(networks, NETWORK)
     assert state["gateway"] == "10.17.0.1"
     assert state["hosts"] == HOSTS  # in the user's spelling
+    assert provider.connection.libvirt.networkLookupByName("summit").autostart(), "it is there after the host's boot"
     assert networks.read(Ctx(), copy.deepcopy(state)) == state
     provider.connection.libvirt.networkLookupByName("summit").destroy()
     assert networks.read(Ctx(), state) == {**state, "active": False}
@@ -136,6 +137,9 @@ def test_import_of_nothing(networks: NetworkResource, pools: PoolResource, volum
 def test_pool(provider: Configured, pools: PoolResource) -> None:
     state = create(pools, POOL)
     assert create(pools, POOL) == state  # adopted
+    assert provider.connection.libvirt.storagePoolLookupByName("summit").autostart(), (
+        "it is there after the host's boot"
+    )
     assert pools.import_(Ctx(), "summit") == state
     assert pools.read(Ctx(), state) == state
     with pytest.raises(Conflict, match="with another path"):
@@ -184,6 +188,8 @@ def test_somebody_elses_pool_is_left_alone(pools: PoolResource, volumes: VolumeR
         create(pools, {"name": "theirs", "path": "/theirs"})
     with pytest.raises(Conflict, match="'theirs' was not made by the lab 'summit'"):
         create(volumes, {"name": "a", "pool": "theirs", "size_bytes": 512})
+    with pytest.raises(Conflict, match="'theirs' was not made by the lab 'summit'"):
+        pools.import_(Ctx(), "theirs")
     with pytest.raises(Conflict, match="there is no storage pool 'no'"):
         create(volumes, {"name": "a", "pool": "no", "size_bytes": 512})
 
