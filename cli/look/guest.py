@@ -101,6 +101,13 @@ for tpg in iqn*/tpgt_*; do
     echo "initiator ${acl##*/} $state $address"
   done
 done
+for reservations in ../core/*/*/pr; do
+  [ -d "$reservations" ] || continue
+  of "$reservations/res_pr_type"; [ "$it" = "${it#SPC-3 Reservation Type: }" ] || echo "reserved ${it#*: }"
+  while read -r _ _ name words; do
+    [ "$words" = "${words#Key: }" ] || echo "registered ${name%%,*}"
+  done < "$reservations/res_pr_registered_i_pts"
+done
 """
 
 
@@ -153,7 +160,10 @@ class Initiator:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """One machine's answer. `targets` maps an exported iSCSI name to whether it is enabled; `load` of one minute."""
+    """One machine's answer. `targets` maps an exported iSCSI name to whether it is enabled; `load` of one minute.
+
+    `reserved`: in which ways the target's LUNs are (persistent reservations); `registered`: initiators that have a key.
+    """
 
     uptime_s: float
     units: frozenset[str]
@@ -166,6 +176,8 @@ class Guest:
     targets: tuple[tuple[str, bool], ...]
     initiators: tuple[Initiator, ...]
     load: float | None = None
+    reserved: tuple[str, ...] = ()
+    registered: frozenset[str] = frozenset()
 
 
 def parse(text: str) -> Guest:
@@ -184,6 +196,8 @@ def parse(text: str) -> Guest:
         targets=tuple((name, state == "1") for name, state in (rest.split(" ") for rest in _all(lines, "target"))),
         initiators=tuple(Initiator(*rest.split(" ")) for rest in _all(lines, "initiator")),
         load=next((float(rest) for kind, rest in lines if kind == "load"), None),
+        reserved=tuple(_all(lines, "reserved")),
+        registered=frozenset(_all(lines, "registered")),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from halab.cli.look import members, resources, storage, views
+from halab.cli.look import members, reservations, resources, storage, views
 from halab.cli.look.ages import age
 from halab.cli.look.report import Fault, FencingReport, Report, SiteReport
 from halab.cli.look.snapshot import Snapshot
@@ -40,6 +40,7 @@ def _faults(snapshot: Snapshot, seen: list[View]) -> Iterator[Fault]:
     yield from views.faults(snapshot, seen)
     yield from _of_fencing(snapshot, now.status if now else None)
     yield from storage.faults(snapshot, now.status if now else None)
+    yield from reservations.faults(snapshot, now.status if now else None)
     if now:
         yield from resources.faults(now)
         yield from _of_serving(snapshot, now.status)
