@@ -34,6 +34,7 @@ def settled(terraform: Terraform) -> None:
     assert terraform.plan().actions == {}
 
 
+@pytest.mark.long  # a minute
 def test_a_lab_that_fences_itself_grows_shrinks_and_changes(terraform: Terraform, provider: DoubledProvider) -> None:
     write(terraform, "watchdog")
     made = Order(terraform.apply())
@@ -99,7 +100,7 @@ def _goes(terraform: Terraform) -> None:
     settled(terraform)
 
 
-@pytest.mark.parametrize("one_by_one", [True, False])
+@pytest.mark.parametrize("one_by_one", [pytest.param(True, marks=pytest.mark.long), False])
 def test_from_a_disk_to_none_and_back(terraform: Terraform, provider: DoubledProvider, one_by_one: bool) -> None:
     """The old sbd of a node has ended before the new one starts; what it watched goes after it."""
     del provider

@@ -13,6 +13,8 @@ from functools import partial
 
 import libvirt
 
+from halab.provider.fencing import power_process
+from halab.provider.fencing.power_files import PowerFiles
 from tests.e2e.lab import STATE, Lab, hypervisor
 
 CONF = "/etc/corosync/corosync.conf"
@@ -137,6 +139,7 @@ def drifts(lab: Lab, r: Roles) -> list[Drift]:
         Drift("halab_network.network", {"hosts"}, partial(forget_reservation, lab, r.other)),
         Drift(f"halab_machine.{r.other}", {"memory_mib"}, partial(edit_memory, lab, r.other)),
         Drift("halab_ssh_config.ssh_config", {"intact"}, edit_ssh_config),
+        Drift("halab_fencing_endpoint.fencing_endpoint", {"running"}, partial(end_endpoint, lab)),
     ]  # fmt: skip
 
 
@@ -163,6 +166,11 @@ def edit_memory(lab: Lab, node: str) -> None:
 def edit_ssh_config() -> None:
     with (STATE / "ssh_config").open("a") as file:
         file.write("# edited\n")
+
+
+def end_endpoint(lab: Lab) -> None:
+    """Its supervisor, too."""
+    power_process.end(PowerFiles(STATE / "fencing" / lab.settings.name).config)
 
 
 def standby(lab: Lab, node: str) -> None:
