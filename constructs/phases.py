@@ -88,8 +88,10 @@ TABLE: dict[Phase, Line] = {
         (*_READY, Phase.SBD),
         (Container.CLUSTER,),
     ),
-    # A device waits for the other nodes' membership and access: a node that is added gets it while it joins.
-    Phase.FENCING: Line("each node's fencing device", (Phase.PROPERTIES,)),
+    # A device waits for the other nodes' membership and access: a node that is added gets it while it joins. And for
+    # the one that unfences: without levels yet, Pacemaker asks any one device to switch a node on, and a node that has
+    # been switched on gets no key.
+    Phase.FENCING: Line("each node's fencing device", (Phase.PROPERTIES, Phase.KEYS)),
     Phase.LVM: Line("each node's LVM asks lvmlockd"),
     Phase.LOCKING: Line("DLM and lvmlockd run", (*_READY, Phase.LVM, Phase.KEYS, Phase.WATCH), (Container.CLUSTER,)),
     Phase.PARTITION: Line("the LUN's partition", (*_READY, Phase.SESSIONS)),

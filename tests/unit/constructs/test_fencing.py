@@ -217,6 +217,17 @@ def test_nobody_writes_to_the_lun_before_all_have_their_keys(by_storage: Synthes
     assert [address for address in by_storage.by_address if address in by_storage.before(address)] == []
 
 
+@pytest.mark.parametrize("levels", ["scsi+redfish", "redfish,scsi", "scsi+wti,sbd", "ipmi+scsi,virsh"])
+def test_nodes_have_their_keys_before_another_device_could_be_asked_to_switch_them_on(levels: str) -> None:
+    """Without levels yet, Pacemaker asks any one device."""
+    lab = synthesized(HALAB_FENCING_LEVELS=levels)
+    others = {f"halab_stonith.{name}" for name in lab.names("halab_stonith")} - {SCSI}
+    assert others
+    for device in others:
+        assert SCSI in lab.before(device), device
+    assert [address for address in lab.by_address if address in lab.before(address)] == []
+
+
 def test_each_node_has_a_key_of_its_own_and_watches_it(by_storage: Synthesized) -> None:
     keys = {node: by_storage.by_address[f"halab_scsi_key.{node}_scsi_key"] for node in NODES}
     lun = "${halab_iscsi_target.iscsi_target.lun_device}"
