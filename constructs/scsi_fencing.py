@@ -88,8 +88,9 @@ class ScsiFencing(Construct):
                 "aptpl": "1",
                 # After a writer udev asks the LUN for its name again, which it cannot tell while the target is away.
                 "readonly": "1",
-                "pcmk_host_map": ";".join(f"{name}:{name}" for name in self._keys),
-                "pcmk_host_check": "static-list",
+                # It fences all nodes, by their names. A list would be another definition with each node that comes or
+                # goes, for which Pacemaker unfences all of them anew, and stops what runs there meanwhile.
+                "pcmk_host_check": "none",
                 "pcmk_reboot_action": "off",
                 **(
                     {"pcmk_off_timeout": timeout, "pcmk_reboot_timeout": timeout}

@@ -41,8 +41,8 @@ _CERTIFICATE_THERE = "if [ -s /var/lib/pcsd/pcsd.crt ] && [ -s /var/lib/pcsd/pcs
 # Two daemons that start one after the other: busy emulated guests need more than systemd's 90 s. And after a boot the
 # cluster comes first: pacemakerd kills a daemon of its own that does not answer it five times, and the node is fenced.
 # Of itself pcsd keeps ten workers, each of which loads all of pcs: memory, and minutes of an emulated guest. It makes
-# temporary ones when all are busy. And it looks for tasks ten times a second, which is 7% of an idle emulated guest; its
-# Ruby half has Puma tell systemd its state each second, which is 1% (that it has started, pcsd-ruby tells by itself).
+# temporary ones when all are busy. And it looks for tasks ten times a second, which is 7% of an idle emulated guest.
+# Its Ruby half has Puma tell systemd its state each second, which is 1%; that it has started, pcsd-ruby tells itself.
 # What somebody sets in pcsd's environment file outweighs this.
 _DROP_IN = f"""\
 [Service]

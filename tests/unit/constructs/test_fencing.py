@@ -262,10 +262,11 @@ def test_one_device_unfences_by_names(by_storage: Synthesized) -> None:
         "key_value": "hash",
         "aptpl": "1",
         "readonly": "1",
-        "pcmk_host_map": "node1:node1;node2:node2;node3:node3",
-        "pcmk_host_check": "static-list",
+        "pcmk_host_check": "none",
         "pcmk_reboot_action": "off",
     }
+    more = synthesized(HALAB_FENCING_METHOD="scsi", HALAB_NODE_COUNT="4").by_address[SCSI]
+    assert more["params"] == device["params"], "with another definition all nodes would be unfenced anew"
 
 
 @pytest.mark.parametrize(
