@@ -68,7 +68,7 @@ _OWN = """\
 short() { printf %s "$1" | md5sum | cut -c1-4; }
 own=$(printf '%s%s\\n' "$(short "$2")" "$(short "$(uname -n)")" | sed 's/^0*//')
 """
-# $3... keys that nobody should have
+# $3... keys that nobody should have. One that is not there any more cannot be taken off: it went with its node.
 _RESERVE = f"""# reserve the LUN for the nodes
 {_ASK}{_OWN}case $held in
 *"NO reservation held"*)
@@ -77,7 +77,9 @@ esac
 device=$1
 shift 2
 for key; do
-  persist --out --preempt --prout-type=5 --param-rk="$own" --param-sark="$key" "$device"
+  if printf '%s\\n' "$keys" | grep -qiw "0x$key"; then
+    persist --out --preempt --prout-type=5 --param-rk="$own" --param-sark="$key" "$device"
+  fi
 done
 """
 _CLEAR = f"""# end the reservation of the LUN

@@ -129,6 +129,7 @@ case $action in
 --reserve) registered; echo "$rk" > "$LUN/holder" ;;
 --preempt)
   registered
+  grep -qx "$sark" "$LUN/keys" || { echo "reservation conflict" >&2; exit 24; }
   drop "$sark"
   [ "$(cat "$LUN/holder")" != "$sark" ] || echo "$rk" > "$LUN/holder" ;;
 --clear) registered; : > "$LUN/keys"; : > "$LUN/holder" ;;
@@ -220,6 +221,14 @@ def test_the_lun_is_reserved_once_and_strangers_go(lun: Lun) -> None:
     assert [*item.steps(DEBIAN_13, HELD, HELD)] == []
 
 
+def test_a_key_that_went_with_its_node_is_not_taken_off_again(lun: Lun) -> None:
+    """A lab of fewer nodes: the node took its key off, and was the holder."""
+    lun.put([ONE, TWO])
+    prior = replace(HELD, keys=(ONE, TWO, THREE))
+    assert lun.do(ScsiReservationItem().steps(DEBIAN_13, prior, HELD)).returncode == 0
+    assert (lun.lines("keys"), lun.lines("holder")) == ([ONE, TWO], [ONE])
+
+
 def test_a_node_without_key_reserves_nothing(lun: Lun) -> None:
     lun.put([TWO])
     assert lun.do(ScsiReservationItem().steps(DEBIAN_13, None, HELD)).returncode != 0
@@ -246,6 +255,8 @@ def test_what_a_lun_tells_of_its_changes_is_no_answer(lun: Lun, changes: int) ->
         told = [lun.folder / f"news{one}" for one in ("--read-keys", "--read-reservation", action)]
         for news in told:
             news.write_text("x" * changes)
+        if action == "--preempt":
+            lun.put([ONE, THREE], holder=ONE)
         assert lun.do(steps).returncode == 0, action
         assert (lun.lines("keys"), lun.lines("holder")) == (keys, holder), action
         assert [news.read_text() for news in told] == ["", "", ""], action
