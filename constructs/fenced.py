@@ -42,8 +42,8 @@ class Fenced:
     @property
     def device_meta(self) -> dict[str, str]:
         """Meta attributes of each device. Who could not ask for a moment, the endpoint or the target being away, tries
-        again later: one failed start would else keep the device off that node for ever. And no device starts anew,
-        beside all that starts on it, because a node came back."""
+        again later: one failed start would else keep the device off that node for ever. And none moves to a node
+        that came back or joins: its start would be beside all others there, and the password may not be there yet."""
         return FENCE_META | {"failure-timeout": self.settings.stretched(60), "resource-stickiness": "1"}
 
     @property

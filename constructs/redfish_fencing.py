@@ -76,7 +76,6 @@ class RedfishFencing(Construct):
             params=params,
             node=node.name,
             delay=self._lab.operations.first_node_delay() if node.name == "node1" else None,
-            # It stays where it runs: a node that has just joined may not have the password yet.
             meta=self._lab.device_meta,
             machine=machine.id,
             operations=self._lab.operations.of_fencing(),

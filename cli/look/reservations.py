@@ -24,9 +24,10 @@ def faults(snapshot: Snapshot, status: ClusterStatus | None) -> Iterator[Fault]:
         if not told.reserved:
             yield Fault(target, "its LUN is not reserved: fence_scsi shuts nobody out", remedy=_RESERVE)
     with_key = set(_with_key(exporters.values(), {machine.address: machine.name for machine in snapshot.machines}))
-    for node in (node.name for node in status.nodes if node.available):
-        if node not in with_key:
-            yield Fault(node, "has no key on the LUN: for fence_scsi it is off already", remedy=_KEY.format(node))
+    for node in status.nodes:
+        if node.online and not (node.pending or node.unclean or node.name in with_key):
+            said = "has no key on the LUN: for fence_scsi it is off already"
+            yield Fault(node.name, said, remedy=_KEY.format(node.name))
 
 
 def _with_key(exporters: Collection[Guest], names: Mapping[str, str]) -> Iterator[str]:
