@@ -32,7 +32,11 @@ class Baseline(Construct):
         super().__init__(scope, id)
         self._settings, self._machines, self._phases = settings, machines, phases
         self._node_ports = (*limits.NODE_PORTS, *node_ports)
-        self._target_ports = (*limits.TARGET_PORTS, *([limits.QNETD_PORT] if settings.has_quorum_device else []))
+        self._target_ports = (
+            *limits.TARGET_PORTS,
+            *([f"tcp/{limits.SECOND_PORTAL}"] if settings.fencing.has_paths else []),
+            *([limits.QNETD_PORT] if settings.has_quorum_device else []),
+        )
         self.hosts = {place.name: self._host(place) for place in machines.places}
         for place in machines.places:
             if place.cluster:

@@ -1292,6 +1292,7 @@ class IscsiTarget(HalabResource):
         iqn: str | None = None,
         hostname: str | None = None,
         port: float | None = None,
+        further_ports: Sequence[float] | None = None,
         backstore: str | None = None,
         demo_mode: bool | None = None,
         chap: bool | None = None,
@@ -1311,6 +1312,7 @@ class IscsiTarget(HalabResource):
                 "iqn": iqn,
                 "hostname": hostname,
                 "port": port,
+                "further_ports": further_ports,
                 "backstore": backstore,
                 "demo_mode": demo_mode,
                 "chap": chap,
@@ -1668,6 +1670,69 @@ class Machine(HalabResource):
     @property
     def hypervisor_used(self) -> str:
         return self.get_string_attribute("hypervisor_used")
+
+
+class Multipath(HalabResource):
+    """A LUN that a machine sees by several paths, as one disk; other disks keep their one path."""
+
+    TYPE = "halab_multipath"
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        machine: str,
+        device: str,
+        paths: float | None = None,
+        key: str | None = None,
+        queue_s: float | None = None,
+        condition: str | None = None,
+        depends_on: Sequence[IDependable] = (),
+        lifecycle: TerraformResourceLifecycle | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            {
+                "machine": machine,
+                "device": device,
+                "paths": paths,
+                "key": key,
+                "queue_s": queue_s,
+                "condition": condition,
+            },
+            depends_on,
+            lifecycle,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.get_string_attribute("id")
+
+    @property
+    def machine(self) -> str:
+        return self.get_string_attribute("machine")
+
+    @property
+    def device(self) -> str:
+        return self.get_string_attribute("device")
+
+    @property
+    def paths(self) -> float:
+        return self.get_number_attribute("paths")
+
+    @property
+    def key(self) -> str:
+        return self.get_string_attribute("key")
+
+    @property
+    def queue_s(self) -> float:
+        return self.get_number_attribute("queue_s")
+
+    @property
+    def condition(self) -> str:
+        return self.get_string_attribute("condition")
 
 
 class NetworkHosts(TypedDict):

@@ -9,7 +9,7 @@ from halab.constructs.door_fencing import IpmiFencing, VirshFencing, WtiFencing,
 from halab.constructs.fenced import Fenced, Method
 from halab.constructs.redfish_fencing import RedfishFencing
 from halab.constructs.sbd_fencing import SbdFencing
-from halab.constructs.scsi_fencing import ScsiFencing
+from halab.constructs.scsi_fencing import MpathFencing, ScsiFencing
 from halab.constructs.watchdog_fencing import WatchdogFencing
 
 METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
@@ -19,6 +19,7 @@ METHODS: Mapping[str, Callable[[Construct, str, Fenced], Method]] = {
     "virsh": VirshFencing,
     "xvm": XvmFencing,
     "scsi": ScsiFencing,
+    "mpath": MpathFencing,
     "sbd": SbdFencing,
     "watchdog": WatchdogFencing,
 }

@@ -9,7 +9,9 @@ from halab.constructs.setting import setting
 from halab.provisioners.engine import limits
 
 # Each has a line in fencing_methods.METHODS.
-METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "scsi", "sbd", "watchdog")
+METHODS = ("redfish", "wti", "ipmi", "virsh", "xvm", "scsi", "mpath", "sbd", "watchdog")
+RESERVATIONS = ("scsi", "mpath")
+"""Those that shut a node out of the LUN."""
 NONE = "none"
 # The second needs neither the endpoint nor the hypervisor's help: its death is survived.
 _DEFAULT = (("redfish",), ("sbd",))
@@ -40,8 +42,9 @@ def _split(value: object) -> tuple[tuple[str, ...], ...]:
 class Fencing:
     method: str = setting(
         "",
-        "one way to fence, alone: redfish, wti, ipmi, virsh, xvm, scsi (only with site.storage gfs2), sbd, watchdog "
-        "(three nodes or more); or none (only with site.storage local); empty: redfish, and sbd when that has failed",
+        "one way to fence, alone: redfish, wti, ipmi, virsh, xvm, scsi and mpath (only with site.storage gfs2), sbd, "
+        "watchdog (three nodes or more); or none (only with site.storage local); empty: redfish, and sbd when that "
+        "has failed",
         limits.one_of(*METHODS, NONE, ""),
     )
     levels: tuple[str, ...] = setting(
@@ -78,6 +81,21 @@ class Fencing:
         return tuple(dict.fromkeys(method for level in self.in_levels for method in level))
 
     @property
+    def by_reservations(self) -> bool:
+        """Whether a node's key on the LUN is what it may write there by."""
+        return not set(RESERVATIONS).isdisjoint(self.methods)
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether each node sees the LUN by two paths."""
+        return "mpath" in self.methods
+
+    def packages(self, family: str) -> tuple[str, ...]:
+        """What it takes in the guests beyond what every image has. `family`: debian or el."""
+        multipath = {"debian": "multipath-tools", "el": "device-mapper-multipath"}
+        return (multipath[family], "fence-agents-mpath") if self.has_paths else ()
+
+    @property
     def node_ports(self) -> tuple[str, ...]:
         """What the nodes' firewall lets in for it: fence_xvm is called back."""
         return (f"tcp/{self.xvm_port}",) if "xvm" in self.methods else ()
@@ -107,15 +125,22 @@ def check(fencing: Fencing, storage: str, suite: str, tied: bool, one_goes_on: b
     if not fencing.methods and storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
     name = "fencing.levels" if fencing.levels else "fencing.method"
+    for method in set(RESERVATIONS).intersection(fencing.methods):
+        yield from (f"{name}: {method} {problem}" for problem in _reservation_problems(fencing, storage))
     if "scsi" in fencing.methods:
-        yield from (f"{name}: scsi {problem}" for problem in _scsi_problems(fencing, storage, suite, tied))
+        yield from (f"{name}: scsi {problem}" for problem in _scsi_problems(fencing, suite, tied))
     if "watchdog" in fencing.methods:
         yield from (f"{name}: watchdog {problem}" for problem in _watchdog_problems(fencing, suite, one_goes_on))
 
 
-def _scsi_problems(fencing: Fencing, storage: str, suite: str, tied: bool) -> Iterator[str]:
+def _reservation_problems(fencing: Fencing, storage: str) -> Iterator[str]:
     if storage != "gfs2":
         yield "cuts nodes off from the shared LUN, which a local site does not use; set site.storage to gfs2"
+    if set(RESERVATIONS) <= set(fencing.methods):
+        yield "cannot share the LUN: scsi and mpath both reserve it, each for itself; take one of the two out"
+
+
+def _scsi_problems(fencing: Fencing, suite: str, tied: bool) -> Iterator[str]:
     if suite == "bookworm":
         yield (
             "does not go with Debian 12, whose fence_scsi takes a restarted node for one that may write when it is "

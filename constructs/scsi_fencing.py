@@ -9,6 +9,7 @@ from halab.constructs.cdk import Construct, Token
 from halab.constructs.fenced import Fenced
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
+from halab.provisioners.iscsi.multipath import PERSIST
 from halab.provisioners.iscsi.reservation import key_of
 
 _WATCHDOG_S = (60, 120)
@@ -22,6 +23,8 @@ class ScsiFencing(Construct):
     Whatever its level, its device is made before DLM is started: Pacemaker stops what runs on a node, to give the node
     its key, when there is a first device that unfences.
     """
+
+    _agent = "fence_scsi"
 
     def __init__(self, scope: Construct, id: str, lab: Fenced) -> None:
         super().__init__(scope, id)
@@ -54,7 +57,7 @@ class ScsiFencing(Construct):
             machine=self._lab.machines.by_name[node.name].id,
             device=self._lun,
             key=key_of(self._lab.settings.name, node.name),
-            depends_on=[self._lab.storage.sessions[node.name]],
+            depends_on=[self._lab.storage.seen[node.name]],
         )
         self._lab.phases.add(Phase.KEYS, key, node=node.name)
         return key
@@ -73,24 +76,17 @@ class ScsiFencing(Construct):
         lab.phases.add(Phase.WATCH, watch, node=node.name)
 
     def _made(self, reservation: bindings.ScsiReservation) -> bindings.Stonith:
-        lab = self._lab
+        lab, agent = self._lab, self._agent
         delay = lab.operations.first_node_delay()
         return bindings.Stonith(
             self,
-            "fence_scsi",
+            agent,
             cluster=lab.cluster.name,
-            name="fence-scsi",
-            agent="fence_scsi",
+            name=agent.replace("_", "-"),
+            agent=agent,
             params={
                 "devices": reservation.device,
-                # By names: a node's place in the list of nodes, which is the agent's own choice, changes when one goes.
-                "key_value": "hash",
-                "aptpl": "1",
-                # After a writer udev asks the LUN for its name again, which it cannot tell while the target is away.
-                "readonly": "1",
-                # It fences all nodes, by their names. A list would be another definition with each node that comes or
-                # goes, for which Pacemaker unfences all of them anew, and stops what runs there meanwhile.
-                "pcmk_host_check": "none",
+                **self._parameters(),
                 "pcmk_reboot_action": "off",
                 **(
                     {"pcmk_off_timeout": timeout, "pcmk_reboot_timeout": timeout}
@@ -104,3 +100,33 @@ class ScsiFencing(Construct):
             operations=lab.operations.of_fencing(),
             **lab.phases.order(Phase.KEYS, also=[reservation, *lab.cluster.members.values()]),
         )
+
+    def _parameters(self) -> dict[str, str]:
+        return {
+            # By names: a node's place in the list of nodes, which is the agent's own choice, changes when one goes.
+            "key_value": "hash",
+            "aptpl": "1",
+            # After a writer udev asks the LUN for its name again, which it cannot tell while the target is away.
+            "readonly": "1",
+            # It fences all nodes, by their names. A list would be another definition with each node that comes or
+            # goes, for which Pacemaker unfences all of them anew, and stops what runs there meanwhile.
+            "pcmk_host_check": "none",
+        }
+
+
+class MpathFencing(ScsiFencing):
+    """The same where each node sees the LUN by two paths, as one disk that multipathd makes.
+
+    Its agent knows keys, not names: so the device has a list, which changes with each node that comes or goes.
+    """
+
+    _agent = "fence_mpath"
+
+    def _parameters(self) -> dict[str, str]:
+        keys = {node.name: key_of(self._lab.settings.name, node.name) for node in self._lab.nodes}
+        return {
+            "mpathpersist_path": PERSIST,
+            "pcmk_host_check": "static-list",
+            "pcmk_host_list": " ".join(keys),
+            "pcmk_host_map": ";".join(f"{name}:{key}" for name, key in keys.items()),
+        }

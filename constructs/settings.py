@@ -182,7 +182,14 @@ def load(context: Mapping[str, Any], environment: Mapping[str, str]) -> Settings
         problems += _together(settings)
     if problems:
         raise SettingsError(problems)
-    return settings
+    return _with_packages(settings)
+
+
+def _with_packages(settings: Settings) -> Settings:
+    """Packages that other settings need are added to the image."""
+    wanted = (*settings.image.extra_packages, *settings.fencing.packages(settings.image.platform.family))
+    image = dataclasses.replace(settings.image, extra_packages=tuple(dict.fromkeys(wanted)))
+    return dataclasses.replace(settings, image=image)
 
 
 def names(cls: type = Settings, prefix: str = "") -> dict[str, dataclasses.Field[Any]]:

@@ -7,14 +7,16 @@ from halab.constructs.cdk import Construct, IDependable
 from halab.constructs.machines import Machines
 from halab.constructs.phases import Phase, Phases
 from halab.constructs.places import Place
-from halab.constructs.resource import made_anew_with
+from halab.constructs.resource import HalabResource, made_anew_with
 from halab.constructs.settings import Settings
+from halab.provisioners.engine import limits
+from halab.provisioners.iscsi.reservation import key_of
 
 _TARGET_DISK = "/dev/vdb"  # the target's second disk
 
 
 class SharedStorage(Construct):
-    """A LUN that every node sees, as `lun_device`, of `lun_bytes`."""
+    """A LUN that every node sees, as `lun_device`, of `lun_bytes`. `seen`: what a node's sight of it hangs on."""
 
     def __init__(self, scope: Construct, id: str, settings: Settings, machines: Machines, phases: Phases) -> None:
         super().__init__(scope, id)
@@ -40,7 +42,8 @@ class SharedStorage(Construct):
             backstore="lun0",
             portal=settings.target_address,
             demo_mode=settings.iscsi.demo_mode,
-            reservations="scsi" in settings.fencing.methods or None,
+            further_ports=[limits.SECOND_PORTAL] if settings.fencing.has_paths else None,
+            reservations=settings.fencing.by_reservations or None,
         )
         self.lun_device = self.target.lun_device
         self.lun_bytes = machines.lun_disk.size_bytes
@@ -48,6 +51,35 @@ class SharedStorage(Construct):
         self.sessions = {node.name: self.session(self, node.name, node, self.target) for node in nodes}
         for name, session in self.sessions.items():
             phases.add(Phase.SESSIONS, session, node=name)
+        self.seen: dict[str, HalabResource] = dict(self.sessions)
+        if settings.fencing.has_paths:
+            self.seen |= {node.name: self._second_path(node, phases) for node in nodes}
+
+    def _second_path(self, node: Place, phases: Phases) -> bindings.Multipath:
+        first = self.sessions[node.name]
+        second = bindings.IscsiSession(
+            self,
+            f"{node.name}_second_session",
+            machine=first.machine,
+            initiator_iqn=first.initiator_iqn,
+            target_iqn=first.target_iqn,
+            portal=first.portal,
+            port=limits.SECOND_PORTAL,
+            chap_user=first.chap_user if self._chap else None,
+            chap_password=first.chap_password if self._chap else None,
+            lun_bytes=self.lun_bytes,
+            depends_on=[first],
+        )
+        disk = bindings.Multipath(
+            self,
+            f"{node.name}_multipath",
+            machine=second.machine,
+            device=self.lun_device,
+            key=key_of(self._settings.name, node.name),
+            depends_on=[second],
+        )
+        phases.add(Phase.SESSIONS, second, disk, node=node.name)
+        return disk
 
     def _password(self, node: Place) -> bindings.Secret:
         return bindings.Secret(self, f"{node.name}_chap", name=f"{node.name}-chap", length=16)

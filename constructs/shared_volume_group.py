@@ -51,8 +51,7 @@ class SharedVolumeGroup(Construct):
         locking = self._locking(Operations(settings, machines.nodes[0]))
         phases.add(Phase.LOCKING, locking)
         # Pacemaker starts it on nodes that have their keys. While a node is given its key its writes are refused.
-        reserved = "scsi" in settings.fencing.methods
-        self.vg = self._volume_group(storage, after=[locking] if reserved else [])
+        self.vg = self._volume_group(storage, after=[locking] if settings.fencing.by_reservations else [])
         phases.contain(Container.VG, f"{self.vg.terraform_address}.id")
         for name in cluster.members:
             joined = bindings.LvmDevice(

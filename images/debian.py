@@ -40,6 +40,7 @@ RENAMED: dict[str, dict[str, tuple[str, ...]]] = {
         "fence-agents-wti": ("fence-agents", "telnet"),
         "fence-agents-ipmilan": ("fence-agents", "ipmitool"),
         "fence-agents-scsi": ("fence-agents", "sg3-utils"),
+        "fence-agents-mpath": ("fence-agents",),
     },
 }
 DEFAULT_SUITE = "trixie"
@@ -81,7 +82,8 @@ class DebianRecipe:
         asked = names_of(self.profile.packages, "debian", self.roles)
         wanted = [name for one in asked for name in renamed.get(one, (one,))]
         wanted += ["tzdata"] if self.profile.region.timezone != "UTC" else []
-        return tuple(dict.fromkeys([*wanted, *sorted(self.extra_packages)]))
+        wanted += [name for one in sorted(self.extra_packages) for name in renamed.get(one, (one,))]
+        return tuple(dict.fromkeys(wanted))
 
     @cached_property
     def overlay(self) -> bytes:

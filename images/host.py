@@ -36,8 +36,8 @@ _PACKAGES = (
         roles=("node",),
         addon="HighAvailability",
     ),
-    # All of them, so that another way of fencing is no other image. Not multipath's: its rules for udev look at each
-    # disk of each boot.
+    # All of them, so that another way of fencing is no other image. Not multipath's, which come with the setting: their
+    # rules for udev look at each disk of each boot.
     Names(
         "fencing",
         (*FENCE_AGENTS, "fence-virt", "sbd"),

@@ -112,11 +112,15 @@ FULL: dict[str, dict[str, Any]] = {
     "halab_scsi_watch": {
         **ON_MACHINE, "device": "/dev/sdb", "key": "ab12", "watchdog_s": 60, "condition": "complete",
     },
+    "halab_multipath": {
+        **ON_MACHINE, "device": "/dev/disk/by-id/wwn-0x6001405a1b2c3d4e5f60718293a4b5c6", "paths": 2, "key": "ab12",
+        "queue_s": 60, "condition": "complete",
+    },
     "halab_lvm_device": {**ON_MACHINE, "vg": "vg", "device": "/dev/sda1", "lun_bytes": LUN},
     "halab_iscsi_target": {
         **ON_MACHINE, "device": "/dev/vdb1", "portal": "10.0.0.1", "iqn": IQN, "hostname": "target", "port": 3260,
-        "backstore": "lun0", "demo_mode": False, "chap": True, "reservations": True, "serial": UUID,
-        "condition": "complete",
+        "further_ports": [3261], "backstore": "lun0", "demo_mode": False, "chap": True, "reservations": True,
+        "serial": UUID, "condition": "complete",
     },
     "halab_iscsi_acl": {
         **ON_MACHINE, "target_iqn": IQN, "initiator_iqn": IQN, "chap_user": "u", "chap_password": "abcdefabcdef12",

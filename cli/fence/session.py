@@ -57,7 +57,8 @@ def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -
 
 def _refuse_off(used: list[Device]) -> None:
     """ConfigError if none of these devices leaves a node off."""
-    why = {"scsi": "cuts off a node's storage, not its power", "watchdog": "resets a node, and cannot leave it off"}
+    storage = "cuts off a node's storage, not its power"
+    why = {"scsi": storage, "mpath": storage, "watchdog": "resets a node, and cannot leave it off"}
     methods = {one.method for one in used}
     if len(methods) == 1 and (problem := why.get(method := methods.pop())):
         raise ConfigError(

@@ -20,6 +20,7 @@ MIN_GUEST_MEMORY_MIB = 768
 # 5405 corosync, 21064 DLM, 2224 pcsd and its web page, 3260 iSCSI, 123 time.
 NODE_PORTS = ("tcp/22", "tcp/80", "tcp/2224", "tcp/21064", "udp/5405")
 TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
+SECOND_PORTAL = 3261  # TCP, of a target that each node sees by two paths
 QNETD_PORT = "tcp/5403"
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")

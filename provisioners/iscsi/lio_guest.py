@@ -17,7 +17,7 @@ LOCK = "/run/targetcli.lock"
 
 
 def target(root: Any, wanted: dict[str, Any]) -> None:
-    """A block backstore, exported as LUN 0 of the target's only TPG, at one portal."""
+    """A block backstore, exported as LUN 0 of the target's only TPG, at one address."""
     if wanted["reservations"]:
         keep_reservations(root.dbroot)
     storage = backstore(root, wanted)
@@ -30,9 +30,10 @@ def target(root: Any, wanted: dict[str, Any]) -> None:
     if not list(tpg.luns):
         lio.LUN(tpg, 0, storage_object=storage)
     for portal in list(tpg.network_portals):
-        if (portal.ip_address, portal.port) != (wanted["address"], wanted["port"]):
+        if portal.ip_address != wanted["address"] or portal.port not in wanted["ports"]:
             portal.delete()
-    lio.NetworkPortal(tpg, wanted["address"], wanted["port"])
+    for port in wanted["ports"]:
+        lio.NetworkPortal(tpg, wanted["address"], port)
     # Last: a login to a TPG that is not enabled yet is tried again, one without its LUN succeeds and sees nothing.
     tpg.enable = True
 

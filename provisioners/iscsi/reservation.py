@@ -36,17 +36,28 @@ persist() {
 keys=$(persist --readonly --in --read-keys "$1")
 held=$(persist --readonly --in --read-reservation "$1")
 """
+# A LUN that multipathd has made one disk of has a key for each path.
 LOOK = f"""# look at the keys on the LUN
 [ -b "$1" ] || exit 0
-{_ASK}printf '%s\\036%s\\n' "$keys" "$held"
+{_ASK}disk=$(readlink -f -- "$1")
+paths=$(ls "/sys/block/${{disk##*/}}/slaves" 2> /dev/null | wc -l)
+printf '%s\\036%s\\036%s\\n' "$keys" "$held" "$paths"
+"""
+# multipathd's own program: it registers each path, and one that comes back later.
+_BY_PATHS = """\
+disk=$(readlink -f -- "$1")
+case $disk in
+/dev/dm-*) register() { mpathpersist --out "$@" "$disk" > /dev/null; } ;;
+*) register() { persist --out "$@" "$disk"; } ;;
+esac
 """
 # $2 the node's key.
 # A node that others have shut out may hold what it has not written yet. It must not get in again before it has started
 # anew, and then it uses nothing of the LUN.
 _REGISTER = f"""# register the node's key on the LUN
 udevadm wait --timeout=60 "$1"
-{_ASK}case $held in
-*"NO reservation held"*) ;;
+{_ASK}{_BY_PATHS}case "$held $(printf '%s\\n' "$keys" | grep -iw "0x$2" || :)" in
+*"NO reservation held"* | *" 0x"*) ;;
 *)
   if grep -q ' gfs2 ' /proc/mounts || [ -n "$(ls -A /sys/kernel/dlm 2> /dev/null)" ]; then
     echo "it has no key on the LUN, which others have reserved, and uses what is on it: it was fenced." \\
@@ -54,13 +65,13 @@ udevadm wait --timeout=60 "$1"
     exit 4
   fi ;;
 esac
-persist --out --register-ignore --param-sark="$2" --param-aptpl "$1"
+register --register-ignore --param-sark="$2" --param-aptpl
 """
 # With the word that they outlast a restart of the target: without it the others' would not, either.
 _UNREGISTER = f"""# take the node's key off the LUN
 [ -b "$1" ] || exit 0
-{_ASK}if printf '%s\\n' "$keys" | grep -qiw "0x$2"; then
-  persist --out --register --param-rk="$2" --param-sark=0 --param-aptpl "$1"
+{_ASK}{_BY_PATHS}if printf '%s\\n' "$keys" | grep -qiw "0x$2"; then
+  register --register --param-rk="$2" --param-sark=0 --param-aptpl
 fi
 """
 # $2 the cluster. The node's own key, as fence_scsi makes it.
@@ -101,18 +112,20 @@ def key_of(cluster: str, node: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reservations:
-    """What a LUN says: all keys, in small hexadecimal digits, and the type of the reservation; empty: none is held."""
+    """What a LUN says: all keys, in small hexadecimal digits, one for each path, and the type of the reservation;
+    empty: none is held. `paths`: how many paths who was asked has."""
 
     keys: tuple[str, ...]
     type: str
+    paths: int = 1
 
 
 def parse(text: str) -> Reservations | None:
     """What LOOK prints, in sg_persist's words; None: the node does not see the LUN."""
     if not text:
         return None
-    keys, _, held = text.partition("\036")
-    if "PR generation=" not in keys or ("PR generation=" not in held):
+    keys, held, paths = [*text.split("\036"), "", ""][:3]
+    if "PR generation=" not in keys or "PR generation=" not in held or not paths.strip().isdecimal():
         raise UnexpectedOutput("sg_persist shows no reservations", text[:500])
     found = re.search(r"type: (.+)", held)
     if found is None and "NO reservation held" not in held:
@@ -120,6 +133,7 @@ def parse(text: str) -> Reservations | None:
     return Reservations(
         tuple(key.lower() for key in re.findall(r"^\s+0x([0-9a-fA-F]+)\s*$", keys, re.MULTILINE)),
         found[1].strip() if found else "",
+        max(1, int(paths)),
     )
 
 
@@ -157,7 +171,7 @@ class ScsiKeyItem(Item[ScsiKey]):
         seen = parse(host.look(script(LOOK, wanted.device)).stdout)
         if seen is None:
             return with_fields(wanted, condition=f"{wanted.device} is not there on {host.name}")
-        return with_fields(wanted, condition=COMPLETE) if wanted.key in seen.keys else None
+        return key_seen(seen, wanted)
 
     def steps(self, platform: Platform, now: ScsiKey | None, wanted: ScsiKey | None) -> Iterator[Step]:
         del platform
@@ -166,6 +180,14 @@ class ScsiKeyItem(Item[ScsiKey]):
                 yield Run(script(_UNREGISTER, now.device, now.key))
         elif now != wanted:
             yield Run(script(_REGISTER, wanted.device, wanted.key, timeout_s=120))
+
+
+def key_seen(seen: Reservations, wanted: ScsiKey) -> ScsiKey | None:
+    """None where no path has the key: the node was fenced."""
+    if not (those := seen.keys.count(wanted.key)):
+        return None
+    some = f"{those} of {seen.paths} paths have it"
+    return with_fields(wanted, condition=some if those < seen.paths else COMPLETE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,13 @@ _RESCAN = """# look at the size of the LUNs
 for session in /sys/class/iscsi_session/session*; do
   IFS= read -r target < "$session/targetname"
   [ "$target" = "$1" ] || continue
-  for lun in "$session"/device/target*/*:*:*:*; do echo 1 > "$lun/rescan"; done
+  for lun in "$session"/device/target*/*:*:*:*; do
+    echo 1 > "$lun/rescan"
+    # multipathd has made one disk of this path and others: it takes the size when all of them have it.
+    for disk in "$lun"/block/*/holders/dm-*/dm/name; do
+      [ ! -e "$disk" ] || ! systemctl is-active -q multipathd || multipathd resize map "$(cat "$disk")" || :
+    done
+  done
 done
 """
 # A session that is there keeps the timeout that it was made with. The kernel takes another only while it is logged in.

@@ -15,6 +15,7 @@ from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Await, Run, Step
 from halab.provisioners.storage.growth import grown, lun_bytes
 from halab.provisioners.storage.lvm_report import ANY_DEVICE, ON_OTHERS, REPORT, devices_file, seen_and_rows
+from halab.provisioners.storage.partition import SEE
 from halab.provisioners.storage.withdrawn import withdrawn
 
 _SETTING = "global/use_lvmlockd = 1"
@@ -30,10 +31,8 @@ keep {_LOCAL_CONFIG}
 """
 
 # A partition that another node made is not seen here before the kernel reads the table again.
-_SEE = (
-    'disk=${1%-part*}; udevadm wait --timeout=60 "$disk"; '
-    '[ -b "$1" ] || { partx --update "$disk"; udevadm wait --timeout=60 "$1"; }'
-)
+_SEE = f"""{SEE}disk=${{1%-part*}}; udevadm wait --timeout=60 "$disk"
+[ -b "$1" ] || {{ see "$disk"; udevadm wait --timeout=60 "$1"; }}"""
 _VG_LOOK = f"""# look at the volume group
 {ANY_DEVICE}
 [ ! -b "$2" ] || echo seen
@@ -57,10 +56,10 @@ pvremove $any "$1" </dev/null
 """
 # The table was changed by whichever node grew the partition; this one takes over its size. A disk with a partition in
 # use keeps what was read of it: without the flush, the old table.
-_SEE_GROWN = """# see that the physical volume has grown
-case $1 in *-part*)
-  blockdev --flushbufs "${1%-part*}"
-  partx --update --nr "${1##*-part}" "${1%-part*}";;
+_SEE_GROWN = f"""# see that the physical volume has grown
+{SEE}case $1 in *-part*)
+  blockdev --flushbufs "${{1%-part*}}"
+  see "${{1%-part*}}" --nr "${{1##*-part}}";;
 esac
 """
 # For import. $1: a device by the kernel's name; prints a name of it that is the same on all nodes.

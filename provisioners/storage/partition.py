@@ -29,22 +29,38 @@ blkid --probe --output export "$1" || [ $? = 2 ]
 printf '\036'
 [ ! -b "$2" ] || echo there
 """
+# The kernel keeps no partitions of a disk that multipathd has made of several paths: kpartx makes disks of them.
+SEE = """\
+mapped() { case $(readlink -f -- "$1") in /dev/dm-*) ;; *) return 1 ;; esac; }
+see() {
+  disk=$1; shift
+  if mapped "$disk"; then kpartx -u -s -p -part "$disk"; else partx --update "$@" "$disk"; fi
+}
+"""
+"""Functions of the shell: `see DISK [partx's words]` has its partitions known anew; `mapped DISK`: it has paths."""
 # What was seen as empty is looked at again right before it is written to.
-_MAKE = r"""# partition the disk
-udevadm wait --timeout=60 "$1"
+_MAKE = f"""# partition the disk
+{SEE}udevadm wait --timeout=60 "$1"
 found=$(blkid --probe --output export "$1") || [ $? = 2 ]
-[ -z "$found" ] || { echo "$1 is not empty any more:" $found >&2; exit 4; }
-printf 'label: gpt\n%s : name="%s"\n' "$3" "$4" | sfdisk --quiet --lock=yes "$1"
+[ -z "$found" ] || {{ echo "$1 is not empty any more:" $found >&2; exit 4; }}
+untold=; ! mapped "$1" || untold=--no-tell-kernel
+printf 'label: gpt\\n%s : name="%s"\\n' "$3" "$4" | sfdisk --quiet --lock=yes $untold "$1"
+[ -z "$untold" ] || see "$1"
 udevadm wait --settle --timeout=60 "$2"
 """
 # Beyond a disk's old end there is nothing of anybody's. It may be in use: the kernel takes another size of a partition
 # that is open, but not another table, which is why the table is not read again as a whole.
-_GROW = r"""# grow the partition
-echo ', +' | sfdisk --quiet --no-reread --lock=yes --partno "$3" "$1"
-partx --update --nr "$3" "$1"
+_GROW = f"""# grow the partition
+{SEE}untold=; ! mapped "$1" || untold=--no-tell-kernel
+echo ', +' | sfdisk --quiet --no-reread --lock=yes $untold --partno "$3" "$1"
+see "$1" --nr "$3"
 udevadm wait --settle --timeout=60 "$2"
 """
-_SHOW = '# have the partition seen\nudevadm wait --timeout=60 "$1"; partx --update "$1"; udevadm wait --timeout=60 "$2"'
+_SHOW = f"""# have the partition seen
+{SEE}udevadm wait --timeout=60 "$1"
+see "$1"
+udevadm wait --timeout=60 "$2"
+"""
 # A name is nothing that the kernel knows of, so the partition may be in use.
 _RENAME = """# rename the partition
 sfdisk --quiet --no-reread --no-tell-kernel --lock=yes --part-label "$1" "$2" "$3"

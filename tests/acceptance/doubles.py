@@ -153,6 +153,7 @@ def uncovered(lab: str, machine: str) -> dict[str, dict[str, Any]]:
         "halab_packages": {"tools": {"machine": machine, "names": ["sg3-utils", "tcpdump"]}},
         "halab_quorum_device": {"asks": {"machine": machine, "cluster": "another"}},
         "halab_service": {"cron": {"machine": machine, "name": "cron"}},
+        "halab_multipath": {"paths": {"machine": machine, "device": _LUN, "key": _KEY}},
         "halab_scsi_key": {"key": {"machine": machine, "device": _LUN, "key": _KEY}},
         "halab_scsi_watch": {"watch": {"machine": machine, "device": _LUN, "key": _KEY}},
         "halab_scsi_reservation": {

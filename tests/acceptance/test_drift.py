@@ -24,6 +24,7 @@ DRIFT: dict[str, tuple[str, Any]] = {
     "halab_quorum_device.asks": ("connected", False),
     "halab_scsi_key.key": ("condition", "the LUN is not there on node1"),
     "halab_scsi_watch.watch": ("condition", "it does not watch its key"),
+    "halab_multipath.paths": ("condition", "1 of 2 paths work"),
     "halab_scsi_reservation.reservation": ("keys", ["e1c4a12b", "0badf00d"]),
     "halab_file.node1_fencing_password": ("mode", "0777"),
     "halab_cluster_file.page": ("content", "hacked\n"),

@@ -88,6 +88,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "halab_scsi_key": {**ON_MACHINE, "device": "/dev/sda", "key": "1a"},
     "halab_scsi_reservation": {**IN_CIB, "device": "/dev/sda", "keys": ["1a"]},
     "halab_scsi_watch": {**ON_MACHINE, "device": "/dev/sda", "key": "1a"},
+    "halab_multipath": {**ON_MACHINE, "device": "/dev/disk/by-id/wwn-0x6001405a1b2c3d4e5f60718293a4b5c6"},
     "halab_gfs2": {**IN_CIB, "name": "fs", "device": "/dev/vg/lv", "journals": 3},
     "halab_site": {**ON_MACHINE, "document_root": "/var/www", "server_name": "www.a.test", "served_by": "node1"},
 }  # fmt: skip
@@ -146,6 +147,9 @@ BAD: list[tuple[str, str, Any, str]] = [
     ("halab_sbd", "device", "", "Without a disk it is needed"),
     ("halab_scsi_key", "key", "0x1A", "use 1 to 16 hexadecimal digits"),
     ("halab_scsi_reservation", "keys", [], "Name the key of one node"),
+    ("halab_iscsi_target", "further_ports", [3261, 3261], "Name each port once"),
+    ("halab_multipath", "device", "/dev/sda", "no LUN by its world-wide name"),
+    ("halab_multipath", "queue_s", 62, "no multiple of 5"),
     ("halab_scsi_watch", "watchdog_s", 2047, "0 to 2046 s"),
     ("halab_gfs2", "journals", 33, "1 to 32"),
     ("halab_gfs2", "name", "n" * 31, "1 to 30"),

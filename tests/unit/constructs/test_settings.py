@@ -110,6 +110,16 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
             {},
             ["fencing.method: scsi alone cannot tell which of two nodes", "scsi+redfish", "quorum_device to yes"],
         ),
+        (
+            {"fencing": {"levels": ["mpath", "scsi+redfish"]}},
+            {},
+            ["fencing.levels: scsi cannot share the LUN", "take one of the two out"],
+        ),
+        (
+            {"fencing": {"method": "mpath"}, "site": {"storage": "local"}},
+            {},
+            ["fencing.method: mpath cuts nodes off from the shared LUN"],
+        ),
         *[
             (
                 {"fencing": {"method": "watchdog"}, **nodes},
@@ -178,6 +188,25 @@ def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str]
 )
 def test_a_method_is_a_level_of_its_own(context: dict[str, Any], levels: tuple[tuple[str, ...], ...]) -> None:
     assert load(context, {}).fencing.in_levels == levels
+
+
+def test_a_way_to_fence_brings_its_packages() -> None:
+    def packages(method: str, suite: str = "trixie", *more: str) -> tuple[str, ...]:
+        image = (
+            {"suite": suite, "extra_packages": list(more), "tree": "/t"}
+            if suite == "el9"
+            else {"suite": suite, "extra_packages": list(more)}
+        )
+        return load({"fencing": {"method": method}, "image": image}, {}).image.extra_packages
+
+    assert packages("scsi") == ()
+    assert packages("mpath") == ("multipath-tools", "fence-agents-mpath")
+    assert packages("mpath", "trixie", "tcpdump", "multipath-tools") == (
+        "tcpdump",
+        "multipath-tools",
+        "fence-agents-mpath",
+    )
+    assert packages("mpath", "el9") == ("device-mapper-multipath", "fence-agents-mpath")
 
 
 def test_every_setting_has_a_variable_of_its_own_and_a_line_for_its_table() -> None:

@@ -11,7 +11,8 @@ from halab.provisioners.engine.command import Secret
 from halab.provisioners.engine.errors import UnexpectedOutput
 from halab.provisioners.engine.platform import DEBIAN_13, EL_9
 from halab.provisioners.engine.steps import Run, Step
-from halab.provisioners.iscsi.lio import Acl, AclItem, Target, TargetItem, acl_seen, chap_problems, target_seen
+from halab.provisioners.iscsi.lio import Target, TargetItem, target_seen
+from halab.provisioners.iscsi.lio_acl import Acl, AclItem, acl_seen, chap_problems
 from halab.provisioners.iscsi.lio_view import generated_iqn, look, lun_device, parse_view, unit_serial
 
 DATA = Path(__file__).parents[3] / "data" / "lio"
@@ -43,6 +44,11 @@ def changed(old: str, new: str) -> str:
     text = captured("complete")
     assert old in text
     return text.replace(old, new)
+
+
+def with_portals(*portals: str) -> str:
+    there = f"{TPG}/np/10.77.0.14:3260\0dir\n"
+    return changed(there, there + "".join(f"{TPG}/np/{portal}\0dir\n" for portal in portals))
 
 
 def sent(step: Step) -> tuple[str, str, dict[str, Any]]:
@@ -117,12 +123,27 @@ def test_an_acl_is_imported_with_its_password(guest_host: Callable[..., Any]) ->
         (changed('"authentication": 1', '"authentication": 0'), replace(TARGET, condition="not saved")),
         ("enabled\n\x1e{broken\x1e" + captured("complete").split("\x1e")[2], replace(TARGET, condition="not saved")),
         (changed(f"{TPG}/lun/lun_0/aa", "x/aa"), replace(TARGET, condition="LUN 0 has no backstore")),
-        (changed(f"{TPG}/np/", "x/"), replace(TARGET, condition="0 portals")),
+        (changed(f"{TPG}/np/", "x/"), replace(TARGET, condition="it listens on 0 addresses")),
+        (with_portals("10.77.0.14:3261"), replace(TARGET, further_ports=(3261,))),
+        (with_portals("10.77.0.9:3260"), replace(TARGET, condition="it listens on 2 addresses")),
         ("disabled\n\x1e\x1e", None),
     ],
 )
 def test_target_seen(text: str, expected: Target | None) -> None:
     assert target_seen(parse_view(text), TARGET) == expected
+
+
+def test_a_further_port_comes_and_goes() -> None:
+    two = replace(TARGET, further_ports=(3261,))
+    assert target_seen(parse_view(captured("complete")), two) == TARGET, "it is not there yet"
+    assert target_seen(parse_view(with_portals("10.77.0.14:3261")), two) == two
+    for now, wanted, ports in ((TARGET, two, [3260, 3261]), (two, TARGET, [3260])):
+        *_, change = TargetItem().steps(DEBIAN_13, now, wanted)
+        assert sent(change)[2]["ports"] == ports
+    other = replace(TARGET, port=3270, further_ports=(3261, 3260))
+    assert target_seen(parse_view(with_portals("10.77.0.14:3261")), other) == replace(
+        TARGET, port=3261, further_ports=(3260,)
+    ), "in the wanted order"
 
 
 def test_a_target_that_is_to_keep_reservations_says_whether_it_can() -> None:
@@ -201,7 +222,7 @@ def test_target_steps() -> None:
     assert (words, change) == (f"python3 - LIO target {IQN}", "target")
     assert values["attributes"]["authentication"] == "1"
     assert values["saved"] == "/etc/rtslib-fb-target/saveconfig.json"
-    assert (values["device"], values["serial"], values["port"]) == ("/dev/vdb1", unit_serial(IQN), 3260)
+    assert (values["device"], values["serial"], values["ports"]) == ("/dev/vdb1", unit_serial(IQN), [3260])
     _, demo = item.steps(EL_9, TARGET, replace(TARGET, demo_mode=True))
     assert sent(demo)[2]["attributes"]["generate_node_acls"] == "1"
     (gone,) = item.steps(DEBIAN_13, TARGET, None)

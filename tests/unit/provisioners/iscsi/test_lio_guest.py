@@ -15,7 +15,7 @@ from halab.provisioners.iscsi import lio
 
 WANTED = {
     "iqn": "iqn.2003-01.a:b", "backstore": "lun0", "device": "/dev/vdb1", "serial": "s", "address": "10.0.0.1",
-    "port": 3260, "attributes": {}, "initiator": "iqn.2016-06.b:n1",
+    "ports": [3260], "attributes": {}, "initiator": "iqn.2016-06.b:n1",
 }  # fmt: skip
 
 

@@ -42,10 +42,10 @@ IS_HELD = f"  PR generation=0x2, Reservation follows:\n    Key=0x{ONE}\n    scop
     ("text", "seen"),
     [
         ("", None),
-        (f"{NO_KEYS}\036{NOT_HELD}\n", Reservations((), "")),
-        (f"{TWO_KEYS}\036{IS_HELD}\n", Reservations((ONE, TWO), TYPE)),
-        (f"{TWO_KEYS}\036{NOT_HELD}\n", Reservations((ONE, TWO), "")),
-        (f"{TWO_KEYS.upper().replace('GENERATION', 'generation').replace('0X', '0x')}\036{IS_HELD}\n",
+        (f"{NO_KEYS}\036{NOT_HELD}\0360\n", Reservations((), "")),
+        (f"{TWO_KEYS}\036{IS_HELD}\0361\n", Reservations((ONE, TWO), TYPE)),
+        (f"{TWO_KEYS}\036{NOT_HELD}\0362\n", Reservations((ONE, TWO), "", paths=2)),
+        (f"{TWO_KEYS.upper().replace('GENERATION', 'generation').replace('0X', '0x')}\036{IS_HELD}\0360\n",
          Reservations((ONE, TWO), TYPE)),
     ],
 )  # fmt: skip
@@ -53,7 +53,10 @@ def test_what_a_lun_says(text: str, seen: Reservations | None) -> None:
     assert parse(text) == seen
 
 
-@pytest.mark.parametrize("text", ["nonsense", f"{TWO_KEYS}\036", f"{TWO_KEYS}\036  PR generation=0x2, what?"])
+@pytest.mark.parametrize(
+    "text",
+    ["nonsense", f"{TWO_KEYS}\036\0360", f"{TWO_KEYS}\036{IS_HELD}", f"{TWO_KEYS}\036PR generation=0x2, what?\0360"],
+)
 def test_what_cannot_be_read_is_no_answer(text: str) -> None:
     with pytest.raises(UnexpectedOutput):
         parse(text)
@@ -147,6 +150,7 @@ class Lun:
         programs = {
             "sg_persist": SG_PERSIST,
             "udevadm": "#!/bin/sh\n",
+            "readlink": "#!/bin/sh\necho /dev/sda\n",
             "uname": f"#!/bin/sh\necho {node}\n",
         }
         for name, text in programs.items():
