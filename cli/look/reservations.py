@@ -1,4 +1,4 @@
-"""Whether fence_scsi or fence_mpath could shut a node out: the LUN is reserved, each member has a key to take off it."""
+"""Whether fence_scsi or fence_mpath could shut a node out: the LUN is reserved, each member has a key to lose."""
 
 from __future__ import annotations
 

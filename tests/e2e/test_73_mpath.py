@@ -1,4 +1,4 @@
-"""A LUN by two paths, and its reservations: a path is lost, a node is fenced, the target boots, a node comes and goes."""
+"""A LUN by two paths: one is lost, a node is fenced by its keys, the target boots, a node comes and goes."""
 
 from __future__ import annotations
 

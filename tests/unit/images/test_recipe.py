@@ -59,7 +59,11 @@ def test_suites_name_their_packages() -> None:
 def test_metadata_of_each_agent_are_kept_in_the_image() -> None:
     text = (TEMPLATES / "debian-configure").read_text()
     names = next(line for line in text.splitlines() if line.startswith("for name in fence_")).split(";")[0].split()[3:]
-    assert sorted(names) == sorted(package.replace("fence-agents-", "fence_") for package in FENCE_AGENTS)
+    agents = (*FENCE_AGENTS, "fence-agents-mpath")  # it comes with its setting
+    assert sorted(names) == sorted(package.replace("fence-agents-", "fence_") for package in agents)
+    mpath = DebianRecipe("bookworm", ("multipath-tools", "fence-agents-mpath"))
+    assert {"multipath-tools", "fence-agents"} <= set(mpath.packages)
+    assert "fence-agents-mpath" not in mpath.packages, "one package for all agents"
 
 
 def test_extra_packages_are_added_once() -> None:
