@@ -126,7 +126,5 @@ class MpathFencing(ScsiFencing):
         keys = {node.name: key_of(self._lab.settings.name, node.name) for node in self._lab.nodes}
         return {
             "mpathpersist_path": PERSIST,
-            "pcmk_host_check": "static-list",
-            "pcmk_host_list": " ".join(keys),
             "pcmk_host_map": ";".join(f"{name}:{key}" for name, key in keys.items()),
         }

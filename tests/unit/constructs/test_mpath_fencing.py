@@ -53,8 +53,6 @@ def test_the_device_knows_each_node_by_its_key(by_paths: Synthesized) -> None:
     assert device["params"] == {
         "devices": "${halab_scsi_reservation.scsi_reservation.device}",
         "mpathpersist_path": PERSIST,
-        "pcmk_host_check": "static-list",
-        "pcmk_host_list": "node1 node2 node3",
         "pcmk_host_map": ";".join(f"{node}:{key_of('summit', node)}" for node in NODES),
         "pcmk_reboot_action": "off",
     }
