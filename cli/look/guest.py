@@ -35,6 +35,7 @@ for session in /sys/class/iscsi_session/session*; do
 done
 for volume in /sys/block/dm-*/dm; do
   [ -e "$volume" ] || continue
+  of "$volume/uuid"; case $it in mpath-* | part*) continue ;; esac
   of "$volume/name"; name=$it
   of "$volume/suspended"
   echo "volume $name $it"

@@ -149,7 +149,7 @@ def _storage(report: Report) -> Table:
     for target in storage.targets:
         _row(table, "target", " ".join(storage.logged_in or ()) or "-", target)
     for fault in sorted({session.fault for session in storage.sessions}):
-        nodes = " ".join(session.node for session in storage.sessions if session.fault == fault)
+        nodes = " ".join(dict.fromkeys(session.node for session in storage.sessions if session.fault == fault))
         _row(table, "session", nodes, Text(fault or "logged in", style=_BAD if fault else _GOOD))
     for volume, where in storage.volumes.items():
         _row(table, "volume", " ".join(where), volume)

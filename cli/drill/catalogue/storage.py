@@ -5,7 +5,7 @@ from __future__ import annotations
 from halab.cli.drill.catalogue.network import ruled
 from halab.cli.drill.declaration import ACTIVE, NODES, TARGET, Drill, Expected, Guest, Limit, Power
 
-_CUT = ("tcp sport 3260 counter drop", "tcp dport 3260 counter drop")
+_CUT = ("tcp sport 3260-3261 counter drop", "tcp dport 3260-3261 counter drop")  # also a second path
 _REPLACEMENT_S = 120.0
 """A session waits that long for its target."""
 _MONITOR_S = 170.0
