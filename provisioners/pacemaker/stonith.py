@@ -12,6 +12,7 @@ from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr, with_fields
 from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.steps import Step
+from halab.provisioners.pacemaker import unfencing
 from halab.provisioners.pacemaker.cib import Cib, existing, observe
 from halab.provisioners.pacemaker.edit import EditCib
 from halab.provisioners.pacemaker.primitives import (
@@ -85,6 +86,11 @@ class StonithItem(ResourceItem[Stonith]):
     def write(self, cib: Cib, now: Stonith | None, wanted: Stonith) -> None:
         self.find(cib, wanted.name)
         write_primitive(cib, cib.section("resources"), _member(now) if now else None, _member(wanted))
+
+    def steps(self, platform: Platform, now: Stonith | None, wanted: Stonith | None) -> Iterator[Step]:
+        if now is None and wanted is not None and unfencing.unfences(wanted.meta):
+            yield unfencing.await_its_turn()
+        yield from super().steps(platform, now, wanted)
 
     def primitives(self, spec: Stonith) -> tuple[str, ...]:
         return (spec.name,) if spec.agent else ()

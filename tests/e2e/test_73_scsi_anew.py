@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.lab import Lab, deployed
+from tests.e2e.lab import HALAB, Lab, deployed
 from tests.e2e.planned import diff
 
 _BOTH = {
@@ -29,3 +29,23 @@ def _unfenced(lab: Lab) -> None:
     for node in lab.nodes:
         assert lab.ask(node, "cat", "/run/cluster.key").strip(), f"fence_scsi has not run on {node}"
     assert diff(lab).actions == {}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("before", [{"HALAB_FENCING_METHOD": "redfish"}, {"HALAB_FENCING_METHOD": ""}])
+def test_over_from_a_power_switch_to_keys(environment: dict[str, str], before: dict[str, str]) -> None:
+    """Pacemaker would have nodes without levels unfenced by their power switch."""
+    place = {"HALAB_NAME": "over", "HALAB_NETWORK_CIDR": "192.168.83.0/24", "HALAB_FENCING_LEVELS": ""}
+    both = Lab({**environment, **place, "HALAB_FENCING_METHOD": "", "HALAB_FENCING_LEVELS": "scsi+redfish"})
+    with deployed({**environment, **place, **before}) as lab:
+        boots = {node: lab.boot_id(node) for node in lab.nodes}
+        if before["HALAB_FENCING_METHOD"]:
+            refused = both.run(str(HALAB), "deploy", "--yes")
+            assert refused.returncode != 0
+            assert "fence-node1, fence-node2, fence-node3 stays" in refused.stdout + refused.stderr
+        keys = Lab({**environment, **place, "HALAB_FENCING_METHOD": "scsi"})
+        keys.deploy()
+        _unfenced(keys)
+        both.deploy()
+        _unfenced(both)
+        assert {node: both.boot_id(node) for node in both.nodes} == boots, "no machine restarts"
