@@ -9,6 +9,7 @@ from halab.constructs.cdk import Construct, Token
 from halab.constructs.fenced import Fenced
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
+from halab.provisioners.engine import limits
 from halab.provisioners.iscsi.multipath import PERSIST
 from halab.provisioners.iscsi.reservation import key_of
 
@@ -115,16 +116,15 @@ class ScsiFencing(Construct):
 
 
 class MpathFencing(ScsiFencing):
-    """The same where each node sees the LUN by two paths, as one disk that multipathd makes.
-
-    Its agent knows keys, not names: so the device has a list, which changes with each node that comes or goes.
-    """
+    """The same where each node sees the LUN by two paths, as one disk that multipathd makes."""
 
     _agent = "fence_mpath"
 
     def _parameters(self) -> dict[str, str]:
-        keys = {node.name: key_of(self._lab.settings.name, node.name) for node in self._lab.nodes}
+        # The agent knows keys, not names. Nodes that the lab might get stand there, too: with each that came or went it
+        # would be another definition, for which Pacemaker unfences all nodes anew.
+        names = [f"node{number}" for number in range(1, limits.MAX_NODES + 1)]
         return {
             "mpathpersist_path": PERSIST,
-            "pcmk_host_map": ";".join(f"{name}:{key}" for name, key in keys.items()),
+            "pcmk_host_map": ";".join(f"{name}:{key_of(self._lab.settings.name, name)}" for name in names),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from halab.provisioners.engine.limits import MAX_NODES
 from halab.provisioners.iscsi.multipath import PERSIST
 from halab.provisioners.iscsi.reservation import key_of
 from tests.unit.constructs.synthesized import Synthesized, synthesized
@@ -53,9 +54,11 @@ def test_the_device_knows_each_node_by_its_key(by_paths: Synthesized) -> None:
     assert device["params"] == {
         "devices": "${halab_scsi_reservation.scsi_reservation.device}",
         "mpathpersist_path": PERSIST,
-        "pcmk_host_map": ";".join(f"{node}:{key_of('summit', node)}" for node in NODES),
+        "pcmk_host_map": ";".join(f"node{n}:{key_of('summit', f'node{n}')}" for n in range(1, MAX_NODES + 1)),
         "pcmk_reboot_action": "off",
     }
+    more = synthesized(HALAB_FENCING_METHOD="mpath", HALAB_NODE_COUNT="4").by_address[MPATH]
+    assert more["params"] == device["params"], "with another definition all nodes would be unfenced anew"
     assert [address for address in by_paths.by_address if address in by_paths.before(address)] == []
 
 
