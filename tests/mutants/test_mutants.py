@@ -181,8 +181,8 @@ MUTANTS = (
     Mutant(
         "a disk in use since is partitioned",
         "provisioners/storage/partition.py",
-        '[ -z "$found" ] || { echo "$1 is not empty',
-        ': || { echo "$1 is not empty',
+        '[ -z "$found" ] || {{ echo "$1 is not empty',
+        ': || {{ echo "$1 is not empty',
         "tests/unit/provisioners/storage/test_partition.py",
     ),
     Mutant(

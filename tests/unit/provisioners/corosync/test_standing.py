@@ -107,6 +107,7 @@ def test_of_each_resource_on_the_lun_it_is_known_whether_dlm_guards_it() -> None
     assert {name for name, item in items.items() if item.under_dlm} == under_dlm
     assert {name for name, item in items.items() if item.joins_dlm} == {"halab_lvm_device"}
     unguarded = {
-        f"halab_{kind}" for kind in ("lvm_device", "shared_partition", "sbd_disk", "scsi_key", "scsi_reservation")
+        f"halab_{kind}"
+        for kind in ("lvm_device", "multipath", "shared_partition", "sbd_disk", "scsi_key", "scsi_reservation")
     }
     assert on_lun - under_dlm == unguarded
