@@ -125,7 +125,7 @@ def check(fencing: Fencing, storage: str, suite: str, tied: bool, one_goes_on: b
     if not fencing.methods and storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
     name = "fencing.levels" if fencing.levels else "fencing.method"
-    for method in set(RESERVATIONS).intersection(fencing.methods):
+    for method in (one for one in RESERVATIONS if one in fencing.methods):
         yield from (f"{name}: {method} {problem}" for problem in _reservation_problems(fencing, storage))
     if "scsi" in fencing.methods:
         yield from (f"{name}: scsi {problem}" for problem in _scsi_problems(fencing, suite, tied))

@@ -55,9 +55,10 @@ for session in /sys/class/iscsi_session/session*; do
   [ "$target" = "$1" ] || continue
   for lun in "$session"/device/target*/*:*:*:*; do
     echo 1 > "$lun/rescan"
-    # multipathd has made one disk of this path and others: it takes the size when all of them have it.
-    for disk in "$lun"/block/*/holders/dm-*/dm/name; do
-      [ ! -e "$disk" ] || ! systemctl is-active -q multipathd || multipathd resize map "$(cat "$disk")" || :
+    # Of this path and others multipathd has made one disk: it takes the size when all of them have it.
+    for disk in "$lun"/block/*/holders/dm-*; do
+      case $(cat "$disk/dm/uuid" 2> /dev/null) in mpath-*) ;; *) continue ;; esac
+      [ "$(cat "$disk"/slaves/*/size | sort -u | wc -l)" != 1 ] || multipathd resize map "$(cat "$disk/dm/name")"
     done
   done
 done

@@ -89,7 +89,7 @@ class StonithItem(ResourceItem[Stonith]):
 
     def steps(self, platform: Platform, now: Stonith | None, wanted: Stonith | None) -> Iterator[Step]:
         if now is None and wanted is not None and unfencing.unfences(wanted.meta):
-            yield unfencing.await_its_turn()
+            yield unfencing.await_its_turn(wanted.agent)
         yield from super().steps(platform, now, wanted)
 
     def primitives(self, spec: Stonith) -> tuple[str, ...]:

@@ -38,21 +38,21 @@ def in_the_way(cib: Cib) -> list[str]:
     )
 
 
-def await_its_turn() -> Await:
+def await_its_turn(agent: str) -> Await:
     """Until no other device could be asked to unfence: one that is no longer wanted is being removed right now."""
     return Await(
         "the removal of fence devices that Pacemaker could take for the one that gives keys",
         QUERY,
         ready=lambda result: result.rc == 0 and not in_the_way(parse(result.stdout)),
         deadline_s=_DEADLINE_S,
-        seen=_said,
+        seen=lambda result: _said(result, agent.removeprefix("fence_")),
     )
 
 
-def _said(result: Result) -> str:
+def _said(result: Result, method: str) -> str:
     if result.rc:
         return result.stderr.strip()
     return (
         f"{', '.join(in_the_way(parse(result.stdout)))} stays, and the nodes have no fencing levels. Deploy the one "
-        "that gives keys alone first (HALAB_FENCING_METHOD=scsi), and then both"
+        f"that gives keys alone first (HALAB_FENCING_METHOD={method}), and then both"
     )

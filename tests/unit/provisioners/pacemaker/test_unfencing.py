@@ -43,12 +43,12 @@ def cib(resources: str, levels: str = "") -> str:
 )
 def test_who_is_in_the_way(text: str, names: list[str]) -> None:
     assert in_the_way(parse(text)) == names
-    wait = await_its_turn()
+    wait = await_its_turn("fence_mpath")
     assert wait.ready(Result(QUERY, 0, text, "")) is not bool(names)
     if names:
         said = wait.seen(Result(QUERY, 0, text, ""))
         assert "fence-node1 stays" in said
-        assert "HALAB_FENCING_METHOD=scsi" in said
+        assert "HALAB_FENCING_METHOD=mpath" in said
     assert not wait.ready(Result(QUERY, 102, "", "not connected"))
 
 
