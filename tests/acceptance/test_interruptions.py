@@ -30,7 +30,7 @@ Document = Callable[[Path], dict[str, Any] | None]
 Bench = tuple[World, SmallTerraform]
 NODE1 = "${halab_machine.node1.id}"
 MANY = 1000
-EVERY = pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.long)])  # 1 and 11 minutes
+EVERY = pytest.mark.parametrize("every", [31, pytest.param(1, marks=pytest.mark.long)])  # 1/2 and 11 minutes
 
 
 def lab(folder: Path, nodes: int = 2) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def swept(world: World, terraform: SmallTerraform) -> None:
 
 def test_sweep_removes_what_a_killed_deploy_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a destroy, which knows what is in the state only; and where there is no state any more."""
-    for number in itertools.count(0, 9):
+    for number in itertools.count(0, 21):
         with bench(tmp_path, number) as (world, terraform):
             monkeypatch.setattr(sweep, "_in_libvirt", lambda _uri, *what: leftovers(world.provider.connection, *what))
             with world.life(number) as fate, suppress(Killed):

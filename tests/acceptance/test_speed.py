@@ -20,7 +20,7 @@ def provider(lab: DoubledProvider) -> DoubledProvider:
     return lab
 
 
-@pytest.mark.parametrize("nodes", [3, 8])
+@pytest.mark.parametrize("nodes", [3, pytest.param(8, marks=pytest.mark.long)])
 def test_a_refresh_asks_each_guest_all_at_once(terraform: Terraform, provider: DoubledProvider, nodes: int) -> None:
     write_stack(terraform, stack(nodes, terraform.folder))
     terraform.apply()

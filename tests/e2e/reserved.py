@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 
 from halab.provisioners.engine.command import Result, cmd
 from halab.provisioners.iscsi.reservation import LOOK, TYPE, Reservations, key_of, parse
-from tests.e2e.lab import Lab
+from tests.e2e.lab import HALAB, Lab
+from tests.e2e.planned import diff
 
 # Between the table of partitions and the first partition, where nothing is: written back as it is.
 _WRITE = 'dd if="$1" of="$1" bs=4096 skip=64 seek=64 count=1 iflag=direct oflag=direct,sync'
@@ -89,3 +91,28 @@ def comes_back(lab: Lab, victim: str, boot: str | None, by: str) -> None:
     assert may_write(lab, victim), "it writes to the LUN"
     lab.ask(victim, "sh", "-euc", f"date > {_FILE}-{victim}; sync {_FILE}-{victim}")
     assert lab.ask(by, "cat", f"{_FILE}-{victim}")
+
+
+def target_restarts(lab: Lab) -> None:
+    """It knows all keys afterwards, and nobody was fenced."""
+    boots = {node: lab.boot_id(node) for node in lab.nodes}
+    before, boot = lun_seen(lab, "node1"), lab.boot_id("target")
+    lab.attempt("target", cmd("systemctl", "reboot"))
+    lab.until("the target's boot", lambda: lab.boot_id("target") not in (None, boot), deadline_s=300)
+    for node in lab.nodes:
+        lab.until(f"the LUN on {node}", partial(may_write, lab, node))
+    after = lun_seen(lab, "node1")
+    assert (sorted(after.keys), after.type) == (sorted(before.keys), TYPE)
+    assert {node: lab.boot_id(node) for node in lab.nodes} == boots, "nobody was fenced"
+
+
+def fires_by_hand(lab: Lab, method: str) -> None:
+    """`halab fence --test`, in a lab that knows this way alone."""
+    done = lab.run(str(HALAB), "fence", "--test", "--yes", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["method"], row["device"], row["fault"]) == (method, f"fence-{method}", "")
+    assert row["fired"]["proof"] in ("reset", "another boot")
+    lab.reconnect()
+    whole(lab)
+    assert diff(lab).actions == {}

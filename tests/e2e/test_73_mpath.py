@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
-from halab.provisioners.engine.command import cmd
-from halab.provisioners.iscsi.reservation import TYPE
 from halab.provisioners.pacemaker.scsi_watch import UNIT
-from tests.e2e.lab import HALAB, Lab, deployed
+from tests.e2e.lab import Lab, deployed
 from tests.e2e.planned import diff
 from tests.e2e.reserved import (
     all_have_their_keys,
     comes_back,
+    fires_by_hand,
     has_its_key,
     idle_and_active,
     lun_seen,
     may_write,
     settle,
+    target_restarts,
     try_to_write,
     whole,
 )
@@ -96,27 +95,15 @@ def test_a_fenced_node_writes_no_more_and_comes_back_with_its_keys(paths: Lab) -
 
 
 def test_the_target_restarts_and_knows_all_keys(paths: Lab) -> None:
-    boots = {node: paths.boot_id(node) for node in paths.nodes}
-    before, boot = lun_seen(paths, "node1"), paths.boot_id("target")
-    paths.attempt("target", cmd("systemctl", "reboot"))
-    paths.until("the target's boot", lambda: paths.boot_id("target") not in (None, boot), deadline_s=300)
+    target_restarts(paths)
     for node in paths.nodes:
-        paths.until(f"the LUN on {node}", partial(may_write, paths, node))
         paths.until(f"both paths on {node}", lambda node=node: _ready(paths, node) == 2)  # type: ignore[misc]
-    after = lun_seen(paths, "node1")
-    assert (sorted(after.keys), after.type) == (sorted(before.keys), TYPE)
-    assert {node: paths.boot_id(node) for node in paths.nodes} == boots, "nobody was fenced"
+    all_have_their_keys(paths)
     assert diff(paths).actions == {}
 
 
 def test_each_method_fires_by_hand(paths: Lab) -> None:
-    done = paths.run(str(HALAB), "fence", "--test", "--yes", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (row,) = json.loads(done.stdout)
-    assert (row["method"], row["device"], row["fault"]) == ("mpath", "fence-mpath", "")
-    paths.reconnect()
-    whole(paths)
-    assert diff(paths).actions == {}
+    fires_by_hand(paths, "mpath")
 
 
 def test_a_node_comes_and_goes(paths: Lab, environment: dict[str, str]) -> None:

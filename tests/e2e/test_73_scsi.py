@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
-from halab.provisioners.engine.command import cmd
-from halab.provisioners.iscsi.reservation import TYPE
 from halab.provisioners.pacemaker.scsi_watch import UNIT
-from tests.e2e.lab import HALAB, Lab, deployed
+from tests.e2e.lab import Lab, deployed
 from tests.e2e.planned import diff
 from tests.e2e.reserved import (
     all_have_their_keys,
     comes_back,
     fenced_by,
+    fires_by_hand,
     has_its_key,
     idle_and_active,
     key_for,
     lun_seen,
     may_write,
     settle,
+    target_restarts,
     try_to_write,
     whole,
 )
@@ -114,28 +112,12 @@ def test_a_node_that_crashes_is_reset_by_its_watchdog(scsi: Lab, capfd: pytest.C
 
 
 def test_the_target_restarts_and_knows_all_keys(scsi: Lab) -> None:
-    boots = {node: scsi.boot_id(node) for node in scsi.nodes}
-    before = lun_seen(scsi, "node1")
-    boot = scsi.boot_id("target")
-    scsi.attempt("target", cmd("systemctl", "reboot"))
-    scsi.until("the target's boot", lambda: scsi.boot_id("target") not in (None, boot), deadline_s=300)
-    for node in scsi.nodes:
-        scsi.until(f"the LUN on {node}", partial(may_write, scsi, node))
-    after = lun_seen(scsi, "node1")
-    assert (set(after.keys), after.type) == (set(before.keys), TYPE)
-    assert {node: scsi.boot_id(node) for node in scsi.nodes} == boots, "nobody was fenced"
+    target_restarts(scsi)
     assert diff(scsi).actions == {}
 
 
 def test_each_method_fires_by_hand(scsi: Lab) -> None:
-    done = scsi.run(str(HALAB), "fence", "--test", "--yes", "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (row,) = json.loads(done.stdout)
-    assert (row["method"], row["device"], row["fault"]) == ("scsi", "fence-scsi", "")
-    assert row["fired"]["proof"] in ("reset", "another boot")
-    scsi.reconnect()
-    whole(scsi)
-    assert diff(scsi).actions == {}
+    fires_by_hand(scsi, "scsi")
 
 
 def test_storage_first_and_then_power(scsi: Lab, environment: dict[str, str]) -> None:

@@ -176,6 +176,7 @@ def test_an_interrupted_installation_leaves_nothing(terraform: TerraformLab, tre
     nothing_left(cache)
 
 
+@pytest.mark.long  # a minute and a half; test_97_debian_installer shows it with the real one
 def test_an_installed_image_carries_a_machine(
     terraform: TerraformLab, trees: Callable[[], StandInTree], image: Path, cache: Path, tmp_path: Path
 ) -> None:
