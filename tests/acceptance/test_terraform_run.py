@@ -193,7 +193,8 @@ def test_signals_become_one_interrupt_and_the_state_is_saved(
     under_way.send_signal(number)
     assert b"finished and saved first" in under_way.stdout.readline()
     under_way.send_signal(signal.SIGINT)
-    assert under_way.wait(DEADLINE_S) == 128 + number
+    # On a host that is very busy the second one comes when all is over already, and ends what is left of the process.
+    assert under_way.wait(DEADLINE_S) in (128 + number, -signal.SIGINT)
     assert not Path(f"/proc/{pid}").exists()
     assert instances(checkout) == {"quick": "", "slow": "tainted"}
 
