@@ -10,6 +10,7 @@ import pytest
 
 from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.hypervisor.storage.pool import PoolResource
+from halab.provider.hypervisor.storage.volume import VolumeResource
 from halab.provisioners.engine.errors import Conflict
 from tests.e2e.resource_steps import Configured, Steps
 
@@ -81,3 +82,18 @@ def test_a_pool_that_shall_not_be_started_is_not(
     assert not steps.update(started, active=False)["active"]
     assert not pool.isActive()
     steps.delete(state)
+
+
+def test_a_disk_that_no_machine_uses_grows_and_is_gone_with_its_file(
+    steps: Steps, provider: HypervisorContext, config: dict[str, Any]
+) -> None:
+    pool = steps.create(config)
+    disks = Steps(VolumeResource(provider))
+    state = disks.create({"name": "disk", "pool": LAB, "size_bytes": 1 << 20})
+    grown = disks.update(state, size_bytes=1 << 21)
+    volume = provider.connection.libvirt.storageVolLookupByPath(state["path"])
+    assert volume.info()[1] == grown["size_bytes"] == 1 << 21
+    Path(state["path"]).unlink()
+    assert disks.read(grown) is None
+    disks.delete(grown)
+    steps.delete(pool)

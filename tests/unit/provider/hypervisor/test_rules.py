@@ -22,9 +22,11 @@ GOOD: list[tuple[Rule, object]] = [
     (checks.public_key, f"{KEY} me@here \n"),
     (checks.whole_number(1, 4), 4),
     (whole_sectors, 4 << 30),
+    (whole_sectors, 512),
     (disks, ["/a", "/b"]),
 ]
 BAD: list[tuple[Rule, object]] = [
+    (whole_sectors, 512.0),
     (checks.object_name, "a/b"),
     (checks.object_name, ".hidden"),
     (checks.object_name, ""),
