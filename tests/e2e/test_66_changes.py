@@ -53,6 +53,7 @@ def halves(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:2], words[2:]
 
 
+@pytest.mark.long
 def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None:
     node = lab.nodes[0]
     session = "cat /sys/class/iscsi_session/session*/password; ls -d /sys/class/iscsi_session/session*"
@@ -75,7 +76,7 @@ def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None
 
 
 def test_the_token_is_reloaded(lab: Lab) -> None:
-    """The tests that follow have it, too. The plan after it counts for the password as well."""
+    """The tests that follow have it, too."""
     before = boots(lab)
     started = {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes}
     lab.environment.update(HALAB_TOKEN_MS="11000")
