@@ -54,7 +54,7 @@ SKIP = 100
 
 
 class SiteClient:
-    """While its block runs, the site is asked every POLL_S, or as soon as the last request has ended."""
+    """While its block runs, the site is asked every POLL_S; see `rest_s`."""
 
     def __init__(self, url: str, recorder: Recorder) -> None:
         self.url, self._recorder = url, recorder
@@ -78,7 +78,16 @@ class SiteClient:
             began = time.time()
             self.served_by, why = ask(self.url)
             self._recorder.add("site", began, took=round(time.time() - began, 4), node=self.served_by, why=why)
-            self._stop.wait(max(0.0, began + POLL_S - time.time()))
+            self._stop.wait(rest_s(time.time() - began, bool(self.served_by)))
+
+
+def rest_s(took_s: float, answered: bool) -> float:
+    """Seconds until the site is asked again.
+
+    After an answer at least as long as that took: on a busy host the client may take no more than half of what the
+    node that serves can do, or its cluster misses its deadlines for the client's sake. A failure cost no node anything.
+    """
+    return max(POLL_S - took_s, took_s if answered else 0.0)
 
 
 def ask(url: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from halab.cli.drill.clients import WRITER, Writer
+from halab.cli.drill.clients import WRITER, Writer, rest_s
 from halab.cli.drill.guest_stream import GuestStream, clock_of
 from halab.cli.drill.guests import ranges
 from halab.cli.drill.listening import Journal
@@ -50,6 +50,14 @@ def test_a_stream_ends_with_its_block_though_its_program_goes_on(ssh: Path) -> N
     said.write_text("here\n")
     with GuestStream(ssh, "node1", lambda: ["tail", "-f", str(said)], lambda _: None) as stream:
         assert stream.heard.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("took_s", "answered", "rest"),
+    [(0.01, True, 0.09), (0.07, True, 0.07), (0.3, True, 0.3), (0.01, False, 0.09), (1.0, False, 0.0)],
+)
+def test_a_slow_site_is_asked_less(took_s: float, answered: bool, rest: float) -> None:
+    assert rest_s(took_s, answered) == pytest.approx(rest)
 
 
 def test_a_clock_is_measured_between_question_and_answer(ssh: Path) -> None:
