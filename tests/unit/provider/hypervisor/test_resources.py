@@ -20,7 +20,7 @@ from halab.provider.hypervisor.storage.image import ImageResource
 from halab.provider.hypervisor.storage.pool import PoolResource
 from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, volume_xml
 from halab.provider.hypervisor.storage.volume import VolumeResource
-from halab.provider.protocol import UNKNOWN, Ctx, Resource, State
+from halab.provider.protocol import Ctx, Resource, State
 from halab.provider.protocol.planning import plan_values
 from halab.provisioners.engine.errors import ConfigError, Conflict, HalabError, Unmarked
 from tests.unit.provider.hypervisor.conftest import Configured
@@ -230,31 +230,6 @@ def test_a_volume_is_deleted_though_its_pool_is_not_active(
     assert not pool.isActive(), "it is left as it was found"
     pool.create()
     assert pool.listVolumes() == []
-
-
-def test_an_overlay_needs_a_known_base_that_fits(pools: PoolResource, volumes: VolumeResource) -> None:
-    create(pools, POOL)
-    base = create(volumes, {"name": "base", "pool": "summit", "size_bytes": 1 << 20})
-    overlay = {"name": "o", "pool": "summit", "size_bytes": 1 << 19, "backing": base["path"]}
-    with pytest.raises(ConfigError, match="It needs 1048576"):
-        create(volumes, overlay)
-    with pytest.raises(ConfigError, match="no pool knows the disk /nowhere"):
-        create(volumes, {**overlay, "backing": "/nowhere"})
-    assert create(volumes, {**overlay, "size_bytes": 1 << 20})["backing"] == base["path"]
-
-
-def test_a_disk_does_not_shrink(pools: PoolResource, volumes: VolumeResource) -> None:
-    create(pools, POOL)
-    config = {"name": "a", "pool": "summit", "size_bytes": 1024}
-    prior, ctx = create(volumes, config), Ctx()
-    planned(volumes, {**config, "size_bytes": 512}, prior, ctx)
-    assert [(d.summary, d.path) for d in ctx.diagnostics] == [("A disk cannot shrink", ("size_bytes",))]
-    for another in ({"size_bytes": 512, "name": "b"}, {"name": "a"}, {"size_bytes": 2048}, {"size_bytes": UNKNOWN}):
-        quiet = Ctx()
-        planned(volumes, {**config, **another}, prior, quiet)
-        assert not quiet.diagnostics, another
-    volumes.plan(ctx := Ctx(), {}, prior, None)  # it goes
-    assert not ctx.diagnostics
 
 
 def domain(provider: Configured, name: str, mark: Mark | None) -> Any:
