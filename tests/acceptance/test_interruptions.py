@@ -154,7 +154,7 @@ def test_destroy(tmp_path: Path, every: int) -> None:
     assert boundaries > 100
 
 
-@pytest.mark.parametrize("effects", [31, 47])
+@pytest.mark.parametrize("effects", [47, pytest.param(31, marks=pytest.mark.long)])
 def test_killed_again_and_again(tmp_path: Path, effects: int) -> None:
     """Each life gets a little further than the one before: it is longer than what any one resource takes."""
     expected = undisturbed(tmp_path, lab)

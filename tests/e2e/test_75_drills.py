@@ -65,6 +65,15 @@ def test_six_drills(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     verdicts = _carried_out(lab, IN_MAKE_TEST, capfd)
     why = {verdict["drill"]: [one for one in verdict["reasons"] if not one.startswith(AWAY)] for verdict in verdicts}
     assert {name: reasons for name, reasons in why.items() if reasons} == {}
+    crash = next(verdict for verdict in verdicts if verdict["drill"] == "crash-active")
+    (node,) = crash["fenced"]
+    assert {(node, "stopped"), (node, "started")} <= _power(lab, crash["run"]), "redfish fenced it, not its watchdog"
+
+
+def _power(lab: Lab, run: str) -> set[tuple[str, str]]:
+    """What libvirt told of machines during a drill."""
+    events = map(json.loads, (lab.folder.drills / run / "events.jsonl").read_text().splitlines())
+    return {(event["machine"], event["event"]) for event in events if event["kind"] == "power"}
 
 
 @pytest.mark.long
