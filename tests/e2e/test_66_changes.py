@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from halab.cli.watch.site import SiteLoad
-from tests.e2e.lab import CHECKOUT, HALAB, STATE, TERRAFORM, Lab
+from tests.e2e.lab import CHECKOUT, STATE, TERRAFORM, Lab
 from tests.e2e.planned import diff
 from tests.e2e.terraform_lab import unwrapped
 
@@ -160,7 +161,7 @@ def sizes(lab: Lab) -> dict[str, int]:
 
 def test_what_cannot_shrink_is_refused_at_plan(lab: Lab) -> None:
     smaller = with_settings(lab, HALAB_ISCSI_LUN_GIB="2")
-    done = smaller.run(str(HALAB), "diff")
+    done: subprocess.CompletedProcess[str] = smaller.run("npx", "cdktf", "diff")
     assert done.returncode != 0
     assert "A disk cannot shrink" in unwrapped(done.stdout + done.stderr)
     assert (CHECKOUT / "cdktf.out").exists()
