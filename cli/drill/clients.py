@@ -85,7 +85,8 @@ def rest_s(took_s: float, answered: bool) -> float:
     """Seconds until the site is asked again.
 
     After an answer at least as long as that took: on a busy host the client may take no more than half of what the
-    node that serves can do, or its cluster misses its deadlines for the client's sake. A failure cost no node anything.
+    node that serves can do, or its cluster misses its deadlines for the client's sake. After a failure no longer than
+    else: its end is what is measured.
     """
     return max(POLL_S - took_s, took_s if answered else 0.0)
 

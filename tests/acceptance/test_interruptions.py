@@ -30,7 +30,7 @@ Document = Callable[[Path], dict[str, Any] | None]
 Bench = tuple[World, SmallTerraform]
 NODE1 = "${halab_machine.node1.id}"
 MANY = 1000
-EVERY = pytest.mark.parametrize("every", [31, pytest.param(1, marks=pytest.mark.long)])  # 1/2 and 11 minutes
+EVERY = pytest.mark.parametrize("every", [31, pytest.param(1, marks=pytest.mark.long)])  # seconds each; 11 minutes
 
 
 def lab(folder: Path, nodes: int = 2) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def halves(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:2], words[2:]
 
 
-@pytest.mark.long
+@pytest.mark.long  # 40 s; acceptance/test_changes shows the order of it
 def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None:
     node = lab.nodes[0]
     session = "cat /sys/class/iscsi_session/session*/password; ls -d /sys/class/iscsi_session/session*"
