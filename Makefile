@@ -81,14 +81,12 @@ IN_SANDBOX := HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not l
 .PHONY: test
 test: ## The checks and all tests, with real terraform and real machines in a sandbox
 	@tools/prepare --tools
-	@$(MAKE) --jobs=2 --output-sync=target image lint
+	@$(MAKE) --jobs=2 --output-sync=target develop lint
 	$(IN_SANDBOX) $(PARALLEL) tests/unit tests/acceptance
 	@$(MAKE) --jobs=2 --output-sync=target test-installer test-machines
 	$(IN_SANDBOX) tests/e2e/test_[0-9]*.py
 
-.PHONY: image test-installer test-machines
-image:
-	$(BIN)/python -m halab.cli.image
+.PHONY: test-installer test-machines
 test-installer:
 	$(IN_SANDBOX) $(INSTALLER)
 test-machines:

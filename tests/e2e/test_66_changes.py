@@ -75,22 +75,6 @@ def test_a_chap_password_changes_under_the_mounted_file_system(lab: Lab) -> None
     assert site.failed == 0, site
 
 
-def test_the_token_is_reloaded(lab: Lab) -> None:
-    """The tests that follow have it, too."""
-    before = boots(lab)
-    started = {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes}
-    lab.environment.update(HALAB_TOKEN_MS="11000")
-    lab.settings = with_settings(lab).settings
-    lab.deploy()
-    for node in lab.nodes:
-        assert "= 11000" in lab.ask(node, "corosync-cmapctl", "-g", "totem.token")
-        shown = lab.ask(node, "corosync-cmapctl", "-g", "runtime.config.totem.token")
-        assert int(shown.rpartition("=")[2]) >= 11000
-    assert {node: lab.ask(node, "pidof", "corosync") for node in lab.nodes} == started
-    assert boots(lab) == before
-    assert diff(lab).actions == {}
-
-
 @pytest.mark.long
 def test_the_fencing_delay_is_set_in_place(lab: Lab) -> None:
     assert diff(with_settings(lab, HALAB_FENCING_DELAY_S="7")).actions == {"halab_stonith.fence_node1": ["update"]}

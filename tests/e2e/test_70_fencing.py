@@ -46,6 +46,7 @@ def test_stonith_admin_power_cycles_exactly_that_node(lab: Lab) -> None:
     assert [(e["action"], e["target"], e["status"]) for e in new] == [("reboot", "node2", "success")], new
 
 
+@pytest.mark.long  # 40 s; the drill of a blink pauses I/O, too
 def test_reboot_of_the_target_only_pauses_io(lab: Lab) -> None:
     before = {node: lab.boot_id(node) for node in [*lab.nodes, "target"]}
     lab.attempt("target", cmd("systemctl", "reboot"))

@@ -94,7 +94,7 @@ MUTANTS = (
         "tools/prepare",
         '    if for_developers "${1:-}"; then prepare_venv developers; else prepare_venv users; fi\n',
         "",
-        PREPARE,
+        "tests/unit/tools/test_prepared.py",
     ),
     Mutant("apt is asked in the user's language", "tools/packages.sh", "LC_ALL=C apt-cache", "apt-cache", PREPARE),
     Mutant("apt's answer is misread", "tools/packages.sh", "^ *Candidate: ", "^ *Installed: ", PREPARE),
