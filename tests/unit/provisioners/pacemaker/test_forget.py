@@ -64,6 +64,12 @@ def test_what_is_not_forgotten_in_time_is_named(step: ForgetFailures, known: str
         host(Mon([known])).do(step)
 
 
+def test_what_a_node_that_is_away_knows_is_left_to_it() -> None:
+    mon = Mon([FAILED.replace('online="true"', 'online="false"')])
+    host(mon).do(ForgetFailures("nope", ("nope",)))
+    assert acted(mon) == []
+
+
 @dataclass
 class Nodes:
     """Two nodes and Pacemaker's way with a clone: while its first instance's node has not looked again after it forgot,
@@ -152,3 +158,29 @@ def test_an_answer_that_is_no_xml_is_an_error() -> None:
 
     with pytest.raises(UnexpectedOutput, match="no XML"):
         host(Garbled()).do(LookAgain("d1"))
+
+
+def test_a_cib_that_does_not_answer_for_a_while_is_asked_again() -> None:
+    class Mute(Nodes):
+        mute = 2
+
+        def run(self, command: Command, timeout_s: float) -> Result:
+            if command.argv[0] == "cibadmin" and self.looks and self.mute:
+                self.mute -= 1
+                return Result(command, 102, "", "no connection")
+            return super().run(command, timeout_s)
+
+    nodes = Mute()
+    host(nodes).do(LookAgain("d1"))
+    assert (nodes.mute, nodes.done) == (0, {"node1": (90,), "node2": (90,)})
+
+
+def test_a_failure_that_stays_known_after_the_look_is_named() -> None:
+    class Failed(Nodes):
+        def _crm_mon(self) -> str:
+            known = '<failure node="node1" op_key="d1_start_0" rc="1" call="5" last-rc-change="x"/>'
+            end = "</pacemaker-result>"
+            return super()._crm_mon().replace(end, f"<failures>{known}</failures>{end}")
+
+    with pytest.raises(TimedOut, match="end of the failures of d1"):
+        host(Failed()).do(LookAgain("d1"))
