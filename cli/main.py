@@ -222,7 +222,7 @@ def export(
 
 @app.command()
 def tree(
-    release: Annotated[str, typer.Argument(metavar="RELEASE", help="debian12.")],
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="debian13 or debian12.")],
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="New, or one that this command has made.")],
     mirror: Annotated[
         str, typer.Option(help="An archive's address as in apt's sources; default: the one in this host's.")

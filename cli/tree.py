@@ -13,12 +13,13 @@ from halab.images.archive.make import TreeMaker, Wanted
 from halab.images.debian import DebianRecipe
 from halab.provisioners.engine.errors import HalabError
 
-RELEASES = {"debian12": ("12", "bookworm")}
+RELEASES = {"debian12": ("12", "bookworm", "oldstable"), "debian13": ("13", "trixie", "stable")}
+"""Its number, and its names in the archive. The last one passes on to the next release with time."""
 
 
 def main(release: str, directory: Path, mirror: str = "", keyring: Path | None = None) -> int:
     """Make the tree; the exit code."""
-    number, suite = RELEASES[release]
+    number, suite, alias = RELEASES[release]
     began_s = time.monotonic()
 
     def report(line: str) -> None:
@@ -28,7 +29,7 @@ def main(release: str, directory: Path, mirror: str = "", keyring: Path | None =
         recipe = DebianRecipe(suite, lab_settings().image.extra_packages)
         address = mirror or host_mirror(suite)
         maker = TreeMaker(directory.absolute(), Wanted(number, suite, recipe.packages), report)
-        size_bytes = maker.make(lambda work: Apt(work, address, suite, keyring or KEYRING))
+        size_bytes = maker.make(lambda work: Apt(work, address, suite, keyring or KEYRING, alias))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1

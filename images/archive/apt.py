@@ -15,7 +15,7 @@ from halab.provisioners.engine.errors import CommandFailed, ConfigError, HalabEr
 COMPONENTS = ("main", "main/debian-installer")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _COMPRESSED = (".xz", ".gz")
-_HOST_TARGETS = "$(CREATED_BY)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
+_HOST_TARGETS = "$(CREATED_BY)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(REPO_URI)"
 _FETCHED = re.compile(r"^'[^']*' (?P<name>[^_ ]+)_(?P<version>[^_ ]+)_[^_ ]+\.deb ", re.MULTILINE)
 _GONE = re.compile(r"404 +Not Found|File not found|No such file")
 
@@ -29,13 +29,23 @@ class Unserved:
 
 
 def host_mirror(suite: str) -> str:
-    """The archive of a suite in this host's apt sources. Raises HalabError if they have none."""
+    """The archive of a suite in this host's apt sources, or that of another release of Debian: they share one.
+
+    Raises HalabError if there is none.
+    """
     _require_apt()
     done = _run(["apt-get", "indextargets", "--format", _HOST_TARGETS])
+    others: list[str] = []
     for line in done.stdout.splitlines():
-        created_by, codename, release, component, address = line.split("|")
-        if created_by == "Packages" and suite in (codename, release) and component == "main":
+        created_by, codename, release, component, origin, address = line.split("|")
+        if created_by != "Packages" or component != "main":
+            continue
+        if suite in (codename, release):
             return address
+        if origin == "Debian" and "-" not in codename:  # its security updates have an archive of their own
+            others.append(address)
+    if others:
+        return others[0]
     raise HalabError(
         f"this host's apt sources have no Debian {suite}",
         "Say where one is: --mirror ADDRESS, as after `deb` in a sources file.",
@@ -52,31 +62,50 @@ class SignedList:
 
 
 class Apt:
-    """`directory` holds its lists and settings; `mirror` is an address for a sources file."""
+    """`directory` holds its lists and settings; `mirror` is an address for a sources file.
 
-    def __init__(self, directory: Path, mirror: str, suite: str, keyring: Path = KEYRING) -> None:
+    `alias`: another name by which the archive has the suite.
+    """
+
+    def __init__(self, directory: Path, mirror: str, suite: str, keyring: Path = KEYRING, alias: str = "") -> None:
         _require_apt()
         if not keyring.is_file():
             raise HalabError(f"{keyring} is not there", "Install the package debian-archive-keyring.")
         if re.search(r"\s", mirror) or ("://" not in mirror and not mirror.startswith("file:/")):
             raise ConfigError(f"{mirror!r} is no archive's address", "Give it as after `deb` in a sources file.")
-        self._directory, self._dists = directory, f"{mirror.rstrip('/')}/dists/{suite}"
+        self._directory, self._mirror, self._suite, self._keyring = directory, mirror.rstrip("/"), suite, keyring
+        self._names = (suite, alias) if alias else (suite,)
+        self._name = suite
         for name in ("state/lists/partial", "cache/archives/partial"):
             (directory / name).mkdir(parents=True, exist_ok=True)
         (directory / "status").touch()
-        for name, components in (("all.list", COMPONENTS), ("main.list", COMPONENTS[:1])):
-            (directory / name).write_text(f"deb [signed-by={keyring}] {mirror} {suite} {' '.join(components)}\n")
 
     def update(self) -> None:
-        """Fetch the signed lists. Raises HalabError if one is not to be had, or not as it is signed."""
+        """Fetch the signed lists. Raises HalabError if one is not to be had, or not as it is signed.
+
+        By the first name under which all are in order: of a mirror of many hosts one may lag behind by one name only.
+        """
+        said: list[str] = []
+        for name in self._names:
+            self._name = name
+            if not (complaint := self._fetch_lists()):
+                return
+            said.append(complaint)
+        said.append("Another mirror may have them: --mirror ADDRESS.")
+        raise HalabError("the archive's lists cannot be fetched", "\n".join(said))
+
+    def _fetch_lists(self) -> str:
+        """Those of the name that is used now; what is wrong with them."""
         shutil.rmtree(self._directory / "state/lists")
         (self._directory / "state/lists/partial").mkdir(parents=True)
+        for file, components in (("all.list", COMPONENTS), ("main.list", COMPONENTS[:1])):
+            words = f"[signed-by={self._keyring}] {self._mirror} {self._name} {' '.join(components)}"
+            (self._directory / file).write_text(f"deb {words}\n")
         done = self._apt("all.list", "update", "--error-on=any")
         if done.returncode:
-            raise HalabError(
-                "the archive's lists cannot be fetched",
-                f"{complaints(done.stderr)}\nAnother mirror may have them: --mirror ADDRESS.",
-            )
+            return complaints(done.stderr)
+        codename = re.search(r"^Codename: (.*)$", self.in_release().read_text(), re.MULTILINE)
+        return "" if codename and codename[1] == self._suite else f"What it calls {self._name} is not {self._suite}."
 
     def in_release(self) -> Path:
         """The signed description that `update` fetched."""
@@ -110,7 +139,7 @@ class Apt:
         """Put a small file below dists/SUITE to `target`, checked by its sum. Raises HalabError."""
         target.parent.mkdir(parents=True, exist_ok=True)
         helper = ["/usr/lib/apt/apt-helper", "--option", "APT::Sandbox::User=", "download-file"]
-        done = _run([*helper, f"{self._dists}/{path}", str(target), f"SHA256:{sha256}"])
+        done = _run([*helper, f"{self._mirror}/dists/{self._name}/{path}", str(target), f"SHA256:{sha256}"])
         if done.returncode:
             raise HalabError(f"the archive does not give dists/…/{path}", complaints(done.stderr))
         if target.is_symlink():  # to a file of an archive on this host

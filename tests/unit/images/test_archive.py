@@ -41,10 +41,10 @@ class Mirror:
         shutil.copytree(archive.directory, directory)
         self.told: list[str] = []
 
-    def make(self, tree: Path, wanted: Wanted = WANTED, keyring: Path | None = None) -> int:
+    def make(self, tree: Path, wanted: Wanted = WANTED, keyring: Path | None = None, alias: str = "") -> int:
         self.told = []
         maker = TreeMaker(tree, wanted, self.told.append)
-        return maker.make(lambda work: Apt(work, self._address, wanted.suite, keyring or self._keyring))
+        return maker.make(lambda work: Apt(work, self._address, wanted.suite, keyring or self._keyring, alias))
 
 
 @pytest.fixture
@@ -198,9 +198,43 @@ def test_a_directory_of_somebody_elses(mirror: Mirror, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "tree").iterdir()] == ["mine"]
 
 
-def test_a_release_that_the_hosts_sources_do_not_have() -> None:
-    with pytest.raises(HalabError, match="no Debian nonesuch"):
-        host_mirror("nonesuch")
+def _sources(lines: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This host's apt has these alone."""
+    (directory / "lists/partial").mkdir(parents=True)
+    (directory / "sources.list").write_text(lines)
+    settings = {"Dir::Etc::sourcelist": directory / "sources.list", "Dir::Etc::sourceparts": "-"}
+    settings |= {"Dir::State::lists": directory / "lists", "APT::Sandbox::User": ""}
+    (directory / "apt.conf").write_text("".join(f'{name} "{value}";\n' for name, value in settings.items()))
+    monkeypatch.setenv("APT_CONFIG", str(directory / "apt.conf"))
+
+
+def test_a_host_whose_sources_have_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _sources("", tmp_path, monkeypatch)
+    with pytest.raises(HalabError, match="no Debian bookworm"):
+        host_mirror("bookworm")
+
+
+def test_a_host_of_another_release_shares_its_archive(
+    recorded: RecordedArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _sources(f"deb [signed-by={recorded.keyring}] file:{recorded.directory} bookworm main\n", tmp_path, monkeypatch)
+    subprocess.run(["apt-get", "update"], check=True, capture_output=True)
+    assert host_mirror("trixie") == host_mirror("bookworm") == f"file:{recorded.directory}/"
+
+
+def test_an_archive_that_is_in_order_under_another_name_only(mirror: Mirror, tmp_path: Path) -> None:
+    shutil.copytree(mirror.directory / "dists/bookworm", mirror.directory / "dists/oldstable")
+    (mirror.directory / "dists/bookworm/main/debian-installer/binary-amd64/Packages.xz").write_bytes(b"of another day")
+    with pytest.raises(HalabError, match="lists cannot be fetched"):
+        mirror.make(tmp_path / "tree")
+    mirror.make(tmp_path / "tree", alias="oldstable")
+    assert read_debian_tree(str(tmp_path / "tree"), "bookworm").version == "12.1"
+
+
+def test_a_name_that_stands_for_the_next_release_by_now(mirror: Mirror, tmp_path: Path) -> None:
+    (mirror.directory / "dists/bookworm").rename(mirror.directory / "dists/stable")
+    with pytest.raises(HalabError, match="What it calls stable is not trixie"):
+        mirror.make(tmp_path / "tree", Wanted("13", "trixie", ("corosync",)), alias="stable")
 
 
 @pytest.mark.parametrize("mirror", ["/srv/debian", "http://one two", "[trusted=yes] http://one"])
