@@ -120,12 +120,21 @@ class Installation:
         """A directory that must be served to the installer's machine over HTTP."""
         return Path(self.tree.location) if self.tree.medium == "directory" else None
 
-    def command_line(self, served_at: str = "") -> str:
-        """The installer's kernel command line. `served_at`: the address of `served_directory`, if there is one."""
-        return " ".join((*self.arguments, *self._repository(served_at)))
+    def command_line(self, served_at: str = "", log_at: tuple[str, int] | None = None) -> str:
+        """The installer's kernel command line.
+
+        `served_at`: the address of `served_directory`, if there is one; `log_at`: who hears its log, by UDP.
+        """
+        # What Anaconda would send was never seen.
+        log = (f"log_host={log_at[0]}", f"log_port={log_at[1]}") if log_at and self._is_debians else ()
+        return " ".join((*self.arguments, *self._repository(served_at), *log))
+
+    @property
+    def _is_debians(self) -> bool:
+        return self.installer == "debian-installer"
 
     def _repository(self, served_at: str) -> tuple[str, ...]:
-        if self.installer == "debian-installer":
+        if self._is_debians:
             # An address that is known beforehand stands in the answer file.
             address = urlsplit(served_at)
             where = (f"mirror/http/hostname={address.netloc}", f"mirror/http/directory={address.path or '/'}")

@@ -10,6 +10,11 @@ from halab.provisioners.engine.errors import UnexpectedOutput
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 _WANTED_PRIORITIES = ("required", "important", "standard")
+# What steps of the installer ask for, whatever is answered: they stop where a listed part is not served.
+_OF_THE_PARTITIONER = ("partman-auto-lvm", "partman-auto-crypto")
+_OF_DISKS_AND_CLOCK = ("mmc-modules", "rtc-modules")
+_FILE_SYSTEMS = "ext2 ext3 ext4 xfs jfs msdos vfat ntfs minix hfs hfsplus qnx4 ufs btrfs fuse"  # os-prober's
+_ASKED_FOR = (*_OF_THE_PARTITIONER, *_OF_DISKS_AND_CLOCK, *(f"{name}-modules" for name in _FILE_SYSTEMS.split()))
 # What debootstrap makes a base system of.
 _BASE_PRIORITIES = ("required", "important")
 
@@ -62,8 +67,9 @@ def base_system(packages: Iterable[Package]) -> list[str]:
 def installer_parts(packages: Iterable[Package], there: Mapping[str, str], kernel: str) -> list[Package]:
     """What anna, which loads the installer's parts, takes from the list of them.
 
-    These are the parts of priority standard and above, with all they need, that suit the running kernel and are not in
-    the initrd already (`there`: name -> version). Where several provide what is needed, each of them comes along.
+    These are the parts of priority standard and above and those that a step asks for, with all they need, that suit the
+    running kernel and are not in the initrd already (`there`: name -> version). Where several provide what is needed,
+    each of them comes along.
     """
     suiting = {package.name: package for package in packages if package.kernel in ("", kernel)}
     providers: dict[str, list[str]] = {}
@@ -72,6 +78,7 @@ def installer_parts(packages: Iterable[Package], there: Mapping[str, str], kerne
             providers.setdefault(name, []).append(package.name)
     chosen: dict[str, Package] = {}
     wanted = [package.name for package in suiting.values() if package.priority in _WANTED_PRIORITIES]
+    wanted += _ASKED_FOR
     while wanted:
         name = wanted.pop()
         if name in chosen:

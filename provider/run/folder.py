@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 ALL_LABS = ".halab"
 CONSOLE_LOG = ".console.log"
+INSTALLER_LOG = ".installer.log"
 LoggedCommand = Literal["deploy", "diff", "destroy"]
 """The commands that keep what Terraform said."""
 
@@ -158,6 +159,10 @@ class LabFolder:
         """What a machine's console said that came to nothing."""
         return self.path / f"{machine}{CONSOLE_LOG}"
 
+    def installer_log(self, machine: str) -> Path:
+        """What an installer sent of its log that came to nothing."""
+        return self.path / f"{machine}{INSTALLER_LOG}"
+
     @property
     def of_runs(self) -> tuple[Path, ...]:
         """What runs leave behind, of no use once the lab is gone."""
@@ -175,6 +180,6 @@ class LabFolder:
         fixed = self.state, self.settings, self.private_key, self.ssh_config, self.known_hosts, self.mark
         return (*fixed, self.fencing, self.imports, self.console, *self.of_runs)
 
-    def is_console_log(self, path: Path) -> bool:
-        """Whether it is one that `console_log` names."""
-        return path.name.endswith(CONSOLE_LOG)
+    def is_of_a_machine(self, path: Path) -> bool:
+        """Whether it is one that `console_log` or `installer_log` names."""
+        return path.name.endswith((CONSOLE_LOG, INSTALLER_LOG))

@@ -103,7 +103,7 @@ def _is_own(folder: LabFolder, path: Path) -> bool:
     names = {file.name for file in folder.files}
     name = path.name.removeprefix(".").removesuffix(".new") if path.name.endswith(".new") else path.name
     state = path.name.removeprefix(".").startswith(folder.state.name)  # its backup, its lock, a torn one
-    return name in names or state or folder.is_console_log(path) or (path.is_file() and _holds_key(path))
+    return name in names or state or folder.is_of_a_machine(path) or (path.is_file() and _holds_key(path))
 
 
 def _holds_key(path: Path) -> bool:

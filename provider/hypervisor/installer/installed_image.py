@@ -10,7 +10,7 @@ from halab.images.cache import ImageCache, ImageInfo
 from halab.images.installation import Installation
 from halab.images.prepare import Request, prepare
 from halab.provider.hypervisor.installer.machine import remove_left_machine
-from halab.provider.hypervisor.installer.run import InstallerRun, InstallerSettings, kept_console
+from halab.provider.hypervisor.installer.run import InstallerRun, InstallerSettings, forget
 from halab.provider.hypervisor.installer.schema import REQUEST, SCHEMA
 from halab.provider.hypervisor.installer.volumes import InstallerVolumes
 from halab.provider.hypervisor.machine.hypervisor_choice import HypervisorChoice
@@ -106,7 +106,7 @@ class InstalledImageResource(LibvirtResource):
             pool = require_own_pool(self.connection, self.provider.lab, state["pool"])
             if pool.isActive():
                 InstallerVolumes(self.connection, pool, state["name"]).remove()
-        kept_console(self.provider, state["name"]).unlink(missing_ok=True)
+        forget(self.provider, state["name"])
         if state["instance"] and state["recipe"]:
             ImageCache(Path(state["cache"])).remove(state["recipe"])
 

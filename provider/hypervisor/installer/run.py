@@ -15,7 +15,8 @@ from halab.images.finish import DISK, EXPORT, ExportIncomplete, finish, unpack_e
 from halab.images.installation import Installation, read_secret
 from halab.provider.hypervisor.context import HypervisorContext
 from halab.provider.hypervisor.installer.machine import InstallerMachine, InstallerSpec, remove_left_machine
-from halab.provider.hypervisor.installer.tree_server import served
+from halab.provider.hypervisor.installer.syslog import InstallerLog, heard
+from halab.provider.hypervisor.installer.tree_server import Served, own_address, served
 from halab.provider.hypervisor.installer.volumes import InstallerVolumes
 from halab.provider.hypervisor.installer.watch import InstallerWatch, Seen
 from halab.provider.hypervisor.machine.console import Console
@@ -27,6 +28,7 @@ from halab.provisioners.engine.errors import HalabError, Interrupted
 log = logging.getLogger(__name__)
 
 _LOOK_INTERVAL_S = 1.0
+_REASONS = 5
 # An emulated machine on a busy host has its timer's interrupts late: a kernel that tests for them gives up, at once.
 # norandmaps: a program at the addresses that it had before is not translated anew. clearcpuid=141 (cx16): QEMU 7.2
 # leaves garbage in the flags behind cmpxchg16b, and a kernel that is interrupted there panics.
@@ -36,6 +38,12 @@ _EMULATED_WORDS = "no_timer_check nokaslr norandmaps clearcpuid=141 mitigations=
 def installer_cmdline(cmdline: str, hypervisor: Literal["kvm", "qemu"]) -> str:
     """The installer's kernel command line on a hypervisor."""
     return f"{cmdline} {_EMULATED_WORDS}" if hypervisor == "qemu" else cmdline
+
+
+def forget(provider: HypervisorContext, name: str) -> None:
+    """Remove what was kept."""
+    for file in kept(provider, name):
+        file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +59,9 @@ class InstallerSettings:
     silence_s: float
 
 
-def kept_console(provider: HypervisorContext, name: str) -> Path:
-    """Where all that an installer printed is kept, if it came to nothing."""
-    return provider.folder.console_log(name)
+def kept(provider: HypervisorContext, name: str) -> tuple[Path, Path]:
+    """Where all that an installer printed is kept, and its log, if it came to nothing."""
+    return provider.folder.console_log(name), provider.folder.installer_log(name)
 
 
 class InstallerRun:
@@ -83,7 +91,7 @@ class InstallerRun:
         finally:
             self._volumes.remove()
         info = finish(self._installation, image_name, texts, directory, self._report)
-        kept_console(self._provider, self._settings.name).unlink(missing_ok=True)  # of one that failed before
+        forget(self._provider, self._settings.name)  # of one that failed before
         return info
 
     def clear(self) -> None:
@@ -106,12 +114,15 @@ class InstallerRun:
         """Boot the installer, wait until its machine is off, and unpack what it exported."""
         hypervisor = self._choose(self._volumes.path("kernel"), self._volumes.path("initrd"))
         connection, settings = self._provider.connection, self._settings
-        with served(connection, settings.network, self._installation.served_directory) as address:
-            spec = self._spec(hypervisor, address)
+        with (
+            served(connection, settings.network, self._installation.served_directory) as tree,
+            heard(own_address(connection, settings.network)) as told,
+        ):
+            spec = self._spec(hypervisor, self._installation.command_line(tree.address, (told.address, told.port)))
             machine = InstallerMachine(connection, spec)
             watch = self._watch()
             try:
-                with self._explained(watch):
+                with self._explained(watch, tree, told):
                     self._await_end(machine, Console(connection, spec.console_log), watch)
                     self._report("fetching what was installed")
                     self._volumes.fetch("export", directory / EXPORT, self._wait.stop)
@@ -134,7 +145,7 @@ class InstallerRun:
             ),
         )
 
-    def _spec(self, hypervisor: Literal["kvm", "qemu"], address: str) -> InstallerSpec:
+    def _spec(self, hypervisor: Literal["kvm", "qemu"], cmdline: str) -> InstallerSpec:
         installation, settings, volumes = self._installation, self._settings, self._volumes
         return InstallerSpec(
             name=settings.name,
@@ -143,7 +154,7 @@ class InstallerRun:
             vcpus=settings.vcpus,
             kernel=volumes.path("kernel"),
             initrd=volumes.path("initrd"),
-            cmdline=installer_cmdline(installation.command_line(address), hypervisor),
+            cmdline=installer_cmdline(cmdline, hypervisor),
             disk=volumes.path("disk"),
             export=volumes.path("export"),
             cdrom=str(installation.cdrom or ""),
@@ -153,14 +164,13 @@ class InstallerRun:
             mark=Mark(lab=self._provider.lab),
         )
 
+    def _hide(self, text: str) -> str:
+        """A text of the installer's without its secrets."""
+        for file in self._installation.secret_files:
+            text = text.replace(read_secret(file.source).reveal(), "***")
+        return text
+
     def _watch(self) -> InstallerWatch:
-        secrets = [read_secret(file.source).reveal() for file in self._installation.secret_files]
-
-        def hide(text: str) -> str:
-            for secret in secrets:
-                text = text.replace(secret, "***")
-            return text
-
         def report(stage: str) -> None:
             log.info("%s: %s", self._settings.name, stage)
             self._report(stage)
@@ -171,20 +181,34 @@ class InstallerRun:
             silence_s=self._settings.silence_s * self._wait.scale,
             clock=time.monotonic,
             report=report,
-            hide=hide,
+            hide=self._hide,
         )
 
     @contextmanager
-    def _explained(self, watch: InstallerWatch) -> Iterator[None]:
-        """Keep the console of an installation that comes to nothing, and say in its error where it is."""
-        name = self._settings.name
+    def _explained(self, watch: InstallerWatch, tree: Served, told: InstallerLog) -> Iterator[None]:
+        """Keep what an installation that comes to nothing has told, and say in its error where it is.
+
+        What the tree lacked and the last complaints of its log stand in the error: a console gives no reasons.
+        """
         try:
             yield
         except Interrupted as error:
-            raise Interrupted(f"{name}, at the stage: {watch.stage}. Nothing of it was kept") from error
+            raise Interrupted(f"{self._settings.name}, at the stage: {watch.stage}. Nothing of it was kept") from error
         except HalabError as error:
             failure = watch.unfinished(error.detail) if isinstance(error, ExportIncomplete) else error
-            file = kept_console(self._provider, name)
-            write_private(file, watch.whole_console())
-            failure.detail += f"\nAll that it printed: {file}"
+            failure.detail = "\n".join([failure.detail, *self._reasons(tree, told), *self._kept(watch, told)])
             raise failure from (None if failure is error else error)
+
+    def _reasons(self, tree: Served, told: InstallerLog) -> Iterator[str]:
+        if lacked := list(tree.lacked)[-_REASONS:]:
+            yield from ("What it asked the tree for last, and is not there:", *lacked)
+        if complaints := told.complaints(_REASONS):
+            yield from ("The last complaints in its log:", *map(self._hide, complaints))
+
+    def _kept(self, watch: InstallerWatch, told: InstallerLog) -> Iterator[str]:
+        console, log = kept(self._provider, self._settings.name)
+        write_private(console, watch.whole_console())
+        yield f"All that it printed: {console}"
+        if told.text:
+            write_private(log, self._hide(told.text))
+            yield f"Its log: {log}"

@@ -6,7 +6,9 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,18 +20,30 @@ from halab.provisioners.engine.errors import ConfigError, Conflict
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """`address`: where the network's machines find the directory; empty: nothing is served.
+
+    `lacked`: the paths that were asked for and are not there, each once, in order.
+    """
+
+    address: str = ""
+    lacked: dict[str, None] = field(default_factory=dict)
+
+
 @contextmanager
-def served(connection: Connection, network: str, directory: Path | None) -> Iterator[str]:
-    """The address at which the network's machines find `directory`; nothing is served (and it is empty) without one.
+def served(connection: Connection, network: str, directory: Path | None) -> Iterator[Served]:
+    """`directory`, if there is one, for the network's machines.
 
     It listens on the network's own address on this host only, which nobody outside can reach.
     """
     if directory is None:
-        yield ""
+        yield Served()
         return
-    address = _address(connection, network)
+    address = own_address(connection, network)
     try:
-        server = ThreadingHTTPServer((address, 0), partial(_Handler, directory=str(directory)))
+        lacked: dict[str, None] = {}
+        server = ThreadingHTTPServer((address, 0), partial(_Handler, directory=str(directory), lacked=lacked))
     except OSError as error:
         raise ConfigError(
             f"the tree {directory} cannot be served at {address}",
@@ -40,14 +54,15 @@ def served(connection: Connection, network: str, directory: Path | None) -> Iter
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://{address}:{server.server_port}"
+        yield Served(f"http://{address}:{server.server_port}", lacked)
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def _address(connection: Connection, name: str) -> str:
+def own_address(connection: Connection, name: str) -> str:
+    """This host's own address in a network. Raises Conflict if the network does not run."""
     network = connection.network(name)
     if network is None or not network.isActive():
         raise Conflict(f"the network {name!r} does not run", "Make it with halab_network, and refer to it.", "network")
@@ -56,6 +71,15 @@ def _address(connection: Connection, name: str) -> str:
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    def __init__(self, *args: Any, lacked: dict[str, None], directory: str) -> None:
+        self._lacked = lacked
+        super().__init__(*args, directory=directory)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        if code == HTTPStatus.NOT_FOUND:
+            self._lacked[self.path] = None
+        super().send_error(code, message, explain)
+
     def log_message(self, format: str, *args: Any) -> None:
         """To Terraform's log."""
         log.debug(format, *args)
