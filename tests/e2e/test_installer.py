@@ -115,7 +115,9 @@ def test_an_installation_that_comes_to_nothing(
 def test_a_tree_that_vanishes_meanwhile(terraform: TerraformLab, tree: StandInTree, cache: Path) -> None:
     (tree.directory / "stand-in/package0").unlink()
     wants(terraform, tree.directory, cache)
-    assert "the tree vanished while it was read." in failure(terraform, cache)
+    said = failure(terraform, cache)
+    assert "the tree vanished while it was read." in said
+    assert "What it asked the tree for last, and is not there: /stand-in/package0" in said
 
 
 @pytest.mark.long

@@ -116,6 +116,8 @@ def small_archive(directory: Path, work: Path) -> RecordedArchive:
     archive.add("netcfg", "Priority: standard", part=True)  # in the initrd already
     archive.add("ext4-modules", "Priority: standard", f"Kernel-Version: {KERNEL}", part=True)
     archive.add("ext4-modules-old", "Priority: standard", "Kernel-Version: 6.1.0-8-amd64", part=True)
+    archive.add("partman-auto-lvm", "Priority: extra", "Depends: lvm2-udeb", part=True)  # a step asks for it
+    archive.add("lvm2-udeb", part=True)
     archive.add("sound-udeb", part=True)
     archive.sign()
     return archive

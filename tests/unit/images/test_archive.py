@@ -22,7 +22,15 @@ from tests.unit.images.recorded_archive import KERNEL, RecordedArchive, initrd, 
 
 WANTED = Wanted("12", "bookworm", ("corosync",))
 DEBS = ("apt-of-it", "base-files", "corosync", "grub-pc", "libbase", "libquorum", "linux-image-amd64")
-PARTS = ("base-installer", "disk-detect", "ext4-modules", "libparted-udeb", "partman-base")
+PARTS = (
+    "base-installer",
+    "disk-detect",
+    "ext4-modules",
+    "libparted-udeb",
+    "lvm2-udeb",
+    "partman-auto-lvm",
+    "partman-base",
+)
 
 
 @pytest.fixture(scope="module")
