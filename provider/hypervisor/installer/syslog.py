@@ -31,8 +31,8 @@ class InstallerLog:
         return _PRIORITY.sub("", self._heard.decode(errors="replace"))
 
     def complaints(self, most: int) -> list[str]:
-        """The last lines that tell of an error."""
-        return [line for line in self.text.splitlines() if _COMPLAINT.search(line)][-most:]
+        """The last lines that tell of an error, but for files that were not there: whoever serves them knows."""
+        return [line for line in self.text.splitlines() if _COMPLAINT.search(line) and "ERROR 404" not in line][-most:]
 
 
 @contextmanager

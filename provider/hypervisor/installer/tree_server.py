@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from halab.provider.hypervisor.network.network_xml import gateway, parse_network
 from halab.provisioners.engine.errors import ConfigError, Conflict
 
 log = logging.getLogger(__name__)
+
+_A_TRY = re.compile(r"/+dists/[a-z]+/Release")
+"""Debian's installer looks whether an archive has other releases, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*args, directory=directory)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        if code == HTTPStatus.NOT_FOUND:
+        if code == HTTPStatus.NOT_FOUND and not _A_TRY.fullmatch(self.path):
             self._lacked[self.path] = None
         super().send_error(code, message, explain)
 

@@ -28,7 +28,7 @@ def test_what_is_sent_is_heard_until_the_end() -> None:
     ("line", "tells"),
     [
         ("net-retriever: error: Bad signature on /tmp/net-retriever-4307-Release.", True),
-        ("anna[6627]: 2026-11-30 11:37:44 ERROR 404: File not found.", True),
+        ("anna[6627]: 2026-11-30 11:37:44 ERROR 404: File not found.", False),
         ("anna[6627]: WARNING **: package retrieval failed", True),
         ("debootstrap: cannot stat", True),
         ("main-menu[1885]: INFO: Menu item 'partman-base' selected", False),

@@ -41,7 +41,7 @@ def test_what_is_asked_for_and_not_there_is_known(tmp_path: Path) -> None:
     with served(_connection(Network()), "lab", tmp_path) as tree:
         assert requests.get(f"{tree.address}/Release", timeout=10).text == "Origin: Debian\n"
         assert list(tree.lacked) == []
-        for path in ("/pool/b_1.udeb", "/pool/a_1.udeb", "/pool/b_1.udeb"):
+        for path in ("/pool/b_1.udeb", "/dists/oldstable/Release", "/pool/a_1.udeb", "/pool/b_1.udeb"):
             assert requests.get(tree.address + path, timeout=10).status_code == 404
         assert list(tree.lacked) == ["/pool/b_1.udeb", "/pool/a_1.udeb"]
         where = tree.address
