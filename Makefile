@@ -97,7 +97,7 @@ test-long: develop test-hosts ## What make test leaves out, on real machines too
 	$(BIN)/pytest -m long tests/mutants tests/agents tests/pacemaker
 	HALAB_IMAGE_EXTRA_PACKAGES=postgresql $(BIN)/python -m halab.cli.image # for examples/second_service
 	HALAB_IMAGE_EXTRA_PACKAGES=pacemaker-cts $(BIN)/python -m halab.cli.image # for halab cts
-	-$(BIN)/halab tree debian12 .cache/trees/debian12 # as far as the archive serves it
+	-$(BIN)/halab tree debian13 .cache/trees/debian13 # as far as the archive serves it
 	HALAB_SANDBOX_PREPARED=1 HALAB_IMAGE_EXTRA_PACKAGES=pacemaker-cts tests/e2e/sandbox $(BIN)/pytest -m long \
 	  tests/acceptance tests/e2e
 

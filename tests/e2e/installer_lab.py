@@ -20,9 +20,11 @@ HOSTS = [{"name": "installer", "mac": "52:54:00:aa:01:09", "address": "10.178.0.
 
 
 @contextmanager
-def isolated_lab(directory: Path) -> Iterator[TerraformLab]:
+def isolated_lab(directory: Path, deadline_s: float = 600.0) -> Iterator[TerraformLab]:
     """A network without a way out, a pool and a key, under real terraform; nothing of them stays."""
-    terraform = TerraformLab(directory, LAB, time_scale=float(os.environ.get("HALAB_TIME_SCALE", "1")))
+    terraform = TerraformLab(
+        directory, LAB, time_scale=float(os.environ.get("HALAB_TIME_SCALE", "1")), deadline_s=deadline_s
+    )
     terraform.resources = {
         "halab_network": {"lab": {"name": LAB, "cidr": "10.178.0.0/24", "mode": "isolated", "hosts": HOSTS}},
         "halab_pool": {"lab": {"name": LAB, "path": str(POOL)}},
@@ -78,8 +80,8 @@ def stages(terraform: TerraformLab) -> list[str]:
     return [str(line["detail"]) for line in terraform.progress() if line["resource"] == "halab_installed_image"]
 
 
-def await_stage(terraform: TerraformLab, stage: str, process: Any) -> None:
-    end = time.monotonic() + 120
+def await_stage(terraform: TerraformLab, stage: str, process: Any, deadline_s: float = 120) -> None:
+    end = time.monotonic() + deadline_s
     while stage not in stages(terraform):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, f"no {stage!r}, but {stages(terraform)}"

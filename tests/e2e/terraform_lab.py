@@ -13,13 +13,14 @@ from typing import Any
 
 from halab.constructs.resource import SOURCE, VERSION
 
-_DEADLINE_S = 600.0
+_DEADLINE_S = 600.0  # of a command that installs nothing real
 
 
 class TerraformLab:
     """One directory with one configuration and its state. `resources`: type -> name -> attributes."""
 
-    def __init__(self, directory: Path, lab: str, time_scale: float) -> None:
+    def __init__(self, directory: Path, lab: str, time_scale: float, deadline_s: float = _DEADLINE_S) -> None:
+        self._deadline_s = deadline_s
         self.directory, self.halab = directory, directory / ".halab"
         self.resources: dict[str, dict[str, dict[str, Any]]] = {}
         self._provider = {
@@ -89,7 +90,7 @@ class TerraformLab:
         )
 
     def wait(self, process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-        output, _ = process.communicate(timeout=_DEADLINE_S)
+        output, _ = process.communicate(timeout=self._deadline_s)
         print(f"$ {process.args!r}\n{output}", file=sys.stderr)
         return subprocess.CompletedProcess(process.args, process.returncode, output)
 

@@ -1,10 +1,12 @@
-"""Debian's real installer with halab's preseed file, from a tree whose pool is empty: as far as an installer gets then.
+"""Debian's real installer with halab's preseed file: an image and a machine on it, and what comes of a broken tree.
 
-`make test-long` makes the tree, as far as the archive serves it.
+It needs a whole tree (`halab tree debian13 DIRECTORY`), which `make test-long` makes as far as the archive serves it;
+HALAB_TEST_TREE names another one.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,41 +14,81 @@ from pathlib import Path
 import pytest
 
 from halab.images.archive.release import split
-from tests.e2e.installer_lab import INSTALLER, failure, isolated_lab, stages, wants
-from tests.e2e.terraform_lab import TerraformLab
+from tests.e2e.installer_lab import INSTALLER, await_stage, failure, isolated_lab, machine, nothing_left, stages, wants
+from tests.e2e.terraform_lab import TerraformLab, unwrapped
 
 pytestmark = pytest.mark.long
-STAGES = (
-    "the installer starts",
-    "it sets up the network",
-    "it looks for the archive",
+SUITE = "trixie"
+LOADING, PARTITIONING, BASE_SYSTEM = (
     "it loads its further parts",
+    "it partitions the disk",
+    "it installs the base system",
 )
-MADE = Path(__file__).parents[2] / ".cache/trees/debian12"
+BEFORE = ("the installer starts", "it sets up the network", "it looks for the archive", LOADING)
+PACKAGES, BOOT_LOADER, PROFILE = "it installs packages", "it installs the boot loader", "it applies the host profile"
+AFTER = (PARTITIONING, BASE_SYSTEM, PACKAGES, BOOT_LOADER, PROFILE)
+MADE = Path(os.environ.get("HALAB_TEST_TREE", Path(__file__).parents[2] / ".cache/trees/debian13"))
 
 
 @pytest.fixture(scope="module")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerraformLab]:
-    with isolated_lab(tmp_path_factory.mktemp("lab")) as terraform:
+    with isolated_lab(tmp_path_factory.mktemp("lab"), deadline_s=7200) as terraform:
         yield terraform
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy to break."""
+    if not (MADE / f"dists/{SUITE}/Release").exists():
+        pytest.skip(f"{MADE} is not whole: this host's archive does not serve all that it lists")
+    shutil.copytree(MADE, tmp_path / "debian", copy_function=os.link)
+    return tmp_path / "debian"
 
 
 @pytest.fixture
 def tree_without_files(tmp_path: Path) -> Path:
     """The installer, and the archive's signed lists of what is not there."""
-    assert MADE.is_dir(), f"halab tree debian12 {MADE}"
+    assert MADE.is_dir(), f"halab tree debian13 {MADE}"
     tree = tmp_path / "debian"
     shutil.copytree(MADE / "dists", tree / "dists")
-    dists = tree / "dists/bookworm"
+    dists = tree / "dists" / SUITE
     (dists / "Release").write_text(split((dists / "InRelease").read_text())[0])
     return tree
 
 
+def _wants(terraform: TerraformLab, tree: Path, cache: Path) -> None:
+    wants(terraform, tree, cache, suite=SUITE, memory_mib=1024, vcpus=2, deadline_minutes=90)
+
+
 def test_a_tree_whose_files_are_gone(terraform: TerraformLab, tree_without_files: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    wants(terraform, tree_without_files, cache, suite="bookworm", memory_mib=1024, vcpus=2, deadline_minutes=40)
-    said = failure(terraform, cache)
+    _wants(terraform, tree_without_files, tmp_path / "cache")
+    said = failure(terraform, tmp_path / "cache")
     seen = stages(terraform)
-    for stage in STAGES:
+    for stage in BEFORE:
         assert stage in seen, seen
-    assert f"the installation of {INSTALLER} failed at the stage: {STAGES[-1]}" in said
+    assert f"the installation of {INSTALLER} failed at the stage: {LOADING}" in said
+    assert "The installer failed to download a file from the mirror." in said
+    assert "What it asked the tree for last, and is not there: //pool/main/" in said
+
+
+def test_a_tree_that_goes_meanwhile(terraform: TerraformLab, tree: Path, tmp_path: Path) -> None:
+    _wants(terraform, tree, tmp_path / "cache")
+    process = terraform.start_apply()
+    await_stage(terraform, PARTITIONING, process, 1800)
+    shutil.rmtree(tree / "pool")
+    done = terraform.wait(process)
+    assert done.returncode == 1
+    said = unwrapped(done.stdout)
+    nothing_left(tmp_path / "cache")
+    assert f"the installation of {INSTALLER} failed at the stage: {BASE_SYSTEM}" in said
+    assert "!! ERROR: Debootstrap Error" in said
+    assert "What it asked the tree for last, and is not there: //pool/main/" in said
+
+
+def test_an_image_and_a_machine_on_it(terraform: TerraformLab, tree: Path, tmp_path: Path) -> None:
+    _wants(terraform, tree, tmp_path / "cache")
+    terraform.resources |= machine()
+    assert terraform.apply().returncode == 0
+    seen = [stage for stage in stages(terraform) if stage in (*BEFORE, *AFTER)]
+    assert seen == [*BEFORE, *AFTER]
+    assert terraform.plan_exit_code() == 0
