@@ -11,7 +11,7 @@ from contextlib import contextmanager
 _MOST_BYTES = 8 << 20
 _DATAGRAM_BYTES = 1 << 16
 _LOOK_S = 0.2
-_PRIORITY = re.compile(r"^<\d+>", re.MULTILINE)
+_PRIORITY = re.compile(r"^<[0-9]+>", re.MULTILINE)
 _COMPLAINT = re.compile(r"(?<![\w-])(?:error|fail|failed|failure|cannot|can't|bad|fatal)(?![\w-])", re.IGNORECASE)
 
 
