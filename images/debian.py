@@ -44,6 +44,7 @@ RENAMED: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 DEFAULT_SUITE = "trixie"
+_APT_OF_THE_BUILD = "etc/apt/apt.conf.d/00mmdebstrap"
 # The directories that no host of a lab reads; licences stay.
 EXCLUDED_PATHS = ("man", "doc", "locale", "info", "groff", "lintian")
 _MKE2FS = "mke2fs -q -F -t {filesystem} -L {label} -m 1 -E lazy_itable_init=0,lazy_journal_init=0"
@@ -157,8 +158,12 @@ class DebianRecipe:
             "download /boot/kernel.halab vmlinuz",
             "download /boot/initrd.halab initrd",
             f'rm -rf "$1{SCRATCH_DIR}" "$1/boot/initrd.halab" "$1/boot/kernel.halab"',
+            # mmdebstrap removes these at its end, which is too late for the file system: no service that somebody
+            # installs would start. It insists on the third.
+            f'cd "$1"; rm -f usr/sbin/policy-rc.d usr/sbin/start-stop-daemon.REAL {_APT_OF_THE_BUILD}',
             # Bound alone, without /proc and what else is mounted in it, and without what mmdebstrap keeps in /tmp.
             f'unshare --mount sh -ec \'{bind}; {mke2fs} -d "$1/mnt" {disk}\' - "$1"',
+            f'touch "$1/{_APT_OF_THE_BUILD}"',
         ]
         return [
             "mmdebstrap",
