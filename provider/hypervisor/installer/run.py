@@ -27,6 +27,8 @@ from halab.provisioners.engine.errors import HalabError, Interrupted
 
 log = logging.getLogger(__name__)
 
+Hide = Callable[[str], str]
+
 _LOOK_INTERVAL_S = 1.0
 _REASONS = 5
 # An emulated machine on a busy host has its timer's interrupts late: a kernel that tests for them gives up, at once.
@@ -38,12 +40,6 @@ _EMULATED_WORDS = "no_timer_check nokaslr norandmaps clearcpuid=141 mitigations=
 def installer_cmdline(cmdline: str, hypervisor: Literal["kvm", "qemu"]) -> str:
     """The installer's kernel command line on a hypervisor."""
     return f"{cmdline} {_EMULATED_WORDS}" if hypervisor == "qemu" else cmdline
-
-
-def forget(provider: HypervisorContext, name: str) -> None:
-    """Remove what was kept."""
-    for file in kept(provider, name):
-        file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +58,12 @@ class InstallerSettings:
 def kept(provider: HypervisorContext, name: str) -> tuple[Path, Path]:
     """Where all that an installer printed is kept, and its log, if it came to nothing."""
     return provider.folder.console_log(name), provider.folder.installer_log(name)
+
+
+def forget(provider: HypervisorContext, name: str) -> None:
+    """Remove what was kept."""
+    for file in kept(provider, name):
+        file.unlink(missing_ok=True)
 
 
 class InstallerRun:
@@ -120,9 +122,10 @@ class InstallerRun:
         ):
             spec = self._spec(hypervisor, self._installation.command_line(tree.address, (told.address, told.port)))
             machine = InstallerMachine(connection, spec)
-            watch = self._watch()
+            hide = self._hider()
+            watch = self._watch(hide)
             try:
-                with self._explained(watch, tree, told):
+                with self._explained(watch, tree, told, hide):
                     self._await_end(machine, Console(connection, spec.console_log), watch)
                     self._report("fetching what was installed")
                     self._volumes.fetch("export", directory / EXPORT, self._wait.stop)
@@ -164,13 +167,18 @@ class InstallerRun:
             mark=Mark(lab=self._provider.lab),
         )
 
-    def _hide(self, text: str) -> str:
-        """A text of the installer's without its secrets."""
-        for file in self._installation.secret_files:
-            text = text.replace(read_secret(file.source).reveal(), "***")
-        return text
+    def _hider(self) -> Hide:
+        """What takes the secrets out of a text, as they are now: a file that changes meanwhile uncovers nothing."""
+        secrets = [read_secret(file.source).reveal() for file in self._installation.secret_files]
 
-    def _watch(self) -> InstallerWatch:
+        def hide(text: str) -> str:
+            for secret in secrets:
+                text = text.replace(secret, "***")
+            return text
+
+        return hide
+
+    def _watch(self, hide: Hide) -> InstallerWatch:
         def report(stage: str) -> None:
             log.info("%s: %s", self._settings.name, stage)
             self._report(stage)
@@ -181,11 +189,11 @@ class InstallerRun:
             silence_s=self._settings.silence_s * self._wait.scale,
             clock=time.monotonic,
             report=report,
-            hide=self._hide,
+            hide=hide,
         )
 
     @contextmanager
-    def _explained(self, watch: InstallerWatch, tree: Served, told: InstallerLog) -> Iterator[None]:
+    def _explained(self, watch: InstallerWatch, tree: Served, told: InstallerLog, hide: Hide) -> Iterator[None]:
         """Keep what an installation that comes to nothing has told, and say in its error where it is.
 
         What the tree lacked and the last complaints of its log stand in the error: a console gives no reasons.
@@ -196,19 +204,21 @@ class InstallerRun:
             raise Interrupted(f"{self._settings.name}, at the stage: {watch.stage}. Nothing of it was kept") from error
         except HalabError as error:
             failure = watch.unfinished(error.detail) if isinstance(error, ExportIncomplete) else error
-            failure.detail = "\n".join([failure.detail, *self._reasons(tree, told), *self._kept(watch, told)])
+            reasons = (hide(line) for line in _reasons(tree, told))
+            failure.detail = "\n".join([failure.detail, *reasons, *self._kept(watch.whole_console(), hide(told.text))])
             raise failure from (None if failure is error else error)
 
-    def _reasons(self, tree: Served, told: InstallerLog) -> Iterator[str]:
-        if lacked := list(tree.lacked)[-_REASONS:]:
-            yield from ("What it asked the tree for last, and is not there:", *lacked)
-        if complaints := told.complaints(_REASONS):
-            yield from ("The last complaints in its log:", *map(self._hide, complaints))
+    def _kept(self, console: str, log: str) -> Iterator[str]:
+        printed, told = kept(self._provider, self._settings.name)
+        write_private(printed, console)
+        yield f"All that it printed: {printed}"
+        if log:
+            write_private(told, log)
+            yield f"Its log: {told}"
 
-    def _kept(self, watch: InstallerWatch, told: InstallerLog) -> Iterator[str]:
-        console, log = kept(self._provider, self._settings.name)
-        write_private(console, watch.whole_console())
-        yield f"All that it printed: {console}"
-        if told.text:
-            write_private(log, self._hide(told.text))
-            yield f"Its log: {log}"
+
+def _reasons(tree: Served, told: InstallerLog) -> Iterator[str]:
+    if lacked := list(tree.lacked)[-_REASONS:]:
+        yield from ("What it asked the tree for last, and is not there:", *lacked)
+    if complaints := told.complaints(_REASONS):
+        yield from ("The last complaints in its log:", *complaints)
