@@ -160,7 +160,7 @@ class DebianRecipe:
             f'rm -rf "$1{SCRATCH_DIR}" "$1/boot/initrd.halab" "$1/boot/kernel.halab"',
             # mmdebstrap removes these at its end, which is too late for the file system: no service that somebody
             # installs would start. It insists on the third.
-            f'cd "$1"; rm -f usr/sbin/policy-rc.d usr/sbin/start-stop-daemon.REAL {_APT_OF_THE_BUILD}',
+            f'cd "$1" && rm -f usr/sbin/policy-rc.d usr/sbin/start-stop-daemon.REAL {_APT_OF_THE_BUILD}',
             # Bound alone, without /proc and what else is mounted in it, and without what mmdebstrap keeps in /tmp.
             f'unshare --mount sh -ec \'{bind}; {mke2fs} -d "$1/mnt" {disk}\' - "$1"',
             f'touch "$1/{_APT_OF_THE_BUILD}"',

@@ -164,6 +164,11 @@ _DISABLED = (
         ),
         ("getty@tty1.service", "kdump.service"),
     ),
+    Names(
+        "what an installer brings along: a console's keyboard and font, a boot loader's record, ifupdown's loopback",
+        ("keyboard-setup.service", "console-setup.service", "grub-common.service", "networking.service"),
+        (),
+    ),
 )
 
 _FILES = (

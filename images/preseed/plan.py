@@ -63,7 +63,7 @@ def installation(request: Request) -> Installation:
         archive_files=(
             ArchiveFile("preseed.cfg", answer),
             ArchiveFile(OVERLAY, recipe.overlay),
-            ArchiveFile(LATE_SCRIPT, late_script(), 0o755),
+            ArchiveFile(LATE_SCRIPT, late_script(tree), 0o755),
         ),
         arguments=_ARGUMENTS,
         disk_size_bytes=disk_gib * 1024**3,

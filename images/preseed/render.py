@@ -23,9 +23,10 @@ def render(recipe: DebianRecipe, tree: Tree, size_mib: int) -> str:
     return "\n".join(["# Made by halab from its host profile.", *_answers(recipe, tree, size_mib)]) + "\n"
 
 
-def late_script() -> bytes:
+def late_script(tree: Tree) -> bytes:
     """What runs in the installer when the system is installed, before it powers off."""
     values = {
+        "MEDIUM": tree.medium,
         "SCRATCH": SCRATCH_DIR,
         "OVERLAY": f"/{OVERLAY}",
         "EXPORT": f"/dev/disk/by-id/virtio-{EXPORT_SERIAL}",

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from halab.provisioners.engine.host import Host, Pace
+from halab.provisioners.engine.ssh import Address, SshTransport
 from tests.e2e.lab import hypervisor
 from tests.e2e.terraform_lab import TerraformLab, unwrapped
 
@@ -142,3 +144,9 @@ def machine() -> dict[str, dict[str, dict[str, Any]]]:
             }
         },
     }
+
+
+def node(terraform: TerraformLab) -> Host:
+    """The machine, by SSH."""
+    key = terraform.state("halab_machine", "node1")["host_key"]
+    return Host(SshTransport(Address("node1", NODE["address"], key, terraform.halab / "id_ed25519"), Pace()))

@@ -10,11 +10,26 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from halab.images.archive.release import split
-from tests.e2e.installer_lab import INSTALLER, await_stage, failure, isolated_lab, machine, nothing_left, stages, wants
+from halab.images.debian import SCRATCH_DIR
+from halab.images.host import HOST
+from halab.provisioners.engine.command import cmd
+from tests.e2e.installer_lab import (
+    INSTALLER,
+    await_stage,
+    failure,
+    isolated_lab,
+    machine,
+    node,
+    nothing_left,
+    stages,
+    wants,
+)
+from tests.e2e.lab import hypervisor
 from tests.e2e.terraform_lab import TerraformLab, unwrapped
 
 pytestmark = pytest.mark.long
@@ -27,6 +42,7 @@ LOADING, PARTITIONING, BASE_SYSTEM = (
 BEFORE = ("the installer starts", "it sets up the network", "it looks for the archive", LOADING)
 PACKAGES, BOOT_LOADER, PROFILE = "it installs packages", "it installs the boot loader", "it applies the host profile"
 AFTER = (PARTITIONING, BASE_SYSTEM, PACKAGES, BOOT_LOADER, PROFILE)
+NEEDLESS = ("keyboard-setup.service", "console-setup.service", "grub-common.service", "networking.service")
 MADE = Path(os.environ.get("HALAB_TEST_TREE", Path(__file__).parents[2] / ".cache/trees/debian13"))
 
 
@@ -56,8 +72,8 @@ def tree_without_files(tmp_path: Path) -> Path:
     return tree
 
 
-def _wants(terraform: TerraformLab, tree: Path, cache: Path) -> None:
-    wants(terraform, tree, cache, suite=SUITE, memory_mib=1024, vcpus=2, deadline_minutes=90)
+def _wants(terraform: TerraformLab, tree: Path, cache: Path, **more: Any) -> None:
+    wants(terraform, tree, cache, suite=SUITE, memory_mib=1024, vcpus=2, deadline_minutes=90, **more)
 
 
 def test_a_tree_whose_files_are_gone(terraform: TerraformLab, tree_without_files: Path, tmp_path: Path) -> None:
@@ -85,10 +101,33 @@ def test_a_tree_that_goes_meanwhile(terraform: TerraformLab, tree: Path, tmp_pat
     assert "What it asked the tree for last, and is not there: //pool/main/" in said
 
 
-def test_an_image_and_a_machine_on_it(terraform: TerraformLab, tree: Path, tmp_path: Path) -> None:
+def test_a_machine_that_is_reset_meanwhile(terraform: TerraformLab, tree: Path, tmp_path: Path) -> None:
     _wants(terraform, tree, tmp_path / "cache")
+    process = terraform.start_apply()
+    await_stage(terraform, PARTITIONING, process, 1800)
+    with hypervisor() as connection:
+        connection.lookupByName(INSTALLER).reset(0)
+    done = terraform.wait(process)
+    assert done.returncode == 1
+    said = unwrapped(done.stdout)
+    nothing_left(tmp_path / "cache")
+    assert f"the installation of {INSTALLER} ended too early at the stage: {PARTITIONING}" in said
+    assert "Its machine is off." in said
+    assert "Partition" in said.partition("The last lines on its console:")[2]
+
+
+def test_an_image_and_a_machine_on_it(terraform: TerraformLab, tree: Path, tmp_path: Path) -> None:
+    """On the smallest disk that halab takes."""
+    _wants(terraform, tree, tmp_path / "cache", disk_gib=HOST.disk.least_installed_gib)
     terraform.resources |= machine()
     assert terraform.apply().returncode == 0
     seen = [stage for stage in stages(terraform) if stage in (*BEFORE, *AFTER)]
     assert seen == [*BEFORE, *AFTER]
+    host = node(terraform)
+    assert host.ask(cmd("findmnt", "-n", "-o", "SOURCE", "/")).stdout.strip() == "/dev/vda1"
+    assert "not served any more" in host.ask(cmd("cat", "/etc/apt/sources.list")).stdout
+    left = host.ask(cmd("find", "/var/log/installer", "/usr/sbin/policy-rc.d", SCRATCH_DIR, ok=(0, 1)))
+    assert left.stdout == "", "what an installer leaves"
+    wanted = host.ask(cmd("systemctl", "is-enabled", *NEEDLESS, ok=(0, 1))).stdout.split()
+    assert wanted == ["disabled"] * len(NEEDLESS)
     assert terraform.plan_exit_code() == 0

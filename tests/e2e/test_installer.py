@@ -16,15 +16,13 @@ import pytest
 
 from halab.images import default_cache_dir
 from halab.provisioners.engine.command import cmd
-from halab.provisioners.engine.host import Host, Pace
-from halab.provisioners.engine.ssh import Address, SshTransport
 from tests.e2e.installer_lab import (
     INSTALLER,
-    NODE,
     await_stage,
     failure,
     isolated_lab,
     machine,
+    node,
     nothing_left,
     provider_pid,
     stages,
@@ -192,9 +190,7 @@ def test_an_installed_image_carries_a_machine(
     for stage in ("the installer starts", "it checks the storage", "it installs packages", "it seals the system"):
         assert stage in seen
     assert "it installs packages" in (terraform.directory / "terraform.log").read_text()
-    state = terraform.state("halab_machine", "node1")
-    address = Address("node1", NODE["address"], state["host_key"], terraform.halab / "id_ed25519")
-    host = Host(SshTransport(address, Pace()))
+    host = node(terraform)
     assert host.ask(cmd("hostname")).stdout.strip() == "node1"
     assert host.ask(cmd("findmnt", "-n", "-o", "SOURCE", "/")).stdout.strip() == "/dev/vda1"
     assert "node1.e2e.test" in host.ask(cmd("cat", "/etc/hosts")).stdout
