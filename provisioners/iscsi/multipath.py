@@ -65,12 +65,14 @@ multipaths {{
 _KEY = "\n        reservation_key 0x{}:aptpl"
 _OURS = _CONFIG.splitlines()[0]
 
-# $1 the LUN. What multipathd says of it as JSON, or nothing; then the disk that has its name.
+# $1 the LUN. What multipathd says of it: lines of JSON, and others; then the disk that has its name.
 _MAP = """\
-multipathd show map "3${1##*-0x}" json 2> /dev/null | grep '^[ {}"]' || :
+multipathd show map "3${1##*-0x}" json 2>&1 || :
 printf '\\036'
 readlink -f -- "$1"
 """
+_JSON = tuple(' {}"')
+_NO_MAP = ("", "fail")  # its word for a map that it does not know
 # A disk that is in use by one path stays as it is.
 _START = f"""# have multipathd make one disk of the LUN's paths
 udevadm wait --timeout=60 "$1"
@@ -203,10 +205,13 @@ def multipath_seen(
 def _fault(seen: str, wanted: Multipath) -> str:
     """What is amiss with the disk that multipathd makes of the paths; empty when all are there."""
     shown, _, disk = seen.partition("\036")
-    groups = json.loads(shown.strip() or "{}").get("map", {}).get("path_groups", [])
+    lines = shown.splitlines()
+    data, words = ([line for line in lines if (line[:1] in _JSON) is is_json] for is_json in (True, False))
+    groups = json.loads("".join(data) or "{}").get("map", {}).get("path_groups", [])
     ready = [path for group in groups for path in group["paths"] if path["chk_st"] == "ready"]
     if not groups:
-        return "there is no disk of several paths"
+        said = " ".join(words).strip()
+        return "there is no disk of several paths" if said in _NO_MAP else f"multipathd shows no paths: {said[-200:]}"
     if len(ready) < wanted.paths:
         return f"{len(ready)} of {wanted.paths} paths work"
     return "" if disk.startswith("/dev/dm-") else f"{wanted.device} is a single path, {disk.strip()}"
