@@ -32,6 +32,7 @@ TOOL_VARIABLES = frozenset(
         "HALAB_SANDBOX_SIZE",
         "HALAB_SANDBOX_UPLINK",
         "HALAB_TERRAFORM",
+        "HALAB_TEST_TREE",
     }
 )
 _PREFIX = "HALAB_"
