@@ -46,8 +46,9 @@ def _answers(recipe: DebianRecipe, tree: Tree, size_mib: int) -> Iterator[str]:
         # An emulated machine on a busy host is late for the installer's own 3 s and 25 s.
         ("netcfg/link_wait_timeout", "string", "30"),
         ("netcfg/dhcp_timeout", "string", "120"),
-        # An isolated network has none, and the installer would ask whether that is right.
+        # An isolated network has no way out and no name server: the installer would ask whether that is right.
         ("netcfg/no_default_route", "boolean", "true"),
+        ("netcfg/get_nameservers", "string", ""),
         # Of the installed system's network takes care systemd-networkd, and not ifupdown beside it.
         ("netcfg/target_network_config", "select", "loopback"),
         ("netcfg/get_hostname", "string", "installed"),

@@ -118,6 +118,7 @@ def test_a_question_that_nobody_answers_is_a_failure(bookworm: tuple[Installatio
 def test_the_installer_asks_nothing_of_an_isolated_network(bookworm: tuple[Installation, str]) -> None:
     said = answers(bookworm[0])
     assert said["netcfg/no_default_route"] == "true"
+    assert said["netcfg/get_nameservers"] == "", "it would ask for one that DHCP does not name"
     assert said["netcfg/target_network_config"] == "loopback", "networkd has the interface, ifupdown must not"
     assert int(said["netcfg/link_wait_timeout"]) < int(said["netcfg/dhcp_timeout"])
 
