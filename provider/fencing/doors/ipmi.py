@@ -11,39 +11,21 @@ import hmac
 import logging
 import os
 import struct
-import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from halab.provider.fencing.doors import ipmi_packets as packets
-from halab.provider.fencing.doors.ipmi_packets import SUITES, Keys, Suite
+from halab.provider.fencing.doors.ipmi_packets import SUITES, Keys
+from halab.provider.fencing.doors.ipmi_sessions import Session, Sessions
 from halab.provider.fencing.doors.power import Action, PowerFailed
 
 log = logging.getLogger("halab.power")
 
-HANDSHAKE_S, IDLE_S, MAX_SESSIONS = 10.0, 60.0, 64
 USERNAME = "fence"
 _ADMINISTRATOR = 4
 _OK, _INVALID_COMMAND, _INVALID_FIELD, _UNSPECIFIED = 0x00, 0xC1, 0xCC, 0xFF
 _NO_SUITE, _WRONG_CHECK = 0x11, 0x0F  # RMCP+ status codes (13.24)
 _CONTROLS: dict[int, Action] = {0: "off", 1: "on", 2: "cycle", 3: "cycle", 4: "nmi", 5: "shutdown"}
-_WINDOW = 16  # how far behind the newest a packet's number may be (6.12.13)
-
-
-@dataclass(slots=True)
-class _Session:
-    machine: str
-    console: bytes  # the client's session ID
-    suite: Suite
-    touched: float
-    who: bytes = b""  # role, length of the name, name
-    console_random: bytes = b""
-    our_random: bytes = b""
-    keys: Keys | None = None
-    received: int = 0
-    sent: int = 0
-    last: tuple[bytes, bytes] = (b"", b"")  # a request that is repeated is not carried out again
 
 
 class Bmc:
@@ -58,7 +40,7 @@ class Bmc:
     ) -> None:
         self._password, self._machine, self._is_on, self._control = password, machine, is_on, control
         self._guid = uuid.uuid4().bytes
-        self._sessions: dict[bytes, _Session] = {}
+        self._sessions = Sessions()
 
     def datagram(self, data: bytes, peer: str = "") -> bytes | None:
         """The answer; None when there is none. Whatever the datagram holds, nothing is raised."""
@@ -71,9 +53,9 @@ class Bmc:
             kind, sid, payload = packets.payload_of(data)
             match kind:
                 case packets.OPEN:
-                    return self._open(machine, payload)
+                    return self._open(machine, payload, peer)
                 case packets.RAKP1:
-                    return self._rakp1(payload)
+                    return self._rakp1(payload, peer)
                 case packets.RAKP3:
                     return self._rakp3(payload, peer)
                 case packets.SEALED:  # nothing less inside a session
@@ -101,35 +83,21 @@ class Bmc:
         said = packets.answer(message, body)
         return packets.plain(0, said) if modern else packets.RMCP + bytes(9) + bytes([len(said)]) + said
 
-    def _open(self, machine: str, payload: bytes) -> bytes:
+    def _open(self, machine: str, payload: bytes, peer: str) -> bytes:
         tag, console, confidentiality = payload[0], payload[4:8], payload[28]
         suite = SUITES.get((payload[12], payload[20]))
         if suite is None or confidentiality != packets.AES_CBC_128:
             return packets.plain(packets.OPEN_ANSWER, bytes([tag, _NO_SUITE, 0, 0]) + console)
-        now = time.monotonic()
-        self._make_room(now)
-        ours = os.urandom(4)
-        self._sessions[ours] = _Session(machine, console, suite, now)
+        ours = self._sessions.begin(machine, console, suite, peer)
         chosen = (suite.authentication, suite.integrity, packets.AES_CBC_128)
         algorithms = b"".join(bytes([kind, 0, 0, 8, number, 0, 0, 0]) for kind, number in enumerate(chosen))
         head = bytes([tag, 0, _ADMINISTRATOR, 0])
         return packets.plain(packets.OPEN_ANSWER, head + console + ours + algorithms)
 
-    def _make_room(self, now: float) -> None:
-        """Forget what is over; then beginnings, so that who has no password pushes out no session; then the oldest."""
-        for sid, session in list(self._sessions.items()):
-            if now - session.touched > (IDLE_S if session.keys else HANDSHAKE_S):
-                del self._sessions[sid]
-        if len(self._sessions) >= MAX_SESSIONS:
-            del self._sessions[min(self._sessions, key=self._worth)]
-
-    def _worth(self, sid: bytes) -> tuple[bool, float]:
-        return self._sessions[sid].keys is not None, self._sessions[sid].touched
-
-    def _rakp1(self, payload: bytes) -> bytes | None:
+    def _rakp1(self, payload: bytes, peer: str) -> bytes | None:
         sid = payload[4:8]
         session = self._sessions.get(sid)
-        if session is None or session.our_random or len(payload) < 28 + payload[27]:
+        if session is None or session.our_random or len(payload) < 28 + payload[27] or self._sessions.waits(peer):
             return None
         session.console_random = payload[8:24]
         session.who = bytes([payload[24], payload[27]]) + payload[28 : 28 + payload[27]]
@@ -141,7 +109,7 @@ class Bmc:
         head = bytes([payload[0], 0, 0, 0]) + session.console
         return packets.plain(packets.RAKP2, head + session.our_random + self._guid + code)
 
-    def _known(self, session: _Session) -> bool:
+    def _known(self, session: Session) -> bool:
         return session.who[2:] == USERNAME.encode()
 
     def _rakp3(self, payload: bytes, peer: str) -> bytes | None:
@@ -152,11 +120,13 @@ class Bmc:
         right = session.suite.digest(self._password, session.our_random + session.console + session.who)
         if payload[1] or not self._known(session) or not hmac.compare_digest(right, payload[8:]):
             log.warning("ipmi: %s: wrong password", peer)
-            del self._sessions[sid]
+            self._sessions.end(sid)
+            self._sessions.failed(peer)
             return packets.plain(packets.RAKP4, bytes([payload[0], _WRONG_CHECK, 0, 0]) + session.console)
         told = session.console_random + session.our_random + session.who
         sik = session.suite.digest(self._password, told)
-        session.keys, session.touched = Keys.of(session.suite, sik), time.monotonic()
+        session.keys = Keys.of(session.suite, sik)
+        session.touch()
         check = session.suite.digest(sik, session.console_random + sid + self._guid)[: session.suite.check_bytes]
         return packets.plain(packets.RAKP4, bytes([payload[0], 0, 0, 0]) + session.console + check)
 
@@ -171,24 +141,24 @@ class Bmc:
             return None
         number, message = opened
         if session.machine != machine:  # the plug has another machine now
-            del self._sessions[sid]
+            self._sessions.end(sid)
             return None
-        if number + _WINDOW < session.received:
+        if not session.is_new(number) or (session.closed and message != session.last[0]):
             return None
-        session.received, session.touched = max(number, session.received), time.monotonic()
+        session.touch()
         if message != session.last[0]:  # else: it came again, because our answer was late or got lost
             session.last = (message, packets.answer(message, self._carry_out(session, message, peer)))
         session.sent += 1
         return session.keys.seal(session.console, session.sent, session.last[1])
 
-    def _carry_out(self, session: _Session, message: bytes, peer: str) -> bytes:
+    def _carry_out(self, session: Session, message: bytes, peer: str) -> bytes:
         function, command, data = message[1] >> 2, message[5], message[6:-1]
         try:
             match function, command:
                 case 6, 0x3B:  # set session privilege level
                     return bytes([_OK, data[0] or _ADMINISTRATOR])
                 case 6, 0x3C:  # close session; the answer, and its repetition, still need the keys
-                    session.touched = time.monotonic() - IDLE_S + 1
+                    session.close()
                     return bytes([_OK])
                 case 6, 0x01:  # device ID
                     return bytes([_OK, 0x20, 1, 1, 0, 0x02, 0, 0, 0, 0, 0, 0])
@@ -201,7 +171,7 @@ class Bmc:
             return bytes([_UNSPECIFIED])
         return bytes([_INVALID_COMMAND])
 
-    def _controlled(self, session: _Session, number: int, peer: str) -> int:
+    def _controlled(self, session: Session, number: int, peer: str) -> int:
         action = _CONTROLS.get(number)
         if action is None:
             return _INVALID_FIELD

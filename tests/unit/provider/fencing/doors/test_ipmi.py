@@ -8,12 +8,14 @@ import struct
 import pytest
 
 from halab.provider.fencing.doors import ipmi_packets as packets
-from halab.provider.fencing.doors.ipmi import MAX_SESSIONS, USERNAME, Bmc
+from halab.provider.fencing.doors.ipmi import USERNAME, Bmc
 from halab.provider.fencing.doors.ipmi_packets import SUITES, Keys, Suite
+from halab.provider.fencing.doors.ipmi_sessions import MAX_SESSIONS
 from halab.provider.fencing.doors.power import Action, PowerFailed
 
 PASSWORD = b"twenty-bytes-of-it-0"
 MACHINE, ANOTHER = "machine-1", "machine-2"
+NO_ANSWER = -1
 
 
 class Chassis:
@@ -38,8 +40,10 @@ class Chassis:
 class Session:
     """A client's session; each step may be spoilt by a caller."""
 
-    def __init__(self, chassis: Chassis, suite: Suite, password: bytes = PASSWORD, user: str = USERNAME) -> None:
-        self._bmc, self._suite, self._password = chassis.bmc, suite, password
+    def __init__(
+        self, chassis: Chassis, suite: Suite, password: bytes = PASSWORD, user: str = USERNAME, peer: str = ""
+    ) -> None:
+        self._bmc, self._suite, self._password, self._peer = chassis.bmc, suite, password, peer
         self.who = bytes([0x14, len(user)]) + user.encode()
         self.sequence = 0
         opened = self._said(packets.OPEN, bytes(4) + b"CONS" + algorithms(suite))
@@ -51,7 +55,8 @@ class Session:
         ours = bytes(range(16))
         first = bytes(4) + self.sid + ours + bytes([self.who[0], 0, 0, self.who[1]]) + self.who[2:]
         second = self._said(packets.RAKP1, first)
-        assert second is not None
+        if second is None:
+            return NO_ANSWER
         theirs = second[8:24]
         proof = self._suite.digest(self._password, theirs + b"CONS" + self.who)
         fourth = self._said(packets.RAKP3, bytes(4) + self.sid + proof)
@@ -77,7 +82,7 @@ class Session:
         return message[1][6:-1]
 
     def _said(self, kind: int, payload: bytes) -> bytes | None:
-        answer = self._bmc.datagram(packets.plain(kind, payload))
+        answer = self._bmc.datagram(packets.plain(kind, payload), self._peer)
         return None if answer is None else packets.payload_of(answer)[2]
 
 
@@ -130,6 +135,16 @@ def test_a_repeated_request_is_carried_out_once(chassis: Chassis, session: Sessi
     for sequence in (1, 2, 3):
         assert session.opened(chassis.bmc.datagram(session.keys.seal(session.sid, sequence, message))) == b"\0"
     assert chassis.commands == [(MACHINE, "off")]
+
+
+def test_a_packet_counts_once(chassis: Chassis, session: Session) -> None:
+    """Whoever listens has no key, and could send a packet once more."""
+    off, on = session.sealed(0, 0x02, bytes([0])), session.sealed(0, 0x02, bytes([1]))
+    assert chassis.bmc.datagram(on) is not None
+    assert chassis.bmc.datagram(off) is not None, "they may overtake each other"
+    for again in (off, on, off):
+        assert chassis.bmc.datagram(again, "somebody else") is None
+    assert chassis.commands == [(MACHINE, "on"), (MACHINE, "off")]
 
 
 def test_a_replayed_packet_switches_nothing(chassis: Chassis, session: Session) -> None:
