@@ -32,6 +32,19 @@ def freely_bound(socket_: socket.socket, address: tuple[str, int], *, shared: bo
     return socket_
 
 
+def is_neighbour(peer: str, address: str) -> bool:
+    """Whether the way to `peer` begins at `address`.
+
+    Linux answers at each of its addresses on every interface: a machine on another lab's bridge could knock here, too.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((peer, 9))  # nothing is sent
+        except OSError:  # there is no way
+            return False
+        return bool(probe.getsockname()[0] == address)
+
+
 def serve_until_one_ends(doors: Sequence[Door]) -> str:
     """Serve all doors, each in a thread; returns, with its name, when the first of them has ended."""
     ended: queue.SimpleQueue[str] = queue.SimpleQueue()

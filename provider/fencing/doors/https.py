@@ -1,74 +1,59 @@
-"""HTTPS for the Redfish door: cheroot on one address, with the handshake where it holds nobody up."""
+"""HTTPS for the Redfish door: a seat for each connection, one request each, and a deadline for it as a whole."""
 
 from __future__ import annotations
 
 import logging
 import socket
 import ssl
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from cheroot.server import HTTPConnection
-from cheroot.ssl import Adapter
-from cheroot.ssl.builtin import BuiltinSSLAdapter
 from cheroot.wsgi import Server
 
-from halab.provider.fencing.doors.door import freely_bound
 from halab.provider.fencing.doors.power import Power
 from halab.provider.fencing.doors.redfish import Redfish
+from halab.provider.fencing.doors.tcp import PAUSE_S, TcpDoor
 from halab.provider.fencing.power_files import PowerFiles
 from halab.provisioners.engine.command import Secret
 
 log = logging.getLogger("halab.power")
 
-IDLE_TIMEOUT_S = 10  # also of a TLS handshake
-THREADS = 16  # each silent peer holds one for IDLE_TIMEOUT_S
+REQUEST_S, WRITE_S = 10.0, 10.0
+"""Until a request has come, from its first byte of TLS on; and for each part of an answer."""
+SEATS, SEATS_PER_PEER = 32, 16
 MAX_REQUEST_BYTES = 64 * 1024
 
-
-class TlsAdapter(BuiltinSSLAdapter):
-    """TLS whose handshake is left to the worker thread.
-
-    cheroot's own adapter shakes hands in the thread that accepts: one peer that connects and says nothing (a node that
-    crashed just then) would block all fencing until the time-out.
-    """
-
-    def __init__(self, certificate: str, private_key: str) -> None:
-        Adapter.__init__(self, certificate, private_key)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.load_cert_chain(certificate, private_key)
-
-    def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
-        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Connection(HTTPConnection):
-    """A connection that shakes hands before its first request."""
+class _Tls(ssl.SSLSocket):
+    """Reads until a moment (monotonic), however many bytes come before: one a second would hold a seat for hours."""
 
-    _shaken = False
+    until = 0.0
 
-    def communicate(self) -> bool:
-        if not self._shaken:
-            try:
-                self.socket.do_handshake()
-            except (ssl.SSLEOFError, ConnectionResetError):  # who only looks whether somebody listens
-                return False
-            except OSError as error:  # ssl.SSLError and time-outs are OSErrors too
-                log.warning("no TLS with %s: %s", self.remote_addr, error)
-                return False
-            self._shaken = True
-        return bool(super().communicate())  # type: ignore[no-untyped-call]
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        left_s = self.until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(left_s)
+        return super().recv_into(buffer, nbytes, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self.settimeout(WRITE_S)
+        return super().send(data, flags)
 
 
 class _Server(Server):
-    ConnectionClass = Connection
-
-    @staticmethod
-    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
-        return freely_bound(socket_, bind_addr)
+    """What cheroot's connections want to know of their server. It serves nobody: the door does."""
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        log.log(level, "%s", msg, exc_info=traceback)
+        if isinstance(error := sys.exc_info()[1], OSError):  # the peer hung up, and there may be many such
+            log.info("redfish: %s", error)
+        else:
+            log.log(level, "%s", msg, exc_info=traceback)
 
 
 class RedfishDoor:
@@ -77,28 +62,69 @@ class RedfishDoor:
     name = "redfish"
 
     def __init__(self, files: PowerFiles, address: str, port: int, power: Power) -> None:
-        self._server = _Server(
-            (address, port),
-            Redfish(power, lambda user, password: files.accepts(user, Secret(password))),
-            numthreads=THREADS,
-            max=THREADS,
-            timeout=IDLE_TIMEOUT_S,
-            request_queue_size=64,
-            server_name="halab",
-        )
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls.sslsocket_class = _Tls
+        self._tls.load_cert_chain(str(files.certificate), str(files.private_key))
+        application = Redfish(power, lambda user, password: files.accepts(user, Secret(password)))
+        self._server = _Server((address, port), patient(application), server_name="halab")
         self._server.max_request_body_size = self._server.max_request_header_size = MAX_REQUEST_BYTES
-        self._server.ssl_adapter = TlsAdapter(str(files.certificate), str(files.private_key))
-        self._server.prepare()
+        self._door = TcpDoor(self.name, address, port, self._session, (SEATS, SEATS_PER_PEER))
 
     @property
     def port(self) -> int:
         """On which it listens: a free one where it was made with 0."""
-        return int(self._server.bind_addr[1])
+        return self._door.port
 
     def serve(self) -> None:
         """Until it fails, or is stopped."""
-        self._server.serve()
+        self._door.serve()
 
     def stop(self) -> None:
-        """End it, what it answers just now too."""
-        self._server.stop()
+        """Let nobody in any more."""
+        self._door.stop()
+
+    def _session(self, plain: socket.socket, peer: str) -> None:
+        plain.settimeout(REQUEST_S)
+        until = time.monotonic() + REQUEST_S
+        # The handshake later: it fails for reasons of its own.
+        connection = self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        assert isinstance(connection, _Tls)
+        with connection:
+            connection.until = until
+            if shaken(connection, peer):
+                answer(self._server, connection, peer)
+
+
+def shaken(connection: ssl.SSLSocket, peer: str) -> bool:
+    """Whether there is TLS."""
+    try:
+        connection.do_handshake()
+    except (ssl.SSLEOFError, ConnectionResetError):  # who only looks whether somebody listens
+        return False
+    except OSError as error:  # ssl.SSLError and time-outs are OSErrors too
+        log.warning("no TLS with %s: %s", peer, error)
+        return False
+    return True
+
+
+def answer(server: Server, connection: ssl.SSLSocket, peer: str) -> None:
+    """One request, and its answer; which says that the connection ends, since the server does not keep any."""
+    http = HTTPConnection(server, connection)
+    http.remote_addr = peer
+    http.communicate()  # type: ignore[no-untyped-call]
+    http.close()
+
+
+def patient(application: Application) -> Application:
+    """The application, whose word that a password is wrong comes late."""
+
+    def slowed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]]) -> Any:
+            if status.startswith("401"):
+                time.sleep(PAUSE_S)
+            return start_response(status, headers)
+
+        return application(environ, start)
+
+    return slowed

@@ -9,7 +9,7 @@ import socket
 import threading
 from typing import Final
 
-from halab.provider.fencing.doors.door import freely_bound
+from halab.provider.fencing.doors.door import freely_bound, is_neighbour
 from halab.provider.fencing.doors.names import GROUP
 from halab.provider.fencing.doors.xvm import REQUEST_BYTES, Request, Xvm
 
@@ -73,7 +73,9 @@ class MulticastDoor:
             except TimeoutError:
                 self._join()
                 continue
-            if not self._xvm.genuine(packet):
+            if not is_neighbour(peer, self._address):
+                log.warning("xvm: %s: multicast of who is no neighbour", peer)
+            elif not self._xvm.genuine(packet):
                 log.warning("xvm: %s: multicast that is not signed with our key", peer)
             elif not self._xvm.repeated(Request.parse(packet), peer) and self._calls.acquire(blocking=False):
                 threading.Thread(target=self._call_back, args=(packet, peer), daemon=True).start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import logging
 import socket
 import threading
@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from halab.provider.fencing.doors.door import freely_bound
+from halab.provider.fencing.doors.door import freely_bound, is_neighbour
 from halab.provider.fencing.doors.terminal import Dialogue, Telnet
 
 log = logging.getLogger("halab.power")
@@ -18,40 +18,69 @@ log = logging.getLogger("halab.power")
 SEATS, SEATS_PER_PEER = 24, 6
 LOGIN_S, IDLE_S, PAUSE_S = 10.0, 120.0, 1.0
 _CHUNK = 512
+_BREATH_S = 0.1
+_PASSING = (errno.ECONNABORTED, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What ends no door: who knocked is gone, or the host is short of something."""
 
 Session = Callable[[socket.socket, str], None]
 
 
 class TcpDoor:
-    """Calls `session` with each connection and its peer's address; closes the connection when that returns."""
+    """Calls `session` with each connection and its peer's address; closes the connection when that returns.
 
-    def __init__(self, name: str, address: str, port: int, session: Session) -> None:
-        self.name, self._session = name, session
-        self._lock, self._seats = threading.Lock(), Counter[str]()
+    `seats`: how many sessions there are at once, and how many of one peer.
+    """
+
+    def __init__(
+        self, name: str, address: str, port: int, session: Session, seats: tuple[int, int] = (SEATS, SEATS_PER_PEER)
+    ) -> None:
+        self.name, self._address, self._session = name, address, session
+        self._room, self._room_per_peer = seats
+        self._lock, self._seats, self._stopped = threading.Lock(), Counter[str](), False
         self._socket = freely_bound(socket.socket(socket.AF_INET, socket.SOCK_STREAM), (address, port))
         self._socket.listen(64)
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Where it listens: a free one where it was made with 0."""
         return int(self._socket.getsockname()[1])
 
     def serve(self) -> None:
-        """Accept until the socket fails."""
+        """Accept until the socket fails, or it is stopped."""
         while True:
-            with contextlib.suppress(ConnectionAbortedError):
+            try:
                 connection, (peer, _) = self._socket.accept()
-                if self._seated(peer):
-                    threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
-                else:
-                    log.warning("%s: %s: no seat is free", self.name, peer)
-                    connection.close()
+            except OSError as error:
+                if self._stopped:
+                    return
+                if error.errno not in _PASSING:
+                    raise
+                log.error("%s: %s", self.name, error)
+                time.sleep(_BREATH_S)  # until something is free again; whoever waits in the queue keeps waiting
+                continue
+            self._admit(connection, peer)
 
-    def _seated(self, peer: str) -> bool:
+    def stop(self) -> None:
+        """Let nobody in any more. Sessions go on to their end."""
+        self._stopped = True
+        self._socket.shutdown(socket.SHUT_RDWR)  # ends `accept`
+        self._socket.close()
+
+    def _admit(self, connection: socket.socket, peer: str) -> None:
+        refusal = "it is no neighbour" if not is_neighbour(peer, self._address) else self._seated(peer)
+        if refusal:
+            log.warning("%s: %s: %s", self.name, peer, refusal)
+            connection.close()
+            return
+        threading.Thread(target=self._serve, args=(connection, peer), daemon=True).start()
+
+    def _seated(self, peer: str) -> str:
+        """Takes a seat; why there is none."""
         with self._lock:
-            free = self._seats.total() < SEATS and self._seats[peer] < SEATS_PER_PEER
-            self._seats[peer] += free
-            return free
+            if self._seats.total() >= self._room or self._seats[peer] >= self._room_per_peer:
+                return "no seat is free"
+            self._seats[peer] += 1
+            return ""
 
     def _serve(self, connection: socket.socket, peer: str) -> None:
         try:

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import Final
 
-from halab.provider.fencing.doors.door import freely_bound
+from halab.provider.fencing.doors.door import freely_bound, is_neighbour
 from halab.provider.fencing.doors.ipmi import Bmc
 from halab.provider.fencing.doors.names import PLUGS
 from halab.provider.fencing.doors.power import Action, Power, PowerFailed
@@ -55,7 +55,7 @@ class IpmiDoor:
     name = "ipmi"
 
     def __init__(self, address: str, port: int, power: Power, password: str) -> None:
-        self._power, self._password = power, password.encode()
+        self._address, self._power, self._password = address, power, password.encode()
         self._sockets = {plug: self._bound(address, port + plug) for plug in range(1, PLUGS + 1)}
         self._failed: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
 
@@ -74,7 +74,7 @@ class IpmiDoor:
         try:
             while True:
                 data, (peer, port) = bound.recvfrom(_DATAGRAM_BYTES)
-                answer = bmc.datagram(data, peer)
+                answer = bmc.datagram(data, peer) if is_neighbour(peer, self._address) else None
                 if answer is not None:
                     try:
                         bound.sendto(answer, (peer, port))

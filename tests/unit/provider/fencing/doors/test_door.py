@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from halab.provider.fencing.doors.door import serve_until_one_ends
+from halab.provider.fencing.doors.door import is_neighbour, serve_until_one_ends
 from halab.provider.fencing.doors.tcp import SEATS_PER_PEER, TcpDoor
 
 
@@ -68,6 +69,52 @@ def test_a_session_that_fails_does_not_end_the_door() -> None:
     for _ in range(3):
         with socket.create_connection(("127.0.0.1", door.port), timeout=5):
             assert calls.acquire(timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address", "near"),
+    [("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "192.0.2.1", False), ("255.255.255.255", "127.0.0.1", False)],
+)
+def test_a_neighbour_is_who_is_reached_from_the_address(peer: str, address: str, near: bool) -> None:
+    assert is_neighbour(peer, address) is near
+
+
+def test_who_is_no_neighbour_is_hung_up_on(caplog: pytest.LogCaptureFixture) -> None:
+    """The way to 127.0.0.1 begins there, and not at the door's address."""
+    came = threading.Event()
+    door = TcpDoor("a door", "127.0.0.2", 0, lambda connection, peer: came.set())
+    threading.Thread(target=door.serve, daemon=True).start()
+    with socket.create_connection(("127.0.0.2", door.port), timeout=5, source_address=("127.0.0.1", 0)) as connection:
+        assert connection.recv(1) == b""
+    assert "a door: 127.0.0.1: it is no neighbour" in caplog.text
+    assert not came.is_set()
+    door.stop()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ECONNABORTED, errno.ENOBUFS])
+def test_a_host_that_is_short_of_something_ends_no_door(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = threading.Event()
+    door = TcpDoor("a door", "127.0.0.1", 0, lambda connection, peer: served.set())
+    accept, failures = door._socket.accept, iter([OSError(number, "short"), OSError(number, "of it")])
+
+    class Short:
+        def accept(self) -> object:
+            if failure := next(failures, None):
+                raise failure
+            return accept()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(listening, name)
+
+    listening = door._socket
+    monkeypatch.setattr(door, "_socket", Short())
+    thread = threading.Thread(target=door.serve, daemon=True)
+    thread.start()
+    with socket.create_connection(("127.0.0.1", door.port), timeout=5):
+        assert served.wait(5)
+    door.stop()
+    thread.join(5)
+    assert not thread.is_alive(), "stopped, it has not failed"
 
 
 def test_it_listens_where_no_address_is_yet() -> None:

@@ -1,34 +1,133 @@
-"""Who comes to the Redfish door without TLS, over a real pair of sockets."""
+"""The Redfish door over real TLS on loopback: who is slow, who hangs up, who comes in crowds, who does not know."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Iterator
 
 import pytest
+import requests
 
-from halab.provider.fencing.doors.https import Connection
+from halab.provider.fencing.certificates import issue
+from halab.provider.fencing.doors import https
+from halab.provider.fencing.doors.https import SEATS_PER_PEER, RedfishDoor
+from halab.provider.fencing.doors.power import Power
+from halab.provider.fencing.power_files import PowerFiles
+from halab.provisioners.engine.command import Secret
+from tests.unit.provider.fencing.doors.conftest import OURS, PASSWORD, USER, Domains
+
+ADDRESS = "127.0.0.1"
+SYSTEMS = "/redfish/v1/Systems"
 
 
-def _communicates(said: bytes) -> bool:
-    ours, theirs = socket.socketpair()
-    with theirs:
-        theirs.sendall(said)
-    connection = Connection.__new__(Connection)
-    connection.socket = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_socket(
-        ours, server_side=True, do_handshake_on_connect=False
-    )
-    connection.remote_addr = "192.0.2.1"
-    with connection.socket:
-        return connection.communicate()
+@pytest.fixture
+def door(files: PowerFiles, power: Power, domains: Domains, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedfishDoor]:
+    monkeypatch.setattr(https, "REQUEST_S", 0.6)
+    monkeypatch.setattr(https, "PAUSE_S", 0.3)
+    issued = issue("summit", ADDRESS)
+    files.write(files.private_key, Secret(issued.private_key))
+    files.write(files.certificate, issued.certificate)
+    files.write(files.authority, issued.authority)
+    made = RedfishDoor(files, ADDRESS, 0, power)
+    thread = threading.Thread(target=made.serve, daemon=True)
+    thread.start()
+    yield made
+    made.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def plain(door: RedfishDoor) -> socket.socket:
+    return socket.create_connection((ADDRESS, door.port), timeout=5)
+
+
+def tls(door: RedfishDoor) -> ssl.SSLSocket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(plain(door))
+
+
+def hung_up(connection: socket.socket) -> None:
+    """Returns when the door has ended a connection."""
+    with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):  # what we had said was not read to its end
+        while connection.recv(1024):
+            pass
+
+
+def slowly(connection: socket.socket, said: bytes) -> None:
+    with contextlib.suppress(OSError):
+        connection.sendall(said)
+        for _ in range(100):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+
+def get(door: RedfishDoor, files: PowerFiles, path: str = SYSTEMS, password: str = PASSWORD) -> requests.Response:
+    url = f"https://{ADDRESS}:{door.port}{path}"
+    return requests.get(url, auth=(USER, password), verify=str(files.authority), timeout=10)
+
+
+def test_an_answer_ends_its_connection(door: RedfishDoor, files: PowerFiles) -> None:
+    answer = get(door, files, f"{SYSTEMS}/{OURS}")
+    assert (answer.status_code, answer.json()["PowerState"]) == (200, "On")
+    assert answer.headers["Connection"] == "close"
+
+
+def test_the_word_that_a_password_is_wrong_comes_late(door: RedfishDoor, files: PowerFiles) -> None:
+    began = time.monotonic()
+    assert get(door, files, password="another-password").status_code == 401
+    assert time.monotonic() - began >= 0.3
 
 
 @pytest.mark.parametrize(("said", "warned"), [(b"", False), (b"GET / HTTP/1.0\r\n\r\n", True)])
-def test_who_only_looks_is_no_warning(said: bytes, warned: bool, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
-        assert not _communicates(said)
-    here = threading.get_ident()  # doors of other tests still end in threads of their own, and say so
-    said_here = [record.getMessage() for record in caplog.records if record.thread == here]
-    assert ["no TLS with 192.0.2.1" in message for message in said_here] == [True] * warned
+def test_who_only_looks_is_no_warning(
+    door: RedfishDoor, said: bytes, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), plain(door) as connection:
+        connection.sendall(said)
+        if not said:
+            connection.shutdown(socket.SHUT_WR)
+        hung_up(connection)
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert ["no TLS with 127.0.0.1" in message for message in told] == [True] * warned
+
+
+@pytest.mark.parametrize("greets", [True, False])
+def test_who_sends_a_byte_now_and_then_has_no_more_time(door: RedfishDoor, greets: bool) -> None:
+    """A time limit for each read would never end."""
+    with tls(door) if greets else plain(door) as connection:
+        began = time.monotonic()
+        said = b"GET / HTTP/1.1\r\nX: " if greets else b"\x16\x03\x01\x02\x00"
+        threading.Thread(target=slowly, args=(connection, said), daemon=True).start()
+        hung_up(connection)
+        assert 0.2 < time.monotonic() - began < 3
+
+
+def test_one_peer_has_its_seats_and_others_wait_for_none_of_them(
+    door: RedfishDoor, files: PowerFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    silent = [plain(door) for _ in range(SEATS_PER_PEER + 20)]
+    assert sum(one.recv(1) == b"" for one in silent[SEATS_PER_PEER:]) == 20, "hung up on at once"
+    for one in silent[:SEATS_PER_PEER]:
+        assert one.recv(1) == b"", "after its time"
+        one.close()
+    assert get(door, files).status_code == 200
+    for one in silent:
+        one.close()
+
+
+def test_who_hangs_up_in_the_middle_is_a_line_in_the_log(
+    door: RedfishDoor, files: PowerFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        for said in (b"GET /red", b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n{", b"\0\xff\r\n\r\n"):
+            with tls(door) as connection:
+                connection.sendall(said)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
+        assert get(door, files).status_code == 200
+    assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
