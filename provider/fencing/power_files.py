@@ -89,6 +89,10 @@ class PowerFiles:
         return self.directory / f"{name}.secret"
 
     @property
+    def known(self) -> Path:
+        return self.directory / "known.json"
+
+    @property
     def unfinished(self) -> Path:
         return self.directory / "unfinished.json"
 

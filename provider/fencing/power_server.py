@@ -23,7 +23,7 @@ from halab.provider.fencing.doors.https import RedfishDoor
 from halab.provider.fencing.doors.machines import Machines
 from halab.provider.fencing.doors.multicast import MulticastDoor, tcp_session
 from halab.provider.fencing.doors.names import SSH_USERS
-from halab.provider.fencing.doors.power import Power
+from halab.provider.fencing.doors.power import Power, PowerFailed
 from halab.provider.fencing.doors.tcp import TcpDoor, telnet_session
 from halab.provider.fencing.doors.udp import IpmiDoor
 from halab.provider.fencing.doors.unfinished import Unfinished
@@ -95,6 +95,14 @@ def _log_to(files: PowerFiles, config: PowerConfig) -> None:
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it logs a traceback for each peer that speaks no SSH
 
 
+def _get_to_know(power: Power) -> None:
+    """Each machine is seen once, so that it counts as off when somebody removes it."""
+    try:
+        power.states()
+    except PowerFailed as failed:  # libvirt is not there yet: who asks for a machine later sees it, too
+        log.warning("%s", failed)
+
+
 def _end(*_: Any) -> None:
     logging.shutdown()
     os._exit(0)
@@ -127,6 +135,7 @@ def main(argv: list[str]) -> int:
         return 1
     signal.signal(signal.SIGTERM, partial(_end_well, unfinished))
     threading.Thread(target=unfinished.finish, args=(power,), daemon=True).start()
+    threading.Thread(target=_get_to_know, args=(power,), daemon=True).start()
     names = ", ".join(door.name for door in opened)
     log.info("serving %d machines of lab %s at %s: %s", len(config.machines), config.lab, config.address, names)
     ended = serve_until_one_ends(opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from pathlib import Path
@@ -60,6 +61,7 @@ class Doors:
         self.files.write(self.files.certificate, issued.certificate)
         self.files.write(self.files.authority, issued.authority)
         self.files.write(self.files.config, self.config.dump())
+        self.files.write(self.files.known, json.dumps({GONE: "node2"}))
         self.files.write_password(USER, Secret(PASSWORD))
         secrets.make(self.files, self.ports)
         # fence_xvm is called back at the port that it asks at, and here that is the TCP door's.

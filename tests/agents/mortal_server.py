@@ -9,7 +9,7 @@ from halab.provider.fencing import power_server
 from halab.provider.fencing.doors import power
 
 
-def _die(domain: Any) -> None:
+def _die(domain: Any, _: float = 0.0) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 

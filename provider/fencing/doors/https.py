@@ -51,7 +51,7 @@ class _Server(Server):
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         if isinstance(error := sys.exc_info()[1], OSError):  # the peer hung up, and there may be many such
-            log.info("redfish: %s", error)
+            log.debug("redfish: %s", error)
         else:
             log.log(level, "%s", msg, exc_info=traceback)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from itertools import count
 
+from halab.provider.fencing.doors.known import Known
 from halab.provider.fencing.power_files import PowerFiles
 from halab.provisioners.engine.errors import HalabError
 
@@ -27,7 +28,7 @@ class Machines:
     """UUIDs and their plugs. A list that cannot be read allows nothing."""
 
     def __init__(self, files: PowerFiles) -> None:
-        self._files = files
+        self._files, self.known = files, Known(files)
         self._seen: tuple[tuple[int, int] | None, dict[str, int]] = (None, {})
 
     def uuids(self) -> tuple[str, ...]:

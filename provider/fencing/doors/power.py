@@ -1,9 +1,10 @@
 """The one power back end of all doors: this lab's domains, switched through libvirt.
 
 A success that is none is the enemy: the cluster would go on while the machine still writes. So a machine counts as
-off in two cases only: libvirt says that it is not active, or libvirt says that there is no such domain. Everything
-else, an answer that does not come in time among it, raises PowerFailed; and after each change the machine is looked at
-again, since the caller is told what is, not what was asked for.
+off in two cases only: libvirt says that it is not active, or libvirt has shown it before, now says that there is no
+such domain, and none of its name runs. Everything else, an answer that does not come in time among it, raises
+PowerFailed; and after each change the machine is looked at again, since the caller is told what is, not what was asked
+for.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class Power:
                     return
                 log.info("%s (%s): %s", domain.name(), uuid, action)
                 self._watch(uuid, action, False)
-                _ACTIONS[action](domain)
+                _ACTIONS[action](domain, deadline)
                 self._watch(uuid, action, True)
                 wanted = {"on": True, "cycle": True, "off": False}.get(action)
             if wanted is not None and self._is_on(uuid) is not wanted:
@@ -120,14 +121,17 @@ class Power:
             lock.release()
 
     def _state(self, uuid: str) -> State:
-        with self._domain(uuid) as domain:
-            if domain is None:
-                return State(uuid, False)
-            try:
-                return State(str(domain.name()), bool(domain.isActive()))
-            except libvirt.libvirtError as error:
-                log.error("%s: %s", uuid, error)
-                return State(uuid, None)
+        try:
+            with self._domain(uuid) as domain:
+                if domain is None:
+                    return State(uuid, False)
+                try:
+                    return State(str(domain.name()), bool(domain.isActive()))
+                except libvirt.libvirtError as error:
+                    log.error("%s: %s", uuid, error)
+        except PowerFailed as failed:
+            log.error("%s", failed)
+        return State(uuid, None)
 
     def _is_on(self, uuid: str) -> bool:
         with self._domain(uuid) as domain:
@@ -162,37 +166,56 @@ class Power:
 
     @contextmanager
     def _domain(self, uuid: str) -> Iterator[Any]:
-        """The domain; None if libvirt knows none of this UUID."""
+        """The domain; None if it was removed. Raises PowerFailed if libvirt has never shown it."""
         connection = libvirt.open(self._uri)
         try:
-            try:
-                domain = connection.lookupByUUIDString(uuid)
-            except libvirt.libvirtError as error:
-                # Only this code means that the domain is not there; anything else is an error of its own.
-                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-                    raise
-                domain = None
+            domain = _found(connection.lookupByUUIDString, uuid)
+            if domain is None:
+                self._refuse_unless_removed(connection, uuid)
+            else:
+                self.machines.known.note(uuid, str(domain.name()), self.machines.uuids())
             yield domain
         finally:
             connection.close()
+
+    def _refuse_unless_removed(self, connection: Any, uuid: str) -> None:
+        name = self.machines.known.name(uuid)
+        if name is None:
+            raise PowerFailed(f"{uuid}: libvirt has never shown such a machine, so it is not known to be off")
+        other = _found(connection.lookupByName, name)
+        if other is not None and other.isActive():
+            raise PowerFailed(f"{uuid}: it is gone, and another machine of its name, {name}, runs")
+
+
+def _found(look_up: Callable[[str], Any], what: str) -> Any | None:
+    """The domain; None if there is none."""
+    try:
+        return look_up(what)
+    except libvirt.libvirtError as error:
+        # Only this code means that the domain is not there; anything else is an error of its own.
+        if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+            raise
+        return None
 
 
 def _word(on: bool) -> str:
     return "on" if on else "off"
 
 
-def _off(domain: Any) -> None:
+def _off(domain: Any, _: float = 0.0) -> None:
     """Power off: SIGTERM to QEMU and, if it does not go, SIGKILL; returns when it is gone."""
     _unless_already(domain, domain.destroy, active=False)
 
 
-def _on(domain: Any) -> None:
+def _on(domain: Any, _: float = 0.0) -> None:
     _unless_already(domain, domain.create, active=True)
 
 
-def _cycle(domain: Any) -> None:
+def _cycle(domain: Any, deadline: float) -> None:
     # Not virDomainReset: a new QEMU process is what a power cycle of a real machine is like.
     _off(domain)
+    if time.monotonic() >= deadline:  # the caller has been told that it failed
+        raise PowerFailed(f"{domain.name()} is off, too late: it is not switched on")
     _on(domain)
 
 
@@ -207,15 +230,15 @@ def _unless_already(domain: Any, change: Callable[[], object], *, active: bool) 
             raise
 
 
-def _if_active(method: str) -> Callable[[Any], None]:
-    def act(domain: Any) -> None:
+def _if_active(method: str) -> Callable[[Any, float], None]:
+    def act(domain: Any, _: float) -> None:
         if domain.isActive():
             getattr(domain, method)()
 
     return act
 
 
-_ACTIONS: dict[Action, Callable[[Any], None]] = {
+_ACTIONS: dict[Action, Callable[[Any, float], None]] = {
     "on": _on,
     "off": _off,
     "cycle": _cycle,

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import paramiko
 from paramiko.common import (
@@ -24,6 +25,9 @@ from halab.provider.fencing.doors.terminal import Dialogue
 log = logging.getLogger("halab.power")
 
 _CHUNK = 512
+_PIECE_BYTES = 32 * 1024
+STRANGER_BYTES = 256 * 1024
+"""What one may send who has not logged in: a handshake takes some kilobytes."""
 # What fence_virsh starts instead of a login shell: bash with this prompt. It is not run; the dialogue takes its place.
 _AGENT_SHELL = re.compile(rb"/bin/bash -c .{0,8}PS1=\S{0,4}EXPECT\S{0,4} /bin/bash --noprofile --norc.{0,2}")
 
@@ -45,7 +49,9 @@ class SshSessions:
 
     def __call__(self, connection: socket.socket, peer: str) -> None:
         """From the handshake to the end."""
-        transport = paramiko.Transport(connection)
+        wary = _Wary(connection)
+        transport = paramiko.Transport(wary)  # type: ignore[arg-type]  # of a socket it wants what this one has
+        wary.trusts = transport.is_authenticated
         try:
             transport.banner_timeout = transport.auth_timeout = transport.handshake_timeout = LOGIN_S
             transport.add_server_key(self._host_key)
@@ -74,6 +80,29 @@ def _talk(dialogue: Dialogue, channel: paramiko.Channel) -> None:
         channel.sendall(dialogue.receive(data))
 
 
+class _Wary:
+    """A socket that gives little at once, and ends with who says much before the log-in.
+
+    paramiko asks for as many bytes as a packet says that it has: four gigabytes, if a stranger says so.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection, self._heard = connection, 0
+        self.trusts: Callable[[], bool] = lambda: False
+
+    def recv(self, count: int) -> bytes:
+        data = self._connection.recv(min(count, _PIECE_BYTES))
+        if not self.trusts():
+            self._heard += len(data)
+            if self._heard > STRANGER_BYTES:
+                log.warning("ssh: hung up on who said %d bytes before the log-in", self._heard)
+                return b""
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
 class _Caller(paramiko.ServerInterface):
     """What one client may: log in, open one session, have a terminal in it."""
 
@@ -83,19 +112,22 @@ class _Caller(paramiko.ServerInterface):
     def get_allowed_auths(self, username: str) -> str:
         return "publickey" if self._door.password is None else "password"
 
-    def check_auth_password(self, username: str, password: str) -> int:
+    def check_auth_password(self, username: str, password: str | bytes) -> int:
         wanted = self._door.password
+        said = password.encode() if isinstance(password, str) else password  # bytes: they are no UTF-8
         known = wanted is not None and username == self._door.username
-        if known and hmac.compare_digest(password.encode(), str(wanted).encode()):
+        if known and hmac.compare_digest(said, str(wanted).encode()):
             return AUTH_SUCCESSFUL
-        log.warning("ssh: %s: wrong user or password", self._peer)
-        time.sleep(PAUSE_S)
-        return AUTH_FAILED
+        return self._failed("password")
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         if username == self._door.username and self._door.client_key is not None and key == self._door.client_key:
             return AUTH_SUCCESSFUL
-        log.warning("ssh: %s: wrong user or key", self._peer)
+        return self._failed("key")
+
+    def _failed(self, what: str) -> int:
+        log.warning("ssh: %s: wrong user or %s", self._peer, what)
+        time.sleep(PAUSE_S)
         return AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:

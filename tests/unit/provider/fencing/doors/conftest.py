@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def files(tmp_path: Path) -> PowerFiles:
     made = PowerFiles(tmp_path / "fencing" / "summit")
     made.make_directory()
     made.write_password(USER, Secret(PASSWORD))
+    made.write(made.known, json.dumps({GONE: "node2"}))
     return made
 
 

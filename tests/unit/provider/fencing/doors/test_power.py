@@ -12,7 +12,9 @@ import pytest
 from halab.provider.fencing.doors.machines import Machines
 from halab.provider.fencing.doors.power import Power, PowerFailed
 from halab.provider.fencing.power_files import PowerFiles
-from tests.unit.provider.fencing.doors.conftest import FOREIGN, GONE, OURS, Allow, Domains
+from tests.unit.provider.fencing.doors.conftest import DOMAIN, FOREIGN, GONE, OURS, SHUT_OFF, Allow, Domains
+
+NEVER = "44444444-4444-4444-8444-444444444444"
 
 
 @pytest.mark.usefixtures("domains")
@@ -37,6 +39,61 @@ def test_a_machine_that_was_removed_is_off_and_stays_so(power: Power) -> None:
     for action in ("off", "on", "cycle"):
         power.switch(GONE, action)
         assert power.is_on(GONE) is False
+
+
+def _removed(domains: Domains, uuid: str) -> None:
+    domains(uuid).destroy()
+    domains(uuid).undefine()
+
+
+def test_a_machine_that_libvirt_has_never_shown_is_not_off(power: Power, domains: Domains, allow: Allow) -> None:
+    """A typing error in a UUID would be fenced with success for ever."""
+    allow(OURS, NEVER)
+    for ask in (power.is_on, power.name, lambda uuid: power.switch(uuid, "off")):
+        with pytest.raises(PowerFailed, match=f"{NEVER}: libvirt has never shown such a machine"):
+            ask(NEVER)
+    assert power.states()[NEVER].on is None
+    assert power.states()[OURS].on is True
+
+
+def test_what_was_shown_once_is_known_after_a_restart(
+    power: Power, domains: Domains, allow: Allow, files: PowerFiles
+) -> None:
+    assert power.is_on(OURS)
+    _removed(domains, OURS)
+    assert Power("qemu:///system", Machines(files)).is_on(OURS) is False
+    allow(GONE)
+    other = Machines(files)
+    other.known.note(GONE, "renamed", other.uuids())
+    assert Machines(files).known.name(OURS) is None, "no machine of the endpoint any more"
+    assert Machines(files).known.name(GONE) == "renamed"
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_machine_is_not_off_while_another_one_of_its_name_runs(power: Power, domains: Domains, runs: bool) -> None:
+    connection = domains(OURS).connect()
+    power.switch(OURS, "on")
+    _removed(domains, OURS)
+    successor = connection.defineXML(DOMAIN.format(uuid=NEVER, name="node1", state=SHUT_OFF))
+    if runs:
+        successor.create()
+        for ask in (power.is_on, lambda uuid: power.switch(uuid, "off")):
+            with pytest.raises(PowerFailed, match="another machine of its name, node1, runs"):
+                ask(OURS)
+        assert successor.isActive()
+    else:
+        assert power.is_on(OURS) is False
+
+
+def test_what_is_known_is_kept_or_told(files: PowerFiles, caplog: pytest.LogCaptureFixture) -> None:
+    files.write(files.known, "no JSON")
+    known = Machines(files).known
+    assert "known.json cannot be read" in caplog.text
+    files.known.unlink()
+    files.known.mkdir()
+    known.note(OURS, "node1", [OURS])
+    assert "known.json cannot be written" in caplog.text
+    assert known.name(OURS) == "node1", "a full disk is no reason not to fence"
 
 
 class Libvirt:
@@ -204,3 +261,23 @@ def test_only_what_runs_is_told_to_shut_down(power: Power, hypervisor: Libvirt) 
 def test_a_cycle_is_an_off_and_an_on(power: Power, hypervisor: Libvirt) -> None:
     power.switch(OURS, "cycle")
     assert hypervisor.calls == ["destroy", "create"]
+
+
+def test_a_cycle_whose_caller_has_given_up_ends_with_the_off(impatient: Power, hypervisor: Libvirt) -> None:
+    """The caller was told that it failed: nothing more may happen to the machine."""
+    slow, switched = threading.Event(), threading.Event()
+
+    def destroy() -> None:
+        slow.wait(10)
+        hypervisor.active = False
+        switched.set()
+
+    hypervisor.destroy = destroy  # type: ignore[method-assign]
+    with pytest.raises(PowerFailed, match="did not answer within"):
+        impatient.switch(OURS, "cycle")
+    slow.set()
+    assert switched.wait(10)
+    for thread in threading.enumerate():
+        if thread.daemon and thread is not threading.current_thread() and "run" in thread.name:
+            thread.join(10)
+    assert (hypervisor.calls, hypervisor.active) == ([], False)
