@@ -27,7 +27,7 @@ def address(value: str) -> str | None:
         address = ipaddress.IPv4Address(value)
     except ValueError:
         return f"{value!r} is not an IPv4 address. Give the address of the lab's bridge."
-    if address.is_unspecified or address.is_multicast:
+    if address.is_unspecified or address.is_multicast or address.is_reserved:
         return "The endpoint listens on one address of the lab only. Give the address of the lab's bridge."
     return None
 

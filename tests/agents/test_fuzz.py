@@ -12,7 +12,7 @@ import pytest
 from halab.provider.fencing.doors.machines import Machines
 from halab.provider.fencing.doors.xvm import Xvm
 from halab.provider.fencing.power_files import PowerFiles
-from tests.unit.provider.fencing.doors import test_dialogues
+from tests.unit.provider.fencing.doors import test_dialogues, test_https
 from tests.unit.provider.fencing.doors import test_ipmi as test_ipmi_module
 from tests.unit.provider.fencing.doors import test_xvm as test_xvm_module
 from tests.unit.provider.fencing.doors.conftest import Allow, allow, files
@@ -55,4 +55,10 @@ def test_consoles(files: PowerFiles, allow: Allow, console: str) -> None:
 def test_xvm(files: PowerFiles, allow: Allow) -> None:
     power = test_dialogues.Recording(Machines(files))
     test_xvm_module.fuzzed(Xvm(power, test_xvm_module.KEY), 1, COUNT)
+    assert power.asked == []
+
+
+def test_redfish(files: PowerFiles, allow: Allow) -> None:
+    power = test_dialogues.Recording(Machines(files))
+    print(f"{test_https.fuzzed(power, 1, COUNT):,} answers that refused nothing")
     assert power.asked == []

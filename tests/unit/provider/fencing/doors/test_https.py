@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
+import random
 import socket
 import ssl
 import threading
@@ -16,13 +18,17 @@ import requests
 from halab.provider.fencing.certificates import issue
 from halab.provider.fencing.doors import https
 from halab.provider.fencing.doors.https import SEATS_PER_PEER, RedfishDoor
+from halab.provider.fencing.doors.machines import Machines
 from halab.provider.fencing.doors.power import Power
+from halab.provider.fencing.doors.redfish import Redfish
 from halab.provider.fencing.power_files import PowerFiles
 from halab.provisioners.engine.command import Secret
-from tests.unit.provider.fencing.doors.conftest import OURS, PASSWORD, USER, Domains
+from tests.unit.provider.fencing.doors.conftest import OURS, PASSWORD, USER, Allow, Domains
+from tests.unit.provider.fencing.doors.test_dialogues import Recording
 
 ADDRESS = "127.0.0.1"
 SYSTEMS = "/redfish/v1/Systems"
+RESET = f"{SYSTEMS}/{OURS}/Actions/ComputerSystem.Reset"
 
 
 @pytest.fixture
@@ -131,3 +137,42 @@ def test_who_hangs_up_in_the_middle_is_a_line_in_the_log(
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
         assert get(door, files).status_code == 200
     assert [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR] == []
+
+
+def fuzzed(power: Power, seed: int, requests_: int) -> int:
+    """Throw random and mutated requests at the door's parser and its application; how many answers were a 2xx."""
+    chance, well = random.Random(seed), 0
+    server = https._Server((ADDRESS, 0), Redfish(power, lambda user, password: (user, password) == (USER, PASSWORD)))
+    server.max_request_body_size = server.max_request_header_size = https.MAX_REQUEST_BYTES
+    right = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    for _ in range(requests_):
+        body = chance.choice((b"", b"{", b'{"ResetType": "Onward"}', b"[" * 2000, chance.randbytes(40)))
+        verb, path = chance.choice(("GET", "POST", "HEAD", "PUT")), chance.choice((SYSTEMS, "/redfish/v1", RESET, "/"))
+        lines = [f"{verb} {path} HTTP/1.1", "Host: x", f"Authorization: Basic {chance.choice((right, 'eA==', ''))}"]
+        lines.append(
+            chance.choice((f"Content-Length: {len(body)}", "Transfer-Encoding: chunked", "Content-Length: -1", ""))
+        )
+        data = bytearray("\r\n".join([*lines, "", ""]).encode() + body)
+        for _ in range(chance.randrange(4)):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        well += _said(server, bytes(data)).split(b" ")[1:2] in ([b"200"], [b"204"])
+    return well
+
+
+def _said(server: https._Server, data: bytes) -> bytes:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(data)
+        theirs.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # as the door takes it: the peer has hung up
+            https.answer(server, ours, "peer")  # type: ignore[arg-type]  # without TLS
+        return theirs.recv(1 << 16)
+
+
+def test_nothing_that_is_thrown_at_it_raises_or_switches(
+    files: PowerFiles, allow: Allow, caplog: pytest.LogCaptureFixture
+) -> None:
+    power = Recording(Machines(files))
+    assert fuzzed(power, 1, 2000) > 20
+    assert power.asked == []
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == []
