@@ -34,6 +34,7 @@ def resource(tmp_path: Path) -> FencingEndpoint:
         ("address", "192.168.90", "not an IPv4 address"),
         ("address", "::1", "not an IPv4 address"),
         ("address", "0.0.0.0", "one address"),
+        ("address", "255.255.255.255", "one address"),
         ("port", 8000, None),
         ("port", 0, "65535"),
         ("port", 65536, "65535"),
