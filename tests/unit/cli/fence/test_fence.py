@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from halab.cli.fence import session
 from halab.cli.fence.devices import Device, able, chosen, devices
-from halab.cli.fence.evidence import OFF, REBOOT
+from halab.cli.fence.evidence import OFF, REBOOT, Evidence
 from halab.cli.fence.firing import Fired, Firing, idlest
 from halab.cli.fence.table import as_data
 from halab.cli.fence.trial import Trial
@@ -144,6 +144,22 @@ def test_a_success_of_which_libvirt_saw_nothing_is_none(domain: Any) -> None:
 def test_a_machine_that_was_only_stopped_has_not_restarted(domain: Any) -> None:
     fired = firing(Cluster(domain, lambda: domain.destroy(), silent=True)).fire("node2", REBOOT, None)
     assert "stopped" in fired.fault
+
+
+def test_a_machine_that_was_started_again_was_not_left_off(domain: Any) -> None:
+    fired = firing(Cluster(domain, lambda: restart(domain))).fire("node2", OFF, None)
+    assert not fired.proof
+    assert fired.fault.rpartition(": ")[2] in ("stopped, started", "stopped, it runs"), "its last event may come late"
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_what_runs_for_libvirt_was_not_left_off(domain: Any, monkeypatch: pytest.MonkeyPatch, stays: bool) -> None:
+    """Though its events have not come yet."""
+    monkeypatch.setattr(Evidence, "tell", lambda *_: None)
+    monkeypatch.setattr(Evidence, "proof", lambda *_: "stopped")
+    cluster = Cluster(domain, domain.destroy if stays else lambda: restart(domain))
+    fired = firing(cluster).fire("node2", OFF, None)
+    assert (fired.proof, fired.fault.rpartition(": ")[2]) == (("stopped", "") if stays else ("", "it runs"))
 
 
 def test_another_boot_is_a_proof_too(domain: Any) -> None:
