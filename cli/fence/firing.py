@@ -92,7 +92,10 @@ class Firing:
         return Fired(node, asker, took_s, fault=_unproven([*evidence.seen, "it runs"] if runs else evidence.seen))
 
     def back_s(self, node: str, boot: str) -> float:
-        """Waits until the node, in another boot than `boot`, is a member again; seconds. TimedOut."""
+        """Waits until the node, in another boot than `boot`, is a member again; seconds. TimedOut.
+
+        `boot`: empty where any boot will do.
+        """
         began, limit_s = time.monotonic(), BACK_S * self.stretch
         self.guests.forget()
         while not self._is_back(node, boot):

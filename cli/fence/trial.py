@@ -63,35 +63,47 @@ class Trial:
             row.targets = [] if row.fault else asking.listed(said[0])
 
     def fire(self, rows: Iterable[Row], node: str) -> None:
-        """Each method that can fence the node, once, alone; after each it has to be a member again.
+        """Each method that can fence the node, once, alone; after each, fenced or not, it has to be a member again.
 
-        One after which the node does not come back is the last.
+        One after which the node does not come back is the last: the others say that they were not tried.
         """
-        able = {device.name for device in self.firing.able(node)}
-        done: set[str] = set()
-        for row in rows:
+        due = self._due(rows, node)
+        for at, row in enumerate(due):
             method = row.device.method
-            if row.device.name not in able or row.fault or method in done:
-                continue
-            done.add(method)
             self.tell(f"{method}: {row.device.name} fences {node}")
             try:
                 self._fire(row, node)
             except HalabError as error:
-                row.fault = str(error)
-                self.tell(f"{method}: {row.fault}")
+                row.fault = "; ".join(filter(None, (row.fault, str(error))))
+                self.tell(f"{method}: {error}")
+                self._end(due[at + 1 :], method)
                 return
 
+    def _due(self, rows: Iterable[Row], node: str) -> list[Row]:
+        """For each method the first row that can fence the node and has no fault."""
+        able = {device.name for device in self.firing.able(node)}
+        due: dict[str, Row] = {}
+        for row in rows:
+            if row.device.name in able and not row.fault:
+                due.setdefault(row.device.method, row)
+        return list(due.values())
+
     def _fire(self, row: Row, node: str) -> None:
-        boot = self.firing.boot_id(node)
+        method, boot = row.device.method, self.firing.boot_id(node)
         row.fired = self.firing.fire(node, REBOOT, row.device)
         row.fault = row.fired.fault
         if row.fault:
-            self.tell(f"{row.device.method}: failed after {row.fired.took_s:.1f} s: {row.fault}")
-            return
-        self.tell(f"{row.device.method}: fenced after {row.fired.took_s:.1f} s ({row.fired.proof})")
+            self.tell(f"{method}: failed after {row.fired.took_s:.1f} s: {row.fault}")
+            boot = ""  # it may have been stopped, reset or left alone: any boot in which it is a member will do
+        else:
+            self.tell(f"{method}: fenced after {row.fired.took_s:.1f} s ({row.fired.proof})")
         row.back_s = self.firing.back_s(node, boot)
-        self.tell(f"{row.device.method}: {node} is a member again after {row.back_s:.0f} s more")
+        self.tell(f"{method}: {node} is a member again after {row.back_s:.0f} s more")
+
+    def _end(self, left: Iterable[Row], method: str) -> None:
+        for row in left:
+            row.fault = f"not tried: the trial ended with {method}"
+            self.tell(f"{row.device.method}: {row.fault}")
 
     def _timed(
         self, node: str, question: Command, what: str, keep: Callable[[Result], object] = lambda _: None

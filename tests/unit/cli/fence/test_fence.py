@@ -15,15 +15,14 @@ from typer.testing import CliRunner
 from halab.cli.fence import session
 from halab.cli.fence.devices import Device, able, chosen, devices
 from halab.cli.fence.evidence import OFF, REBOOT, Evidence
-from halab.cli.fence.firing import Fired, Firing, idlest
-from halab.cli.fence.table import as_data
+from halab.cli.fence.firing import Firing, idlest
 from halab.cli.fence.trial import Trial
 from halab.cli.main import app
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.inventory import write_mark
 from halab.provider.hypervisor.mark import Mark
 from halab.provisioners.engine.command import Command, Result
-from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError
+from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.pacemaker.status import ClusterStatus, NodeStatus, ResourceStatus, parse_status
 
@@ -177,6 +176,20 @@ def test_what_does_not_answer_is_no_proof(domain: Any) -> None:
     assert firing(Cluster(domain, silent=True)).fire("node2", REBOOT, None).fault
 
 
+def test_a_node_is_back_as_a_member_and_where_that_is_asked_in_another_boot(
+    domain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halab.cli.fence.firing.BACK_S", 0)
+    cluster = Cluster(domain)
+    assert firing(cluster).back_s("node2", "boot-0") >= 0
+    assert firing(cluster).back_s("node2", "") >= 0
+    with pytest.raises(TimedOut, match="no member again"):
+        firing(cluster).back_s("node2", "boot-1")
+    cluster.silent = True
+    with pytest.raises(TimedOut, match="no member again"):
+        firing(cluster).back_s("node2", "")
+
+
 def test_methods_are_called_as_the_setting_does() -> None:
     names = [Device("x", f"fence_{agent}", "").method for agent in ("redfish", "ipmilan", "virt", "xvm", "scsi")]
     assert names == ["redfish", "ipmi", "xvm", "xvm", "scsi"]
@@ -203,32 +216,6 @@ def test_a_trial_is_fired_at_who_serves_nothing_and_leads_nothing() -> None:
 def test_who_is_no_node_is_refused(domain: Any, name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         firing(Cluster(domain)).check(name)
-
-
-def test_each_method_is_fired_once_and_a_failure_is_told(domain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    shots = {"redfish": Fired("node2", "node1", 1.5, "stopped, started"), "sbd": Fired("node2", "node1", 9.0, "", "no")}
-    calls: list[str] = []
-
-    def fire(self: Firing, node: str, action: str, device: Device) -> Fired:
-        calls.append(device.name)
-        return shots[device.method]
-
-    cluster = Cluster(domain)
-    both = "<x><list><item>fence-node2</item><item>fence-sbd</item></list><metadata>&lt;x/&gt;</metadata></x>"
-    cluster.answer = lambda name, command: Result(command, 0, both, "")  # type: ignore[method-assign]
-    monkeypatch.setattr(Firing, "fire", fire)
-    monkeypatch.setattr(Firing, "boot_id", lambda *_: "boot-1")
-    monkeypatch.setattr(Firing, "back_s", lambda *_: 33.0)
-    trial = Trial(firing(cluster), lambda _: None)
-    rows = trial.look()
-    assert [row.list_s for row in rows] == [None, None], "their agents have no list"
-    trial.fire(rows, "node2")
-    assert calls == ["fence-node2", "fence-sbd"]
-    told = [as_data(row) for row in rows]
-    assert [(one["method"], one["member_again_s"], one["fault"]) for one in told] == [
-        ("redfish", 33.0, ""),
-        ("sbd", None, "no"),
-    ]
 
 
 def test_a_mute_node_costs_its_own_devices_only(domain: Any) -> None:
