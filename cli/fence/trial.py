@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from halab.cli.fence import asking
@@ -62,12 +62,26 @@ class Trial:
             row.list_s, row.fault = self._timed(node, asking.targets(row.device.name), "list", said.append)
             row.targets = [] if row.fault else asking.listed(said[0])
 
-    def fire(self, rows: Iterable[Row], node: str) -> None:
-        """Each method that can fence the node, once, alone; after each, fenced or not, it has to be a member again.
+    def due(self, rows: Sequence[Row], node: str) -> list[Row]:
+        """What is to be fired: for each method the first row that can fence the node and has no fault. HalabError.
+
+        A method that has no device for the node gets that as its fault.
+        """
+        able = {device.name for device in self.firing.able(node)}
+        methods = {row.device.method for row in rows if row.device.name in able}
+        found: dict[str, Row] = {}
+        for row in rows:
+            if row.device.method not in methods:
+                row.fault = row.fault or f"cannot fence {node}"
+            elif row.device.name in able and not row.fault:
+                found.setdefault(row.device.method, row)
+        return list(found.values())
+
+    def fire(self, due: Sequence[Row], node: str) -> None:
+        """Each of these once, alone; after each, fenced or not, the node has to be a member again.
 
         One after which the node does not come back is the last: the others say that they were not tried.
         """
-        due = self._due(rows, node)
         for at, row in enumerate(due):
             method = row.device.method
             self.tell(f"{method}: {row.device.name} fences {node}")
@@ -78,15 +92,6 @@ class Trial:
                 self.tell(f"{method}: {error}")
                 self._end(due[at + 1 :], method)
                 return
-
-    def _due(self, rows: Iterable[Row], node: str) -> list[Row]:
-        """For each method the first row that can fence the node and has no fault."""
-        able = {device.name for device in self.firing.able(node)}
-        due: dict[str, Row] = {}
-        for row in rows:
-            if row.device.name in able and not row.fault:
-                due.setdefault(row.device.method, row)
-        return list(due.values())
 
     def _fire(self, row: Row, node: str) -> None:
         method, boot = row.device.method, self.firing.boot_id(node)

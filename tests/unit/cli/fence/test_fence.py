@@ -274,12 +274,3 @@ def test_who_is_tried_first(domain: Any, levels: str, first: list[Device]) -> No
     said = f"<x><list><item>fence-node2</item><item>fence-sbd</item></list>{found}</x>"
     cluster.answer = lambda name, command: Result(command, 0, said, "")  # type: ignore[method-assign]
     assert firing(cluster).first("node2") == first
-
-
-def test_without_a_terminal_nothing_is_fired(
-    monkeypatch: pytest.MonkeyPatch, domain: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(Trial, "look", lambda self: [])
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
-    assert session._trial(firing(Cluster(domain)), "", False, False) == 3
-    assert "--yes" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from halab.cli.fence.trial import Row, Trial
 from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut
 
 REDFISH, SBD = Device("fence-node2", "fence_redfish", "node1"), Device("fence-sbd", "fence_sbd", "node3")
+OTHERS = replace(REDFISH, name="fence-node1")
 T = TypeVar("T")
 WORKED = Fired("node2", "node1", 1.5, "stopped, started")
 FAILED = replace(WORKED, proof="", fault="No data available")
@@ -61,7 +62,8 @@ def faults(rows: list[Row]) -> list[str]:
 def test_each_method_is_fired_once_and_the_node_is_waited_for_after_each(first: Fired) -> None:
     gun = Gun({"redfish": first, "sbd": FAILED})
     rows = [Row(REDFISH), Row(replace(REDFISH, name="another")), Row(SBD)]
-    trial(gun, []).fire(rows, "node2")
+    fires = trial(gun, [])
+    fires.fire(fires.due(rows, "node2"), "node2")
     boot = "any boot" if first.fault else "another boot"
     assert gun.did == ["redfish fires", f"waits for {boot}", "sbd fires", "waits for any boot"]
     assert faults(rows) == [first.fault, "", FAILED.fault]
@@ -82,3 +84,21 @@ def test_the_trial_ends_where_the_node_does_not_come_back(shot: Any, back: Any, 
     assert "sbd fires" not in gun.did
     assert faults(rows) == [fault, "not tried: the trial ended with redfish"]
     assert told[-1] == "sbd: not tried: the trial ended with redfish"
+
+
+@pytest.mark.parametrize(
+    ("able", "monitors", "due", "told"),
+    [
+        ((REDFISH, SBD), ("", "", ""), ["fence-node2", "fence-sbd"], ["", "", ""]),
+        ((REDFISH, SBD), ("", "monitor: no", ""), ["fence-sbd"], ["", "monitor: no", ""]),
+        ((OTHERS, REDFISH), ("", "", ""), ["fence-node1"], ["", "", "cannot fence node2"]),
+        ((SBD,), ("", "", ""), ["fence-sbd"], ["cannot fence node2", "cannot fence node2", ""]),
+        ((SBD,), ("monitor: no", "", ""), ["fence-sbd"], ["monitor: no", "cannot fence node2", ""]),
+        ((), ("", "", ""), [], ["cannot fence node2"] * 3),
+    ],
+)
+def test_what_is_fired_and_who_cannot(able: Any, monitors: tuple[str, ...], due: list[str], told: list[str]) -> None:
+    rows = [Row(one, fault=fault) for one, fault in zip((OTHERS, REDFISH, SBD), monitors, strict=True)]
+    found = trial(Gun({}, able_to=able), []).due(rows, "node2")
+    assert [row.device.name for row in found] == due
+    assert faults(rows) == told
