@@ -127,7 +127,8 @@ def fence(
 ) -> None:
     """Fence a node by hand, through Pacemaker on another one; or try all that the lab can be fenced with.
 
-    It counts as fenced when libvirt saw its machine stop or start. Exit codes: 3 the trial was not confirmed.
+    It counts as fenced when libvirt saw its machine stop or start. Exit codes: 1 it was not fenced, or one of the
+    trial's methods does not work or cannot fence the node; 3 the trial was not confirmed.
     """
     from halab.cli.fence import session
 

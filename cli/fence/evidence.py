@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 REBOOT, OFF = "reboot", "fence"
 """stonith_admin's names of what is done to a node."""
+_STOPPED, _STARTED = "stopped", "started"
+_POWER = (_STOPPED, _STARTED, REBOOT)  # libvirt's events after which it is known whether a machine has power
 
 
 @dataclass
@@ -26,18 +28,23 @@ class Evidence:
                 self._news.notify_all()
 
     def proof(self, action: str, patience_s: float) -> str:
-        """The events that prove it, in libvirt's words; waits for them. Empty when they do not come."""
+        """The events that prove it, in libvirt's words; waits for them. Empty when they do not come.
+
+        The last one counts: a machine that was started again was not left off, one that was stopped has not restarted.
+        """
         with self._news:
             self._news.wait_for(lambda: self._proof(action), patience_s)
             return self._proof(action)
 
     def _proof(self, action: str) -> str:
-        stopped = "stopped" in self.seen
+        power = [event for event in self.seen if event in _POWER]
+        last = power[-1] if power else ""
         if action == OFF:
-            return "stopped" if stopped else "" if self.was_on or "started" in self.seen else "was off"
-        if REBOOT in self.seen:  # a reset, by its watchdog or by itself: the same run of the machine goes on
+            return last if last == _STOPPED else "" if last or self.was_on else "was off"
+        if last == _STOPPED:  # whatever was before: it is off
+            return ""
+        if REBOOT in power:  # a reset, by its watchdog or by itself: the same run of the machine goes on
             return "reset"
-        after = self.seen[self.seen.index("stopped") :] if stopped else [] if self.was_on else self.seen
-        if "started" in after:
-            return "stopped, started" if stopped else "started"
-        return ""
+        if _STOPPED in power:
+            return f"{_STOPPED}, {_STARTED}"
+        return "" if self.was_on else last

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from halab.cli.drill.guests import Guests
 from halab.cli.fence import asking
 from halab.cli.fence.devices import Device, able, devices
-from halab.cli.fence.evidence import REBOOT, Evidence
+from halab.cli.fence.evidence import OFF, REBOOT, Evidence
 from halab.cli.look.hypervisor import powers
+from halab.cli.look.snapshot import Power
 from halab.provider.hypervisor.machine.happenings import Happenings
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import cmd
@@ -66,14 +67,13 @@ class Firing:
     def fire(self, node: str, action: str, device: Device | None) -> Fired:
         """`device`: by this one alone; else as the cluster itself would. HalabError: nothing was done."""
         asker = self._asker(self.seen_from_elsewhere(node), node)
-        machine, place = self.guests.machine(node), self.guests.place
-        power = powers(place.uri, place.lab, [machine.uuid])[machine.uuid]
+        power = self._power(node)
         if power.state is not Presence.OFF and not power.state.on:
             raise HalabError(f"{node} is {power.state.value} for libvirt", power.why)
-        evidence = Evidence(machine.uuid, power.state.on)
+        evidence = Evidence(self.guests.machine(node).uuid, power.state.on)
         boot = self.boot_id(node) if evidence.was_on else ""
         host, limit_s = self.guests.host(asker), round(LIMIT_S * self.stretch)
-        with Happenings(evidence.tell, place.uri):
+        with Happenings(evidence.tell, self.guests.place.uri):
             began = time.monotonic()
             if device is None:
                 answer = asking.fence(host, node, action, limit_s)
@@ -85,13 +85,17 @@ class Firing:
             proof = evidence.proof(action, EVENT_S * self.stretch)
         if not proof and action == REBOOT and boot and self.boot_id(node) not in ("", boot):
             proof = "another boot"
-        fault = (
-            "" if proof else f"Pacemaker says that it was fenced, and libvirt has seen nothing of it ({evidence.seen})"
-        )
-        return Fired(node, asker, took_s, proof, fault)
+        # Events may come later than the answer, or have come before we listened: what runs now was not left off.
+        runs = bool(proof) and action == OFF and self._power(node).state.on
+        if proof and not runs:
+            return Fired(node, asker, took_s, proof)
+        return Fired(node, asker, took_s, fault=_unproven([*evidence.seen, "it runs"] if runs else evidence.seen))
 
     def back_s(self, node: str, boot: str) -> float:
-        """Waits until the node, in another boot than `boot`, is a member again; seconds. TimedOut."""
+        """Waits until the node, in another boot than `boot`, is a member again; seconds. TimedOut.
+
+        `boot`: empty where any boot will do.
+        """
         began, limit_s = time.monotonic(), BACK_S * self.stretch
         self.guests.forget()
         while not self._is_back(node, boot):
@@ -110,6 +114,10 @@ class Firing:
             self.guests.forget()  # a mute host is not asked again for a while
             return ""
 
+    def _power(self, node: str) -> Power:
+        uuid, place = self.guests.machine(node).uuid, self.guests.place
+        return powers(place.uri, place.lab, [uuid])[uuid]
+
     def _is_back(self, node: str, boot: str) -> bool:
         member = self.seen_from_elsewhere(node).node(node)
         return member is not None and member.available and self.boot_id(node) not in ("", boot)
@@ -119,6 +127,11 @@ class Firing:
             if member.name != node and member.available:
                 return member.name
         raise HalabError(f"nobody can fence {node}", "No other node is online. halab status says why.")
+
+
+def _unproven(seen: list[str]) -> str:
+    what = f"of it: {', '.join(seen)}" if seen else "nothing of it"
+    return f"Pacemaker says that it was fenced, and libvirt has seen {what}"
 
 
 def idlest(status: ClusterStatus, names: list[str]) -> str:

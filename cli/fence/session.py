@@ -25,6 +25,7 @@ from halab.provisioners.engine.errors import ConfigError, HalabError
 
 _EMULATED = 3.0
 """How much longer an emulated lab may take for what KVM does in a given time."""
+_BACK = "`halab diff` shows what `halab deploy` would bring back."
 
 
 def by_hand(node: str, method: str, off: bool, as_json: bool) -> int:
@@ -33,7 +34,10 @@ def by_hand(node: str, method: str, off: bool, as_json: bool) -> int:
 
 
 def trial(node: str, yes: bool, as_json: bool) -> int:
-    """Tries all devices, and after a yes fires each method at a node. 0: all work; 1: one does not; 3: a no."""
+    """Tries all devices, and after a yes fires each method at a node.
+
+    0: each method has fenced it; 1: one does not work, or none can fence that node; 3: a no.
+    """
     return _with_this_lab(lambda firing: _trial(firing, node, yes, as_json))
 
 
@@ -71,18 +75,22 @@ def _trial(firing: Firing, node: str, yes: bool, as_json: bool) -> int:
     if node:
         firing.check(node)
     tried = Trial(firing, _tell)
-    rows = tried.look()
+    if not (rows := tried.look()):
+        raise HalabError("the cluster has no fencing device", f"With fencing.method none it has none. Else {_BACK}")
     victim = node or idlest(firing.guests.status(), [one.name for one in firing.guests.nodes])
+    due = tried.due(rows, victim)
     if not as_json:
         console().print(table(rows))
-    fires = yes or _agreed(f"Each method fences {victim} once; it restarts each time. Go on?")
+    fires = bool(due) and (yes or _agreed(f"Each method fences {victim} once; it restarts each time. Go on?"))
     if fires:
         with locked(firing.guests.place.state):
-            tried.fire(rows, victim)
+            tried.fire(due, victim)
     if as_json:
         print(json.dumps([as_data(row) for row in rows], indent=2))
     elif fires:
         console().print(table(rows))
+    if not due:
+        raise HalabError(f"no device that works can fence {victim}", f"Each device says why; {_BACK}")
     if any(row.fault for row in rows):
         return 1
     return 0 if fires else REFUSED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from halab.cli.fence import asking
@@ -62,36 +62,53 @@ class Trial:
             row.list_s, row.fault = self._timed(node, asking.targets(row.device.name), "list", said.append)
             row.targets = [] if row.fault else asking.listed(said[0])
 
-    def fire(self, rows: Iterable[Row], node: str) -> None:
-        """Each method that can fence the node, once, alone; after each it has to be a member again.
+    def due(self, rows: Sequence[Row], node: str) -> list[Row]:
+        """What is to be fired: for each method the first row that can fence the node and has no fault. HalabError.
 
-        One after which the node does not come back is the last.
+        A method that has no device for the node gets that as its fault.
         """
         able = {device.name for device in self.firing.able(node)}
-        done: set[str] = set()
+        methods = {row.device.method for row in rows if row.device.name in able}
+        found: dict[str, Row] = {}
         for row in rows:
+            if row.device.method not in methods:
+                row.fault = row.fault or f"cannot fence {node}"
+            elif row.device.name in able and not row.fault:
+                found.setdefault(row.device.method, row)
+        return list(found.values())
+
+    def fire(self, due: Sequence[Row], node: str) -> None:
+        """Each of these once, alone; after each, fenced or not, the node has to be a member again.
+
+        One after which the node does not come back is the last: the others say that they were not tried.
+        """
+        for at, row in enumerate(due):
             method = row.device.method
-            if row.device.name not in able or row.fault or method in done:
-                continue
-            done.add(method)
             self.tell(f"{method}: {row.device.name} fences {node}")
             try:
                 self._fire(row, node)
             except HalabError as error:
-                row.fault = str(error)
-                self.tell(f"{method}: {row.fault}")
+                row.fault = "; ".join(filter(None, (row.fault, str(error))))
+                self.tell(f"{method}: {error}")
+                self._end(due[at + 1 :], method)
                 return
 
     def _fire(self, row: Row, node: str) -> None:
-        boot = self.firing.boot_id(node)
+        method, boot = row.device.method, self.firing.boot_id(node)
         row.fired = self.firing.fire(node, REBOOT, row.device)
         row.fault = row.fired.fault
         if row.fault:
-            self.tell(f"{row.device.method}: failed after {row.fired.took_s:.1f} s: {row.fault}")
-            return
-        self.tell(f"{row.device.method}: fenced after {row.fired.took_s:.1f} s ({row.fired.proof})")
+            self.tell(f"{method}: failed after {row.fired.took_s:.1f} s: {row.fault}")
+            boot = ""  # it may have been stopped, reset or left alone: any boot in which it is a member will do
+        else:
+            self.tell(f"{method}: fenced after {row.fired.took_s:.1f} s ({row.fired.proof})")
         row.back_s = self.firing.back_s(node, boot)
-        self.tell(f"{row.device.method}: {node} is a member again after {row.back_s:.0f} s more")
+        self.tell(f"{method}: {node} is a member again after {row.back_s:.0f} s more")
+
+    def _end(self, left: Iterable[Row], method: str) -> None:
+        for row in left:
+            row.fault = f"not tried: the trial ended with {method}"
+            self.tell(f"{row.device.method}: {row.fault}")
 
     def _timed(
         self, node: str, question: Command, what: str, keep: Callable[[Result], object] = lambda _: None

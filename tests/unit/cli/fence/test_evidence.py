@@ -17,11 +17,22 @@ UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
         (REBOOT, True, ["stopped"], ""),
         (REBOOT, True, ["started", "stopped"], ""),
         (REBOOT, True, ["reboot"], "reset"),
+        (REBOOT, True, ["stopped", "started", "stopped"], ""),  # it is off in the end
+        (REBOOT, True, ["stopped", "started", "stopped", "started"], "stopped, started"),
+        (REBOOT, True, ["reboot", "stopped"], ""),
+        (REBOOT, True, ["reboot", "stopped", "started"], "reset"),
+        (REBOOT, True, ["stopped", "started", "resumed"], "stopped, started"),
+        (REBOOT, False, [], ""),
         (REBOOT, False, ["started"], "started"),
         (OFF, True, ["stopped"], "stopped"),
+        (OFF, True, ["shutdown", "stopped"], "stopped"),
+        (OFF, True, ["stopped", "started"], ""),  # and on again, by whom ever
+        (OFF, True, ["stopped", "started", "stopped"], "stopped"),
         (OFF, True, ["started"], ""),
+        (OFF, True, ["reboot"], ""),
         (OFF, False, [], "was off"),
         (OFF, False, ["started"], ""),  # somebody has switched it on meanwhile
+        (OFF, False, ["reboot"], ""),  # what is reset runs
         (OFF, False, ["started", "stopped"], "stopped"),
     ],
 )

@@ -14,16 +14,15 @@ from typer.testing import CliRunner
 
 from halab.cli.fence import session
 from halab.cli.fence.devices import Device, able, chosen, devices
-from halab.cli.fence.evidence import OFF, REBOOT
-from halab.cli.fence.firing import Fired, Firing, idlest
-from halab.cli.fence.table import as_data
+from halab.cli.fence.evidence import OFF, REBOOT, Evidence
+from halab.cli.fence.firing import Firing, idlest
 from halab.cli.fence.trial import Trial
 from halab.cli.main import app
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.inventory import write_mark
 from halab.provider.hypervisor.mark import Mark
 from halab.provisioners.engine.command import Command, Result
-from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError
+from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError, TimedOut
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.pacemaker.status import ClusterStatus, NodeStatus, ResourceStatus, parse_status
 
@@ -146,6 +145,22 @@ def test_a_machine_that_was_only_stopped_has_not_restarted(domain: Any) -> None:
     assert "stopped" in fired.fault
 
 
+def test_a_machine_that_was_started_again_was_not_left_off(domain: Any) -> None:
+    fired = firing(Cluster(domain, lambda: restart(domain))).fire("node2", OFF, None)
+    assert not fired.proof
+    assert fired.fault.rpartition(": ")[2] in ("stopped, started", "stopped, it runs"), "its last event may come late"
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_what_runs_for_libvirt_was_not_left_off(domain: Any, monkeypatch: pytest.MonkeyPatch, stays: bool) -> None:
+    """Though its events have not come yet."""
+    monkeypatch.setattr(Evidence, "tell", lambda *_: None)
+    monkeypatch.setattr(Evidence, "proof", lambda *_: "stopped")
+    cluster = Cluster(domain, domain.destroy if stays else lambda: restart(domain))
+    fired = firing(cluster).fire("node2", OFF, None)
+    assert (fired.proof, fired.fault.rpartition(": ")[2]) == (("stopped", "") if stays else ("", "it runs"))
+
+
 def test_another_boot_is_a_proof_too(domain: Any) -> None:
     cluster = Cluster(domain)
     cluster.fences = lambda: cluster.boots.insert(0, "boot-2")
@@ -159,6 +174,20 @@ def test_pacemaker_s_refusal_is_told_in_its_words(domain: Any) -> None:
 
 def test_what_does_not_answer_is_no_proof(domain: Any) -> None:
     assert firing(Cluster(domain, silent=True)).fire("node2", REBOOT, None).fault
+
+
+def test_a_node_is_back_as_a_member_and_where_that_is_asked_in_another_boot(
+    domain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halab.cli.fence.firing.BACK_S", 0)
+    cluster = Cluster(domain)
+    assert firing(cluster).back_s("node2", "boot-0") >= 0
+    assert firing(cluster).back_s("node2", "") >= 0
+    with pytest.raises(TimedOut, match="no member again"):
+        firing(cluster).back_s("node2", "boot-1")
+    cluster.silent = True
+    with pytest.raises(TimedOut, match="no member again"):
+        firing(cluster).back_s("node2", "")
 
 
 def test_methods_are_called_as_the_setting_does() -> None:
@@ -187,32 +216,6 @@ def test_a_trial_is_fired_at_who_serves_nothing_and_leads_nothing() -> None:
 def test_who_is_no_node_is_refused(domain: Any, name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         firing(Cluster(domain)).check(name)
-
-
-def test_each_method_is_fired_once_and_a_failure_is_told(domain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    shots = {"redfish": Fired("node2", "node1", 1.5, "stopped, started"), "sbd": Fired("node2", "node1", 9.0, "", "no")}
-    calls: list[str] = []
-
-    def fire(self: Firing, node: str, action: str, device: Device) -> Fired:
-        calls.append(device.name)
-        return shots[device.method]
-
-    cluster = Cluster(domain)
-    both = "<x><list><item>fence-node2</item><item>fence-sbd</item></list><metadata>&lt;x/&gt;</metadata></x>"
-    cluster.answer = lambda name, command: Result(command, 0, both, "")  # type: ignore[method-assign]
-    monkeypatch.setattr(Firing, "fire", fire)
-    monkeypatch.setattr(Firing, "boot_id", lambda *_: "boot-1")
-    monkeypatch.setattr(Firing, "back_s", lambda *_: 33.0)
-    trial = Trial(firing(cluster), lambda _: None)
-    rows = trial.look()
-    assert [row.list_s for row in rows] == [None, None], "their agents have no list"
-    trial.fire(rows, "node2")
-    assert calls == ["fence-node2", "fence-sbd"]
-    told = [as_data(row) for row in rows]
-    assert [(one["method"], one["member_again_s"], one["fault"]) for one in told] == [
-        ("redfish", 33.0, ""),
-        ("sbd", None, "no"),
-    ]
 
 
 def test_a_mute_node_costs_its_own_devices_only(domain: Any) -> None:
@@ -271,12 +274,3 @@ def test_who_is_tried_first(domain: Any, levels: str, first: list[Device]) -> No
     said = f"<x><list><item>fence-node2</item><item>fence-sbd</item></list>{found}</x>"
     cluster.answer = lambda name, command: Result(command, 0, said, "")  # type: ignore[method-assign]
     assert firing(cluster).first("node2") == first
-
-
-def test_without_a_terminal_nothing_is_fired(
-    monkeypatch: pytest.MonkeyPatch, domain: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(Trial, "look", lambda self: [])
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
-    assert session._trial(firing(Cluster(domain)), "", False, False) == 3
-    assert "--yes" in capsys.readouterr().err
