@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from xml.etree.ElementTree import Element, SubElement
 
@@ -35,6 +35,13 @@ from halab.provisioners.pacemaker.values import (
 )
 
 _HOSTS, _DELAY = "pcmk_host_list", "pcmk_delay_base"
+# They decide whom a device fences, and by which action: with pcmk_reboot_action=status Pacemaker takes a look for a
+# fencing, and with a plug of its own the device fences the same machine for every node. So they show as a difference
+# although nobody declared them.
+_DECIDING = (
+    *("pcmk_host_map", "pcmk_host_check", "pcmk_host_argument", "plug", "port"),
+    *("pcmk_off_action", "pcmk_reboot_action", "pcmk_on_action", "action"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,10 @@ class Stonith(ResourceSpec):
 
     agent: str = attr("Name of the fencing agent, for example fence_redfish.", replace=True, check=check_fence_agent)
     params: Mapping[str, str] = attr(
-        "Parameters of the agent; others are left alone.", default=NOTHING, check=check_options
+        "Parameters of the agent; others are left alone, but for those that decide whom it fences and by which action "
+        f"(`{'`, `'.join(_DECIDING)}`).",
+        default=NOTHING,
+        check=check_options,
     )
     meta: Mapping[str, str] = attr("Meta attributes; others are left alone.", default=NOTHING, check=check_options)
     operations: tuple[Operation, ...] = attr("Operations; others are left alone.", default=())
@@ -72,7 +82,7 @@ class StonithItem(ResourceItem[Stonith]):
 
     def view(self, cib: Cib, element: Element, wanted: Stonith) -> Stonith:
         del cib
-        found = view_primitive(element, _member(wanted))
+        found = view_primitive(element, _looked_at(wanted))
         params = dict(found.params)
         node, delay = params.pop(_HOSTS, ""), params.pop(_DELAY, None)
         if delay is not None and wanted.delay is not None and same_delay(delay, wanted.delay):
@@ -115,6 +125,12 @@ def _member(spec: Stonith) -> Member:
     }
     agent = f"stonith:{spec.agent.removeprefix('stonith:')}" if spec.agent else ""
     return Member(name=spec.name, agent=agent, params=params, meta=spec.meta, operations=spec.operations)
+
+
+def _looked_at(spec: Stonith) -> Member:
+    """The same with all parameters that show, declared or not."""
+    member = _member(spec)
+    return replace(member, params={**dict.fromkeys((_HOSTS, _DELAY, *_DECIDING), ""), **member.params})
 
 
 def _level(value: int) -> str | None:
