@@ -42,6 +42,8 @@ _DECIDING = (
     *("pcmk_host_map", "pcmk_host_check", "pcmk_host_argument", "plug", "port"),
     *("pcmk_off_action", "pcmk_reboot_action", "pcmk_on_action", "action"),
 )
+BY_HAND = "by-hand-"
+"""Begins the id of a fencing level that `halab fence` makes for one fencing, of a node that has no levels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,14 @@ class StonithItem(ResourceItem[Stonith]):
             )
         return element
 
+    def seen(self, cib: Cib, wanted: Stonith) -> Stonith | None:
+        found = super().seen(cib, wanted)
+        left = ", ".join(level.get("id", "") for level in _left_by_hand(cib, "devices", wanted.name))
+        if found is None or not left:
+            return found
+        # No attribute declares that there is no level: whoever declares one has a halab_fencing_level for it.
+        return with_fields(found, condition=f"`halab fence` was cut off and has left the fencing level {left}")
+
     def view(self, cib: Cib, element: Element, wanted: Stonith) -> Stonith:
         del cib
         found = view_primitive(element, _looked_at(wanted))
@@ -96,6 +106,7 @@ class StonithItem(ResourceItem[Stonith]):
     def write(self, cib: Cib, now: Stonith | None, wanted: Stonith) -> None:
         self.find(cib, wanted.name)
         write_primitive(cib, cib.section("resources"), _member(now) if now else None, _member(wanted))
+        _drop_left_by_hand(cib, "devices", wanted.name)
 
     def steps(self, platform: Platform, now: Stonith | None, wanted: Stonith | None) -> Iterator[Step]:
         if now is None and wanted is not None and unfencing.unfences(wanted.meta):
@@ -182,7 +193,24 @@ class FencingLevelItem(Item[FencingLevel]):
 
 def _find_level(cib: Cib, spec: FencingLevel) -> Element | None:
     levels = cib.root.iterfind("configuration/fencing-topology/fencing-level")
-    return next((e for e in levels if (e.get("target"), e.get("index")) == (spec.node, str(spec.level))), None)
+    wanted = (e for e in levels if (e.get("target"), e.get("index")) == (spec.node, str(spec.level)))
+    return next((e for e in wanted if not left_by_hand(e)), None)
+
+
+def left_by_hand(level: Element) -> bool:
+    """Whether `halab fence` has made it."""
+    return level.get("id", "").startswith(BY_HAND)
+
+
+def _left_by_hand(cib: Cib, end: str, name: str) -> list[Element]:
+    """Those with one device (`end`: devices), or of one node (target)."""
+    levels = cib.root.iterfind("configuration/fencing-topology/fencing-level")
+    return [level for level in levels if left_by_hand(level) and level.get(end) == name]
+
+
+def _drop_left_by_hand(cib: Cib, end: str, name: str) -> None:
+    for level in _left_by_hand(cib, end, name):
+        cib.section("fencing-topology").remove(level)
 
 
 def put_level(wanted: FencingLevel, cib: Cib) -> None:
@@ -195,6 +223,7 @@ def put_level(wanted: FencingLevel, cib: Cib) -> None:
                 "Refer to the device's `name` instead of writing it out, so that it is made first.",
                 "devices",
             )
+    _drop_left_by_hand(cib, "target", wanted.node)
     element = _find_level(cib, wanted)
     if element is None:
         new_id = cib.fresh_id(f"fl-{wanted.node}-{wanted.level}")

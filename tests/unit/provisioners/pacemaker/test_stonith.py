@@ -1,4 +1,4 @@
-"""STONITH devices: what of them shows although nobody declared it, and what an import takes over."""
+"""STONITH devices: what shows of them, and of their levels, though nobody declared it; what an import takes over."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from halab.provisioners.pacemaker.cib import Cib, render
-from halab.provisioners.pacemaker.stonith import Stonith, StonithItem
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.host import Host
+from halab.provisioners.pacemaker.cib import Cib, parse, render
+from halab.provisioners.pacemaker.stonith import FencingLevel, FencingLevelItem, Stonith, StonithItem
 from tests.unit.provisioners.pacemaker.samples import change, cib
+from tests.unit.provisioners.pacemaker.test_await_state import RUNNING
 
 SWITCH = Stonith(
     cluster="c",
@@ -75,3 +78,60 @@ def test_a_persons_device_is_imported_with_all_of_it_and_then_shows_nothing(
     assert imported == replace(declared, params={**declared.params, name: value, "pcmk_action_limit": "2"})
     assert item.seen(there, imported) == imported
     assert not list(item.check(imported))
+
+
+LEFT = "<fencing-level id='by-hand-node1' target='node1' index='1' devices='{}'/>"
+
+
+def with_levels(before: Cib, *levels: str) -> Cib:
+    """The same with fencing levels."""
+    end = "</configuration>"
+    return parse(render(before).replace(end, f"<fencing-topology>{''.join(levels)}</fencing-topology>{end}"))
+
+
+def levels_in(found: Cib) -> list[tuple[str, ...]]:
+    """Id, level and devices of each."""
+    levels = found.root.iter("fencing-level")
+    return [tuple(level.get(name, "") for name in ("id", "index", "devices")) for level in levels]
+
+
+def test_a_level_that_a_fencing_by_hand_has_left_shows_at_its_device_and_goes() -> None:
+    item, before = StonithItem(), with_levels(device(SWITCH), LEFT.format("switch"))
+    seen = item.seen(before, SWITCH)
+    assert seen is not None
+    assert seen.condition.endswith("has left the fencing level by-hand-node1")
+    assert replace(seen, condition="complete") == SWITCH
+    assert levels_in(change(item, before, SWITCH, SWITCH)) == []
+
+
+def test_it_shows_while_the_device_runs_well() -> None:
+    """What the cluster says of the device has no say in that."""
+    before = with_levels(device(SWITCH), LEFT.format("switch"))
+
+    class Node:
+        name = "node2"
+
+        def run(self, command: Command, timeout_s: float) -> Result:
+            return Result(command, 0, RUNNING if command.argv[0] == "crm_mon" else render(before), "")
+
+        def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
+            raise AssertionError(path)
+
+    seen = StonithItem().observe(Host(Node()), SWITCH)
+    assert seen is not None
+    assert "by-hand-node1" in seen.condition
+
+
+def test_levels_of_other_devices_and_of_persons_are_left_alone() -> None:
+    mine = "<fencing-level id='fl-node2-1' target='node2' index='1' devices='switch'/>"
+    before = with_levels(device(SWITCH), LEFT.format("other"), mine)
+    assert StonithItem().seen(before, SWITCH) == SWITCH
+    assert len(levels_in(change(StonithItem(), before, SWITCH, SWITCH))) == 2
+
+
+def test_a_level_that_was_left_is_not_taken_for_a_declared_one() -> None:
+    """Else its device's next apply would take the declared one away."""
+    item, wanted = FencingLevelItem(), FencingLevel(cluster="c", node="node1", level=1, devices=("switch",))
+    before = with_levels(device(SWITCH), LEFT.format("switch"))
+    assert item.seen(before, wanted) is None
+    assert levels_in(change(item, before, wanted, wanted)) == [("fl-node1-1", "1", "switch")]
