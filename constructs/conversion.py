@@ -7,15 +7,12 @@ import typing
 from typing import Any
 
 
-def converted(hint: Any, value: Any) -> Any:
-    """The value as the type `hint`. ValueError says what is wrong with it."""
+def converted(hint: Any, value: Any, together: str = "") -> Any:
+    """The value as the type `hint`. ValueError says what is wrong with it. `together`: what joins parts of one word."""
     if isinstance(hint, types.UnionType):
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
     if typing.get_origin(hint) is tuple:
-        words = value.replace(",", " ").split() if isinstance(value, str) else value
-        if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"{value!r} is not a list of words")
-        return tuple(words)
+        return _words(value, together)
     if hint is bool:
         return _bool(value)
     if hint in (int, float):
@@ -23,6 +20,22 @@ def converted(hint: Any, value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a text")
     return value
+
+
+def _words(value: Any, together: str) -> tuple[str, ...]:
+    words = _separated(value, together) if isinstance(value, str) else value
+    if not isinstance(words, (list, tuple)) or not all(isinstance(word, str) for word in words):
+        raise ValueError(f"{value!r} is not a list of words")
+    if not all(word.strip() for word in words):
+        raise ValueError(f"{value!r} has an empty part: fill it in, or take it out with its comma")
+    return tuple(words)
+
+
+def _separated(text: str, together: str) -> list[str]:
+    """The words between commas and blanks, "" where nothing stands between two commas. A blank text has none."""
+    if together:
+        text = together.join(part.strip() for part in text.split(together))
+    return [word for part in text.split(",") for word in part.split() or [""]] if text.strip() else []
 
 
 def _bool(value: Any) -> bool:

@@ -13,9 +13,8 @@ from halab.constructs.fencing_endpoint import USER
 from halab.constructs.phases import Phase
 from halab.constructs.places import Place
 
-# Pacemaker has agents wait for ever (fencing.py: all time-outs are 0 there): a door that does not answer would cost the
-# whole of a fencing's time. Upper limits in seconds: what fencing.py has for people on KVM, more under emulation.
-_LIMITS = {"login_timeout": (5, 20), "shell_timeout": (3, 20), "power_timeout": (20, 60)}
+# What those of fencing.py keep to that talk with a console.
+_LIMITS = ("login_timeout", "shell_timeout", "power_timeout")
 _TALKS_POWER_WAIT_S = _TALKS_DELAY_S = 5
 _PUBLIC = "0644"
 
@@ -85,9 +84,8 @@ class DoorFencing(Construct):
 
     def _limits(self) -> dict[str, str]:
         operations, several = self._lab.operations, len(self._lab.settings.fencing.methods) > 1
-        limits = {name: operations.stretched_number(*seconds) for name, seconds in _LIMITS.items()}
         return {
-            **({"disable_timeout": "0", **limits} if self.PYTHON else {}),
+            **(operations.agent_limits(*_LIMITS) if self.PYTHON else {}),
             **({"pcmk_reboot_timeout": operations.level_timeout()} if several else {}),
         }
 

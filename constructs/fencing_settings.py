@@ -22,6 +22,8 @@ _TOGETHER = "+"
 def _levels(value: object) -> str | None:
     """The rule of `levels`, as it is written."""
     ways = [way for level in _split(value) for way in level]
+    if "" in ways:
+        return f"{_with_a_gap(value)!r} has an empty part: name a way on both sides of each {_TOGETHER}, or take it out"
     if NONE in ways:
         return "none is no level: set fencing.method to none, or name the levels"
     if unknown := [way for way in ways if way not in METHODS]:
@@ -35,7 +37,12 @@ def _levels(value: object) -> str | None:
 
 def _split(value: object) -> tuple[tuple[str, ...], ...]:
     assert isinstance(value, tuple)
-    return tuple(tuple(level.split(_TOGETHER)) for level in value)
+    return tuple(tuple(way.strip() for way in level.split(_TOGETHER)) for level in value)
+
+
+def _with_a_gap(value: object) -> str:
+    assert isinstance(value, tuple)
+    return next(level for level, ways in zip(value, _split(value), strict=True) if "" in ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Fencing:
         "several ways, instead of fencing.method: a level is tried when the one before has failed; ways joined by + "
         "have to succeed together",
         _levels,
+        _TOGETHER,
     )
     port: int = setting(8000, "port of the Redfish endpoint on the lab's bridge", limits.between(1024, 65535))
     wti_port: int = setting(2323, "port of the WTI power switch, telnet", limits.between(1024, 65535))
@@ -129,6 +137,8 @@ def check(fencing: Fencing, storage: str, suite: str, tied: bool, one_goes_on: b
         yield from (f"{name}: {method} {problem}" for problem in _reservation_problems(fencing, storage))
     if "scsi" in fencing.methods:
         yield from (f"{name}: scsi {problem}" for problem in _scsi_problems(fencing, suite, tied))
+    if "xvm" in fencing.methods:
+        yield from _xvm_problems(fencing)
     if "watchdog" in fencing.methods:
         yield from (f"{name}: watchdog {problem}" for problem in _watchdog_problems(fencing, suite, one_goes_on))
 
@@ -150,6 +160,14 @@ def _scsi_problems(fencing: Fencing, suite: str, tied: bool) -> Iterator[str]:
         yield (
             "alone cannot tell which of two nodes goes on: the one that was cut off registers anew and cuts off the "
             f"other; join another way to it (scsi{_TOGETHER}redfish), or set quorum_device to yes"
+        )
+
+
+def _xvm_problems(fencing: Fencing) -> Iterator[str]:
+    if owner := limits.NODE_SERVICES.get(f"tcp/{fencing.xvm_port}"):
+        yield (
+            f"fencing.xvm_port: {fencing.xvm_port} is {owner}'s on each node, and fence_xvm is called back there at "
+            "this port; choose another one"
         )
 
 

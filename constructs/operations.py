@@ -32,6 +32,8 @@ ADVISED = {
 _EMULATED_S = 180
 """Emulated nodes are slow to start anything. An agent that is not in the table gets this everywhere."""
 _FENCE_S, _EMULATED_FENCE_S, _EMULATED_LEVEL_S = 60, 120, 90  # the first is Pacemaker's own stonith-timeout
+_AGENT_S = {"login_timeout": (5, 20), "shell_timeout": (3, 20), "power_timeout": (20, 60)}
+"""Upper limits on KVM, as fencing.py has them for people, and emulated."""
 _TIE_S = (5, 15)
 """On KVM, and emulated: longer than it takes to lose sight of the other, elect a DC and have an agent cut the power."""
 
@@ -110,6 +112,14 @@ class Operations:
             return f"{2 * given}s"
         kvm, emulated = _TIE_S
         return self.seconds(2 * kvm, 2 * emulated)
+
+    def agent_limits(self, *names: str) -> dict[str, str]:
+        """Those of the agent's own limits that it keeps to, by name.
+
+        Pacemaker has agents wait for ever (fencing.py: all time-outs are 0 there). A door that does not answer, or a
+        machine that does not come on again, would cost the whole of a fencing's time.
+        """
+        return {"disable_timeout": "0", **{name: self.stretched_number(*_AGENT_S[name]) for name in names}}
 
     def level_timeout(self) -> str:
         """What one of several levels may take: the next one must not wait as long as a fencing may."""

@@ -65,6 +65,8 @@ class RedfishFencing(Construct):
             "password_script": _PASSWORD_SCRIPT,
             "systems_uri": f"/redfish/v1/Systems/{machine.id}",
             **({"power_wait": str(fencing.power_wait_s)} if fencing.power_wait_s else {}),
+            # Its requests know no other limit than the fencing's own.
+            **self._lab.operations.agent_limits("power_timeout"),
             **({"pcmk_reboot_timeout": self._lab.operations.level_timeout()} if len(fencing.methods) > 1 else {}),
         }
         return bindings.Stonith(

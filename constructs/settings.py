@@ -250,7 +250,7 @@ def _build(cls: type, prefix: str, given: Mapping[str, Any], problems: list[str]
             values[item.name] = _build(typing.cast(type, hint), f"{name}.", given, problems)
         elif given.get(name) is not None:
             try:
-                values[item.name] = value = converted(hint, given[name])
+                values[item.name] = value = converted(hint, given[name], item.metadata["together"])
             except ValueError as error:
                 problems.append(f"{name}: {error}")
                 continue

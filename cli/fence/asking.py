@@ -9,10 +9,10 @@ from xml.etree.ElementTree import Element, SubElement
 from halab.provisioners.engine.command import Command, Result, cmd, script
 from halab.provisioners.engine.errors import UnexpectedOutput
 from halab.provisioners.engine.host import Host
+from halab.provisioners.pacemaker.stonith import BY_HAND
 
 _NO_SUCH_OBJECT = 105  # Pacemaker's exit code
 _XML = "--output-as=xml"
-_OURS = "by-hand-"
 _NO_LIST = (["N/A"], ["NOTICE", "List"])  # fencing.py: "NOTICE: List option is not working on this device yet"
 
 # $1 node, $2 action, $3 seconds; $4 levels while it is fenced, as cibadmin --modify takes them; $5 what finds levels of
@@ -116,7 +116,7 @@ def fence_by(host: Host, device: str, node: str, action: str, timeout_s: int) ->
     A run that is killed in between leaves that to the node, which brings the levels back all the same.
     """
     found = _levels(host.ask(levels(node)))
-    new = "" if found else f"{_OURS}{node}"
+    new = "" if found else f"{BY_HAND}{node}"
     during = [(level.get("id", ""), device) for level in found] or [(new, device)]
     before = [(level.get("id", ""), level.get("devices", "")) for level in found]
     others = f"{_levels_of(node)}[@devices!='{device}']"

@@ -9,6 +9,7 @@ from halab.provider.export.found import Found, LeftAlone
 from halab.provisioners.pacemaker.cib import Cib
 from halab.provisioners.pacemaker.constraints import carried, leftovers
 from halab.provisioners.pacemaker.primitives import agent_of, options
+from halab.provisioners.pacemaker.stonith import left_by_hand
 from halab.provisioners.pacemaker.values import check_agent, check_fence_agent, check_id, check_property
 
 _TYPES = {"primitive": "halab_primitive", "group": "halab_group", "clone": "halab_clone"}
@@ -70,7 +71,9 @@ def _unfit(element: Element) -> str | None:
 
 def _levels(cib: Cib, cluster: str) -> Iterator[Found | LeftAlone]:
     for level in cib.root.iterfind("configuration/fencing-topology/fencing-level"):
-        if level.get("target"):
+        if left_by_hand(level):
+            yield LeftAlone(f"the fencing level {level.get('id')}", "`halab fence` has left it: an apply removes it")
+        elif level.get("target"):
             label = f"{level.get('target')}-{level.get('index')}"
             yield Found("halab_fencing_level", label, f"{cluster}:{level.get('target')}:{level.get('index')}")
         else:

@@ -16,9 +16,9 @@ MIN_JOURNAL_MIB = 8  # mkfs.gfs2(8) -J
 MAX_JOURNAL_MIB = 1024
 MIN_TOKEN_MS = 1000
 MIN_GUEST_MEMORY_MIB = 768
-# What each role needs from the lab's network; firewalls open nothing else.
-# 5405 corosync, 21064 DLM, 2224 pcsd and its web page, 3260 iSCSI, 123 time.
-NODE_PORTS = ("tcp/22", "tcp/80", "tcp/2224", "tcp/21064", "udp/5405")
+# What each role needs from the lab's network; firewalls open nothing else. 3260 is iSCSI's, 123 that of time.
+NODE_SERVICES = {"tcp/22": "sshd", "tcp/80": "the site", "tcp/2224": "pcsd", "tcp/21064": "DLM", "udp/5405": "Corosync"}
+NODE_PORTS = tuple(NODE_SERVICES)
 TARGET_PORTS = ("tcp/22", "tcp/3260", "udp/123")
 SECOND_PORTAL = 3261  # TCP, of a target that each node sees by two paths
 QNETD_PORT = "tcp/5403"

@@ -100,7 +100,7 @@ class ResourceItem(Item[S]):
         if found is None or not wanted.wait:
             return found
         status = parse_status(host.ask(STATUS_COMMAND, cached=True).stdout)
-        return with_fields(found, condition=stuck(status, self.expected(found)) or COMPLETE)
+        return with_fields(found, condition=stuck(status, self.expected(found)) or found.condition)
 
     def warnings(self, host: Host, seen: S) -> Iterable[tuple[str, str]]:
         yield from held(seen.cluster, parse_status(host.ask(STATUS_COMMAND, cached=True).stdout))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from xml.etree.ElementTree import Element, SubElement
 
@@ -35,6 +35,15 @@ from halab.provisioners.pacemaker.values import (
 )
 
 _HOSTS, _DELAY = "pcmk_host_list", "pcmk_delay_base"
+# They decide whom a device fences, and by which action: with pcmk_reboot_action=status Pacemaker takes a look for a
+# fencing, and with a plug of its own the device fences the same machine for every node. So they show as a difference
+# although nobody declared them.
+_DECIDING = (
+    *("pcmk_host_map", "pcmk_host_check", "pcmk_host_argument", "plug", "port"),
+    *("pcmk_off_action", "pcmk_reboot_action", "pcmk_on_action", "action"),
+)
+BY_HAND = "by-hand-"
+"""Begins the id of a fencing level that `halab fence` makes for one fencing, of a node that has no levels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +52,10 @@ class Stonith(ResourceSpec):
 
     agent: str = attr("Name of the fencing agent, for example fence_redfish.", replace=True, check=check_fence_agent)
     params: Mapping[str, str] = attr(
-        "Parameters of the agent; others are left alone.", default=NOTHING, check=check_options
+        "Parameters of the agent; others are left alone, but for those that decide whom it fences and by which action "
+        f"(`{'`, `'.join(_DECIDING)}`).",
+        default=NOTHING,
+        check=check_options,
     )
     meta: Mapping[str, str] = attr("Meta attributes; others are left alone.", default=NOTHING, check=check_options)
     operations: tuple[Operation, ...] = attr("Operations; others are left alone.", default=())
@@ -70,9 +82,17 @@ class StonithItem(ResourceItem[Stonith]):
             )
         return element
 
+    def seen(self, cib: Cib, wanted: Stonith) -> Stonith | None:
+        found = super().seen(cib, wanted)
+        left = ", ".join(level.get("id", "") for level in _left_by_hand(cib, "devices", wanted.name))
+        if found is None or not left:
+            return found
+        # No attribute declares that there is no level: whoever declares one has a halab_fencing_level for it.
+        return with_fields(found, condition=f"`halab fence` was cut off and has left the fencing level {left}")
+
     def view(self, cib: Cib, element: Element, wanted: Stonith) -> Stonith:
         del cib
-        found = view_primitive(element, _member(wanted))
+        found = view_primitive(element, _looked_at(wanted))
         params = dict(found.params)
         node, delay = params.pop(_HOSTS, ""), params.pop(_DELAY, None)
         if delay is not None and wanted.delay is not None and same_delay(delay, wanted.delay):
@@ -86,6 +106,7 @@ class StonithItem(ResourceItem[Stonith]):
     def write(self, cib: Cib, now: Stonith | None, wanted: Stonith) -> None:
         self.find(cib, wanted.name)
         write_primitive(cib, cib.section("resources"), _member(now) if now else None, _member(wanted))
+        _drop_left_by_hand(cib, "devices", wanted.name)
 
     def steps(self, platform: Platform, now: Stonith | None, wanted: Stonith | None) -> Iterator[Step]:
         if now is None and wanted is not None and unfencing.unfences(wanted.meta):
@@ -115,6 +136,12 @@ def _member(spec: Stonith) -> Member:
     }
     agent = f"stonith:{spec.agent.removeprefix('stonith:')}" if spec.agent else ""
     return Member(name=spec.name, agent=agent, params=params, meta=spec.meta, operations=spec.operations)
+
+
+def _looked_at(spec: Stonith) -> Member:
+    """The same with all parameters that show, declared or not."""
+    member = _member(spec)
+    return replace(member, params={**dict.fromkeys((_HOSTS, _DELAY, *_DECIDING), ""), **member.params})
 
 
 def _level(value: int) -> str | None:
@@ -166,7 +193,24 @@ class FencingLevelItem(Item[FencingLevel]):
 
 def _find_level(cib: Cib, spec: FencingLevel) -> Element | None:
     levels = cib.root.iterfind("configuration/fencing-topology/fencing-level")
-    return next((e for e in levels if (e.get("target"), e.get("index")) == (spec.node, str(spec.level))), None)
+    wanted = (e for e in levels if (e.get("target"), e.get("index")) == (spec.node, str(spec.level)))
+    return next((e for e in wanted if not left_by_hand(e)), None)
+
+
+def left_by_hand(level: Element) -> bool:
+    """Whether `halab fence` has made it."""
+    return level.get("id", "").startswith(BY_HAND)
+
+
+def _left_by_hand(cib: Cib, end: str, name: str) -> list[Element]:
+    """Those with one device (`end`: devices), or of one node (target)."""
+    levels = cib.root.iterfind("configuration/fencing-topology/fencing-level")
+    return [level for level in levels if left_by_hand(level) and level.get(end) == name]
+
+
+def _drop_left_by_hand(cib: Cib, end: str, name: str) -> None:
+    for level in _left_by_hand(cib, end, name):
+        cib.section("fencing-topology").remove(level)
 
 
 def put_level(wanted: FencingLevel, cib: Cib) -> None:
@@ -179,6 +223,7 @@ def put_level(wanted: FencingLevel, cib: Cib) -> None:
                 "Refer to the device's `name` instead of writing it out, so that it is made first.",
                 "devices",
             )
+    _drop_left_by_hand(cib, "target", wanted.node)
     element = _find_level(cib, wanted)
     if element is None:
         new_id = cib.fresh_id(f"fl-{wanted.node}-{wanted.level}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,9 @@ from tests.acceptance import handmade
 from tests.acceptance.doubles import DoubledProvider, one_machine
 
 if TYPE_CHECKING:
+    from halab.provisioners.engine.command import Command, Result
     from tests.acceptance.conftest import Terraform
+    from tests.acceptance.guests import Guest
 
 
 @pytest.fixture
@@ -79,3 +82,31 @@ def test_the_plan_after_an_export_is_empty(terraform: Terraform, provider: Doubl
     ]
     assert state["halab_primitive.dummy"]["values"]["bans"] == ["cli-ban-dummy-on-node1"]
     assert json.dumps(state["halab_clone.prom_clone"]["values"]["meta"]) == '{"promotable": "true"}'
+
+
+_ADDED = {"pcmk_reboot_action": "off", "pcmk_host_check": "static-list", "pcmk_host_argument": "none", "plug": "7"}
+
+
+def _with_ways_of_its_own(guest: Guest, command: Command) -> Result | None:
+    """The device fences by parameters that show in a plan when nobody declares them."""
+    said = handmade.answer(guest, command)
+    pairs = "".join(f'<nvpair id="own-{name}" name="{name}" value="{value}"/>' for name, value in _ADDED.items())
+    home = '<instance_attributes id="fence-a-instance_attributes">'
+    return said and replace(said, stdout=said.stdout.replace(home, home + pairs))
+
+
+def test_a_device_that_fences_in_its_own_way_is_exported_as_it_is(
+    terraform: Terraform, provider: DoubledProvider, tmp_path: Path
+) -> None:
+    from tests.acceptance.conftest import Terraform as Runner
+
+    provider.guests.answer = _with_ways_of_its_own
+    machines(terraform)
+    target = tmp_path / "exported"
+    exported(provider, target)
+    runner = Runner(target, provider.address, terraform.environment)
+    (target / "versions.tf.json").unlink()
+    plan = runner.plan()
+    assert set(map(tuple, planned(plan).values())) == {("no-op",)}
+    (device,) = (e for e in plan.document["resource_changes"] if e["type"] == "halab_stonith")
+    assert _ADDED.items() <= device["change"]["after"]["params"].items()

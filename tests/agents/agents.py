@@ -52,16 +52,20 @@ class Agents:
         places = (self._root / place / name for place in ("usr/bin", "usr/sbin"))
         return next(str(place) for place in places if place.exists())
 
-    def __call__(self, agent: str, action: str, within_s: float = 60, **options: object) -> Done:
-        """Run one action."""
+    def __call__(
+        self, agent: str, action: str, within_s: float = 60, *, by_pacemaker: bool = False, **options: object
+    ) -> Done:
+        """Run one action. `by_pacemaker`: as its fencer does, which switches the agents' own limits off."""
         lines = "".join(f"{name}={value}\n" for name, value in {**options, "action": action}.items())
         program = str(self._root / "usr/sbin" / agent)
         command = [program] if agent in ("fence_xvm", "fence_virt") else ["/usr/bin/python3", program]
+        more = {"REQUESTS_CA_BUNDLE": str(ca)} if (ca := options.get("ca")) else {}
+        fencer = {"PCMK_service": "pacemaker-fenced"} if by_pacemaker else {}
         began = time.monotonic()
         done = subprocess.run(
             command,
             input=lines,
-            env=self._environment | ({"REQUESTS_CA_BUNDLE": str(ca)} if (ca := options.get("ca")) else {}),
+            env=self._environment | more | fencer,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

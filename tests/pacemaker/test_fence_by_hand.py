@@ -71,3 +71,15 @@ def test_without_levels_there_are_none_afterwards(pair: RealCluster) -> None:
     assert asking.refusal(asking.fence_by(pair.host("node1"), "second", "node2", "fence", 60)) == ""
     assert pair.fenced == [("node2", "node1 by second")]
     assert topology(pair) == {}
+
+
+def test_what_a_lost_asker_has_left_shows_at_its_device_and_an_apply_removes_it(pair: RealCluster) -> None:
+    level = '<fencing-level id="by-hand-node2" target="node2" index="1" devices="second"/>'
+    text = f"<configuration><fencing-topology>{level}</fencing-topology></configuration>"
+    pair.nodes["node1"].ask("cibadmin", "--modify", "--allow-create", "--xml-text", text)
+    second = Stonith(cluster="pen", name="second", agent="fence_pen", node="node2", params={"name": "second"})
+    left = StonithItem().observe(pair.host("node1"), second)
+    assert left is not None
+    assert "by-hand-node2" in left.condition
+    assert converge(pair.host("node1"), StonithItem(), second, second) == second
+    assert topology(pair) == {}

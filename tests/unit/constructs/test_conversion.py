@@ -21,6 +21,8 @@ from halab.constructs.conversion import converted
         (int | None, "7", 7),
         (str, "x", "x"),
         (tuple[str, ...], "vim, tmux  less", ("vim", "tmux", "less")),
+        (tuple[str, ...], "g++ - +x", ("g++", "-", "+x")),
+        (tuple[str, ...], " ", ()),
         (tuple[str, ...], ["vim"], ("vim",)),
     ],
 )
@@ -37,8 +39,14 @@ def test_what_is_taken(hint: Any, written: Any, value: Any) -> None:
         (int, "1.5", "not a whole number"),
         (str, 5, "not a text"),
         (tuple[str, ...], [1], "not a list of words"),
+        *((tuple[str, ...], gap, "has an empty part") for gap in ("a,,b", "a,", ", a", ",", ["a", ""], [" "])),
     ],
 )
 def test_what_is_refused(hint: Any, written: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         converted(hint, written)
+
+
+@pytest.mark.parametrize("written", ["a+b, c", "a + b,c", "a +b c", " a+ b , c "])
+def test_parts_that_belong_together_may_have_blanks_between_them(written: str) -> None:
+    assert converted(tuple[str, ...], written, "+") == ("a+b", "c")

@@ -91,11 +91,27 @@ def test_fencing_has_time_for_the_pauses_that_are_wanted(pause: str, expected: l
     assert [on(hypervisor, value) for hypervisor in HYPERVISORS] == expected
 
 
+def limits(device: str, **variables: str) -> list[dict[str, str]]:
+    """Those of a device, on each hypervisor."""
+    params = synthesized(**variables).by_address[f"halab_stonith.fence_{device}"]["params"]
+    named = {name: value for name, value in params.items() if "timeout" in name}
+    return [{name: on(hypervisor, value) for name, value in named.items()} for hypervisor in HYPERVISORS]
+
+
 def test_the_limits_of_fence_agents() -> None:
-    params = synthesized(HALAB_FENCING_LEVELS="wti,redfish").by_address["halab_stonith.fence_wti"]["params"]
-    names = ("login_timeout", "shell_timeout", "power_timeout", "pcmk_reboot_timeout")
-    assert [on("kvm", params[name]) for name in names] == ["5", "3", "20", "60s"]
-    assert [on("qemu", params[name]) for name in names] == ["20", "20", "60", "90s"]
+    """Without disable_timeout=0 Pacemaker would have them wait for ever."""
+    kvm = {"disable_timeout": "0", "login_timeout": "5", "shell_timeout": "3", "power_timeout": "20"}
+    emulated = {"disable_timeout": "0", "login_timeout": "20", "shell_timeout": "20", "power_timeout": "60"}
+    assert limits("wti", HALAB_FENCING_METHOD="wti") == [kvm, emulated]
+    level = ({"pcmk_reboot_timeout": "60s"}, {"pcmk_reboot_timeout": "90s"})
+    assert limits("wti", HALAB_FENCING_LEVELS="wti,redfish") == [kvm | level[0], emulated | level[1]]
+
+
+def test_fence_redfish_gets_the_limit_that_it_keeps_to() -> None:
+    """It asks by HTTP, and gives its requests no time-out: there is no login and no shell."""
+    kvm, emulated = {"disable_timeout": "0", "power_timeout": "20"}, {"disable_timeout": "0", "power_timeout": "60"}
+    assert limits("node2", HALAB_FENCING_METHOD="redfish") == [kvm, emulated]
+    assert limits("node2") == [kvm | {"pcmk_reboot_timeout": "60s"}, emulated | {"pcmk_reboot_timeout": "90s"}]
 
 
 def test_a_slow_machine_gets_a_longer_token() -> None:

@@ -88,7 +88,24 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
         ),
         ({}, {"HALAB_FENCING_LEVELS": "redfish,redfish"}, ["fencing.levels: redfish stands there twice", "keep one"]),
         ({"fencing": {"levels": ["redfish+redfish"]}}, {}, ["fencing.levels: redfish stands there twice"]),
-        ({"fencing": {"levels": ["redfish+"]}}, {}, ["fencing.levels: '' is not known"]),
+        *(
+            ({"fencing": {"levels": [gap]}}, {}, [f"fencing.levels: '{gap}' has an empty part: name a way on both"])
+            for gap in ("redfish+", "+redfish", "redfish + + sbd", "+")
+        ),
+        *(
+            ({}, {"HALAB_FENCING_LEVELS": gap}, [f"fencing.levels: '{gap}' has an empty part: fill it in"])
+            for gap in ("redfish,,sbd", "redfish,", ",")
+        ),
+        ({}, {"HALAB_FENCING_LEVELS": "scsi + ,sbd"}, ["fencing.levels: 'scsi+' has an empty part"]),
+        ({}, {"HALAB_IMAGE_EXTRA_PACKAGES": "vim,,tmux"}, ["image.extra_packages: 'vim,,tmux' has an empty part"]),
+        *(
+            (
+                {"fencing": {"levels": ["xvm", "sbd"], "xvm_port": port}},
+                {},
+                [f"fencing.xvm_port: {port} is {owner}'s on each node", "choose another one"],
+            )
+            for port, owner in ((2224, "pcsd"), (21064, "DLM"))
+        ),
         ({"fencing": {"levels": ["none"]}}, {}, ["fencing.levels: none is no level: set fencing.method to none"]),
         (
             {"fencing": {"levels": ["redfish"], "method": "sbd"}},
@@ -180,6 +197,9 @@ def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str]
         ({"fencing": {"method": "none"}, "site": {"storage": "local"}}, ()),
         ({"fencing": {"method": "scsi"}, "node_count": 2, "quorum_device": "yes"}, (("scsi",),)),
         ({"fencing": {"levels": ["scsi+redfish"]}, "node_count": 2}, (("scsi", "redfish"),)),
+        ({"fencing": {"levels": ["scsi + redfish", "sbd"]}}, (("scsi", "redfish"), ("sbd",))),
+        ({"fencing": {"levels": "scsi + redfish, sbd"}}, (("scsi", "redfish"), ("sbd",))),
+        ({"fencing": {"method": "wti", "xvm_port": 2224}}, (("wti",),)),
         ({"fencing": {"levels": ["redfish", "watchdog"]}}, (("redfish",), ("watchdog",))),
         ({"fencing": {"method": "watchdog"}, "node_count": 4}, (("watchdog",),)),
         ({"fencing": {"method": "watchdog"}, "node_count": 2, "quorum_device": "yes"}, (("watchdog",),)),

@@ -106,6 +106,12 @@ def test_what_is_left_alone(resource: str, constraint: str, note: tuple[str, str
     assert any(what == note[0] and why.startswith(note[1]) for what, why in notes), notes
 
 
+def test_what_a_fencing_by_hand_has_left_is_no_level_of_the_configuration() -> None:
+    found = list(in_cib(parse(PCS.replace("fl-node1-1", "by-hand-node1")), "hand"))
+    assert "halab_fencing_level" not in {f.type for f in found if isinstance(f, Found)}
+    assert "the fencing level by-hand-node1" in {note.what for note in found if isinstance(note, LeftAlone)}
+
+
 SCHEMA = Block(
     attrs={
         "id": Attr(STR, computed=True),
