@@ -42,7 +42,7 @@ def _split(value: object) -> tuple[tuple[str, ...], ...]:
 
 def _with_a_gap(value: object) -> str:
     assert isinstance(value, tuple)
-    return next(level for level, ways in zip(value, _split(value), strict=True) if "" in ways)
+    return str(next(level for level, ways in zip(value, _split(value), strict=True) if "" in ways))
 
 
 @dataclass(frozen=True, slots=True)
