@@ -22,8 +22,8 @@ _TOGETHER = "+"
 def _levels(value: object) -> str | None:
     """The rule of `levels`, as it is written."""
     ways = [way for level in _split(value) for way in level]
-    if "" in ways:
-        return f"{_with_a_gap(value)!r} has an empty part: name a way on both sides of each {_TOGETHER}, or take it out"
+    if gaps := [_TOGETHER.join(level) for level in _split(value) if "" in level]:
+        return f"{gaps[0]!r} has an empty part: name a way on both sides of each {_TOGETHER}, or take it out"
     if NONE in ways:
         return "none is no level: set fencing.method to none, or name the levels"
     if unknown := [way for way in ways if way not in METHODS]:
@@ -38,11 +38,6 @@ def _levels(value: object) -> str | None:
 def _split(value: object) -> tuple[tuple[str, ...], ...]:
     assert isinstance(value, tuple)
     return tuple(tuple(way.strip() for way in level.split(_TOGETHER)) for level in value)
-
-
-def _with_a_gap(value: object) -> str:
-    assert isinstance(value, tuple)
-    return str(next(level for level, ways in zip(value, _split(value), strict=True) if "" in ways))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ def stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("stays_off")
 def test_a_machine_that_does_not_come_on_again_counts_as_fenced(agents: Agents, doors: Doors, domains: Domains) -> None:
-    options = {"ipaddr": ADDRESS, "ipport": doors.config.port, "login": USER, "passwd": PASSWORD}
+    options: dict[str, Any] = {"ipaddr": ADDRESS, "ipport": doors.config.port, "login": USER, "passwd": PASSWORD}
     device = {**options, "ca": doors.files.authority, "systems_uri": f"/redfish/v1/Systems/{OURS}"}
-    done = agents("fence_redfish", "reboot", 60, by_pacemaker=True, **device, **_LIMITS)
+    done = agents("fence_redfish", "reboot", by_pacemaker=True, **device, **_LIMITS)
     assert done.code == 0, done.said
     assert not domains(OURS).isActive()
     with pytest.raises(subprocess.TimeoutExpired):

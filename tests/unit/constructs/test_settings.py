@@ -90,7 +90,7 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
         ({"fencing": {"levels": ["redfish+redfish"]}}, {}, ["fencing.levels: redfish stands there twice"]),
         *(
             ({"fencing": {"levels": [gap]}}, {}, [f"fencing.levels: '{gap}' has an empty part: name a way on both"])
-            for gap in ("redfish+", "+redfish", "redfish + + sbd", "+")
+            for gap in ("redfish+", "+redfish", "redfish++sbd", "+")
         ),
         *(
             ({}, {"HALAB_FENCING_LEVELS": gap}, [f"fencing.levels: '{gap}' has an empty part: fill it in"])
