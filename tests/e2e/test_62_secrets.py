@@ -24,8 +24,8 @@ _LOGS = ("deploy.log", "progress.jsonl", "outputs.json", "ssh_config", "known_ho
 # system only what was written since a minute before the first boot named the machine: the image knows no secret.
 _SEARCH = r"""# search for secrets
 umask 077; patterns=$(mktemp /run/secrets-XXXXXX); trap 'rm -f "$patterns"' EXIT; cat > "$patterns"
-for file in /proc/[0-9]*/cmdline; do
-  if tr '\0' ' ' < "$file" 2>/dev/null | grep -qFf "$patterns"; then echo "$file: $(cat "${file%cmdline}comm")"; fi
+grep -lasFf "$patterns" -- /proc/[0-9]*/cmdline | while read -r file; do
+  echo "$file: $(cat "${file%cmdline}comm")"
 done
 journalctl --no-pager --boot | grep -Ff "$patterns" | sed 's/^.\{16\}\([^:]*\):.*/journal: \1/' || :
 dmesg | grep -qFf "$patterns" && echo "kernel's log" || :
