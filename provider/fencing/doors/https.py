@@ -23,7 +23,6 @@ log = logging.getLogger("halab.power")
 
 REQUEST_S, WRITE_S = 10.0, 10.0
 """Until a request has come, from its first byte of TLS on; and for each part of an answer."""
-SEATS, SEATS_PER_PEER = 32, 16
 MAX_REQUEST_BYTES = 64 * 1024
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -69,7 +68,7 @@ class RedfishDoor:
         application = Redfish(power, lambda user, password: files.accepts(user, Secret(password)))
         self._server = _Server((address, port), patient(application), server_name="halab")
         self._server.max_request_body_size = self._server.max_request_header_size = MAX_REQUEST_BYTES
-        self._door = TcpDoor(self.name, address, port, self._session, (SEATS, SEATS_PER_PEER))
+        self._door = TcpDoor(self.name, address, port, self._session)
 
     @property
     def port(self) -> int:

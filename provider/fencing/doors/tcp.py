@@ -15,7 +15,8 @@ from halab.provider.fencing.doors.terminal import Dialogue, Telnet
 
 log = logging.getLogger("halab.power")
 
-SEATS, SEATS_PER_PEER = 24, 6
+SEATS, SEATS_PER_PEER = 32, 16
+"""How many sessions a door has at once, and one peer: the last node of sixteen fences all others at the same time."""
 LOGIN_S, IDLE_S, PAUSE_S = 10.0, 120.0, 1.0
 _CHUNK = 512
 _BREATH_S = 0.1
@@ -26,16 +27,10 @@ Session = Callable[[socket.socket, str], None]
 
 
 class TcpDoor:
-    """Calls `session` with each connection and its peer's address; closes the connection when that returns.
+    """Calls `session` with each connection and its peer's address; closes the connection when that returns."""
 
-    `seats`: how many sessions there are at once, and how many of one peer.
-    """
-
-    def __init__(
-        self, name: str, address: str, port: int, session: Session, seats: tuple[int, int] = (SEATS, SEATS_PER_PEER)
-    ) -> None:
+    def __init__(self, name: str, address: str, port: int, session: Session) -> None:
         self.name, self._address, self._session = name, address, session
-        self._room, self._room_per_peer = seats
         self._lock, self._seats, self._stopped = threading.Lock(), Counter[str](), False
         self._socket = freely_bound(socket.socket(socket.AF_INET, socket.SOCK_STREAM), (address, port))
         self._socket.listen(64)
@@ -77,7 +72,7 @@ class TcpDoor:
     def _seated(self, peer: str) -> str:
         """Takes a seat; why there is none."""
         with self._lock:
-            if self._seats.total() >= self._room or self._seats[peer] >= self._room_per_peer:
+            if self._seats.total() >= SEATS or self._seats[peer] >= SEATS_PER_PEER:
                 return "no seat is free"
             self._seats[peer] += 1
             return ""

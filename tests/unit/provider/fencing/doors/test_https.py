@@ -17,10 +17,11 @@ import requests
 
 from halab.provider.fencing.certificates import issue
 from halab.provider.fencing.doors import https
-from halab.provider.fencing.doors.https import SEATS_PER_PEER, RedfishDoor
+from halab.provider.fencing.doors.https import RedfishDoor
 from halab.provider.fencing.doors.machines import Machines
 from halab.provider.fencing.doors.power import Power
 from halab.provider.fencing.doors.redfish import Redfish
+from halab.provider.fencing.doors.tcp import SEATS_PER_PEER
 from halab.provider.fencing.power_files import PowerFiles
 from halab.provisioners.engine.command import Secret
 from tests.unit.provider.fencing.doors.conftest import OURS, PASSWORD, USER, Allow, Domains
