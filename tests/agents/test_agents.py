@@ -59,11 +59,16 @@ class Method:
     def _wti_ssh(self, machine: str | None) -> tuple[str, dict[str, Any]]:
         password = self._doors.secret("wti").read_text()
         options = {"ipaddr": ADDRESS, "ipport": self._doors.ports["wti-ssh"], "passwd": password, "secure": 1}
-        return "fence_wti", {**options, "login": "super", **self._plug(machine)}
+        return "fence_wti", {**options, "login": "super", **self._known(), **self._plug(machine)}
 
     def _virsh(self, machine: str | None) -> tuple[str, dict[str, Any]]:
         options = {"ipaddr": ADDRESS, "ipport": self._doors.ports["virsh"], "login": "fence"}
-        return "fence_virsh", {**options, "identity_file": self._doors.secret("virsh"), **self._by_uuid(machine)}
+        key = {"identity_file": self._doors.secret("virsh")}
+        return "fence_virsh", {**options, **key, **self._known(), **self._by_uuid(machine)}
+
+    def _known(self) -> dict[str, Any]:
+        """ssh keeps host keys below the user's home, whatever HOME says: another run would find others there."""
+        return {"ssh_options": f"-o UserKnownHostsFile={self._doors.files.directory / 'known_hosts'}"}
 
     def _ipmi(self, machine: str | None) -> tuple[str, dict[str, Any]]:
         port = self._doors.ports["ipmi"] + self._plug(machine or OURS)["port"]
