@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 from halab.constructs.setting import setting
 from halab.provisioners.engine import limits
@@ -127,6 +128,7 @@ def check(fencing: Fencing, storage: str, suite: str, tied: bool, one_goes_on: b
         yield f"fencing.levels: fencing.method is {fencing.method}, too; take one of the two out"
     if not fencing.methods and storage == "gfs2":
         yield "fencing.method: none cannot go with GFS2, whose lock manager needs fencing; set site.storage to local"
+    yield from _port_problems(fencing.endpoint_ports)
     name = "fencing.levels" if fencing.levels else "fencing.method"
     for method in (one for one in RESERVATIONS if one in fencing.methods):
         yield from (f"{name}: {method} {problem}" for problem in _reservation_problems(fencing, storage))
@@ -156,6 +158,13 @@ def _scsi_problems(fencing: Fencing, suite: str, tied: bool) -> Iterator[str]:
             "alone cannot tell which of two nodes goes on: the one that was cut off registers anew and cuts off the "
             f"other; join another way to it (scsi{_TOGETHER}redfish), or set quorum_device to yes"
         )
+
+
+def _port_problems(ports: Mapping[str, tuple[str, range]]) -> Iterator[str]:
+    """`ports`: as Fencing.endpoint_ports."""
+    for (one, (kind, its)), (other, (its_kind, others)) in combinations(ports.items(), 2):
+        if kind == its_kind and not set(its).isdisjoint(others):
+            yield f"{other}: {others.start} is {one}'s, too; choose another one"
 
 
 def _xvm_problems(fencing: Fencing) -> Iterator[str]:

@@ -79,10 +79,12 @@ def shown(value: object) -> str:
         return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ", ".join(map(str, value)) or "nothing" if isinstance(value, list) else str(value)
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "nothing"
 
 
 def _word(value: object) -> str:
     import shlex
 
-    return shlex.quote(",".join(map(str, value)) if isinstance(value, list) else shown(value))
+    if isinstance(value, (list, str)):
+        return shlex.quote(",".join(map(str, value)) if isinstance(value, list) else value)
+    return shlex.quote(shown(value))

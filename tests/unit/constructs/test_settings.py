@@ -98,6 +98,16 @@ EL9 = {"suite": "el9", "tree": "http://m.example/9/BaseOS/x86_64/os"}
         ),
         ({}, {"HALAB_FENCING_LEVELS": "scsi + ,sbd"}, ["fencing.levels: 'scsi+' has an empty part"]),
         ({}, {"HALAB_IMAGE_EXTRA_PACKAGES": "vim,,tmux"}, ["image.extra_packages: 'vim,,tmux' has an empty part"]),
+        (
+            {"fencing": {"levels": ["redfish", "wti"], "wti_port": 8000}},
+            {},
+            ["fencing.wti_port: 8000 is fencing.port's, too; choose another one"],
+        ),
+        (
+            {"fencing": {"levels": ["wti", "virsh"], "wti_port": 2222}},
+            {},
+            ["fencing.virsh_port: 2222 is fencing.wti_port's, too; choose another one"],
+        ),
         *(
             (
                 {"fencing": {"levels": ["xvm", "sbd"], "xvm_port": port}},
@@ -200,6 +210,7 @@ def test_mistakes_are_named(context: dict[str, Any], environment: dict[str, str]
         ({"fencing": {"levels": ["scsi + redfish", "sbd"]}}, (("scsi", "redfish"), ("sbd",))),
         ({"fencing": {"levels": "scsi + redfish, sbd"}}, (("scsi", "redfish"), ("sbd",))),
         ({"fencing": {"method": "wti", "xvm_port": 2224}}, (("wti",),)),
+        ({"fencing": {"method": "wti", "virsh_port": 8000, "ipmi_port": 8000}}, (("wti",),)),
         ({"fencing": {"levels": ["redfish", "watchdog"]}}, (("redfish",), ("watchdog",))),
         ({"fencing": {"method": "watchdog"}, "node_count": 4}, (("watchdog",),)),
         ({"fencing": {"method": "watchdog"}, "node_count": 2, "quorum_device": "yes"}, (("watchdog",),)),

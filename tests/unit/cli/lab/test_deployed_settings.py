@@ -31,6 +31,16 @@ def test_what_keeps_a_setting_really_keeps_it(tmp_path: Path) -> None:
     assert load({}, keepers) == was
 
 
+def test_an_empty_setting_has_a_word(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(dump(load({"fencing": {"method": "wti"}}, {})))
+    found = {str(one) for one in differences(file, load({"fencing": {"levels": ["redfish", "wti"]}}, {}))}
+    assert "fencing.method wti, now it says nothing" in found
+    file.write_text(dump(load({}, {})))
+    (method,) = [one for one in differences(file, load({"fencing": {"method": "wti"}}, {}))]
+    assert (str(method), method.keeper) == ("fencing.method nothing, now it says wti", "HALAB_FENCING_METHOD=''")
+
+
 def test_without_a_record_nothing_differs(tmp_path: Path) -> None:
     assert differences(tmp_path / "none.json", Settings()) == []
 
