@@ -85,6 +85,6 @@ def shown(value: object) -> str:
 def _word(value: object) -> str:
     import shlex
 
-    if isinstance(value, (list, str)):
-        return shlex.quote(",".join(map(str, value)) if isinstance(value, list) else value)
-    return shlex.quote(shown(value))
+    if isinstance(value, list):
+        return shlex.quote(",".join(map(str, value)))
+    return shlex.quote(value if isinstance(value, str) else shown(value))

@@ -121,7 +121,7 @@ def patient(application: Application) -> Application:
     def slowed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]]) -> Any:
             if status.startswith("401"):
-                time.sleep(PAUSE_S)
+                time.sleep(PAUSE_S)  # who guesses is slowed; the seat is taken meanwhile
             return start_response(status, headers)
 
         return application(environ, start)

@@ -127,7 +127,7 @@ class _Caller(paramiko.ServerInterface):
 
     def _failed(self, what: str) -> int:
         log.warning("ssh: %s: wrong user or %s", self._peer, what)
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # who guesses is slowed
         return AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:

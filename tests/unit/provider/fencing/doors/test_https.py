@@ -28,13 +28,14 @@ from tests.unit.provider.fencing.doors.conftest import OURS, PASSWORD, USER, All
 from tests.unit.provider.fencing.doors.test_dialogues import Recording
 
 ADDRESS = "127.0.0.1"
+REQUEST_S = 3.0  # a busy host takes a second for a handshake
 SYSTEMS = "/redfish/v1/Systems"
 RESET = f"{SYSTEMS}/{OURS}/Actions/ComputerSystem.Reset"
 
 
 @pytest.fixture
 def door(files: PowerFiles, power: Power, domains: Domains, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedfishDoor]:
-    monkeypatch.setattr(https, "REQUEST_S", 0.6)
+    monkeypatch.setattr(https, "REQUEST_S", REQUEST_S)
     monkeypatch.setattr(https, "PAUSE_S", 0.3)
     issued = issue("summit", ADDRESS)
     files.write(files.private_key, Secret(issued.private_key))
@@ -50,7 +51,7 @@ def door(files: PowerFiles, power: Power, domains: Domains, monkeypatch: pytest.
 
 
 def plain(door: RedfishDoor) -> socket.socket:
-    return socket.create_connection((ADDRESS, door.port), timeout=5)
+    return socket.create_connection((ADDRESS, door.port), timeout=20)
 
 
 def tls(door: RedfishDoor) -> ssl.SSLSocket:
@@ -61,15 +62,16 @@ def tls(door: RedfishDoor) -> ssl.SSLSocket:
 
 def hung_up(connection: socket.socket) -> None:
     """Returns when the door has ended a connection."""
-    with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):  # what we had said was not read to its end
+    with contextlib.suppress(OSError):  # what we had said was not read to its end; how TLS tells that differs
         while connection.recv(1024):
             pass
 
 
 def slowly(connection: socket.socket, said: bytes) -> None:
+    """A byte now and then, until the door hangs up: each pause is far shorter than any time limit for one read."""
     with contextlib.suppress(OSError):
         connection.sendall(said)
-        for _ in range(100):
+        for _ in range(400):
             connection.sendall(b"x")
             time.sleep(0.05)
 
@@ -107,12 +109,11 @@ def test_who_only_looks_is_no_warning(
 @pytest.mark.parametrize("greets", [True, False])
 def test_who_sends_a_byte_now_and_then_has_no_more_time(door: RedfishDoor, greets: bool) -> None:
     """A time limit for each read would never end."""
+    began = time.monotonic()
     with tls(door) if greets else plain(door) as connection:
-        began = time.monotonic()
         said = b"GET / HTTP/1.1\r\nX: " if greets else b"\x16\x03\x01\x02\x00"
-        threading.Thread(target=slowly, args=(connection, said), daemon=True).start()
-        hung_up(connection)
-        assert 0.2 < time.monotonic() - began < 3
+        slowly(connection, said)
+        assert REQUEST_S - 0.1 < time.monotonic() - began < 4 * REQUEST_S
 
 
 def test_one_peer_has_its_seats_and_others_wait_for_none_of_them(
