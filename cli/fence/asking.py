@@ -12,6 +12,7 @@ from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.stonith import BY_HAND
 
 _NO_SUCH_OBJECT = 105  # Pacemaker's exit code
+_NO_DEVICE, _NONE_RUNS = "No such device", "none that runs can do it (`halab status` shows which failed, and why)"
 _XML = "--output-as=xml"
 _NO_LIST = (["N/A"], ["NOTICE", "List"])  # fencing.py: "NOTICE: List option is not working on this device yet"
 
@@ -100,7 +101,8 @@ def refusal(answer: Result) -> str:
         errors = [error.text or "" for error in _parsed(answer.stdout).iter("error")]
     except UnexpectedOutput:
         errors = []
-    return "; ".join(errors) or answer.stderr.strip()[-300:] or f"exit code {answer.rc}"
+    said = "; ".join(errors) or answer.stderr.strip()[-300:] or f"exit code {answer.rc}"
+    return f"{said}: {_NONE_RUNS}" if _NO_DEVICE in said else said
 
 
 def fence(host: Host, node: str, action: str, timeout_s: int) -> Result:

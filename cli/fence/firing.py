@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from halab.cli.drill.guests import Guests
 from halab.cli.fence import asking
+from halab.cli.fence.culprits import who_fenced
 from halab.cli.fence.devices import Device, able, devices
 from halab.cli.fence.evidence import OFF, REBOOT, Evidence
 from halab.cli.look.hypervisor import powers
@@ -24,13 +25,17 @@ _POLL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """How it went. `fault` is empty when it worked; `proof`: what was seen of it outside of the cluster."""
+    """How it went. `fault` is empty when it worked; `proof`: what was seen of it outside of the cluster.
+
+    `by`: the devices that did it, as far as a journal tells.
+    """
 
     node: str
     asked: str
     took_s: float
     proof: str = ""
     fault: str = ""
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ class Firing:
 
     def fire(self, node: str, action: str, device: Device | None) -> Fired:
         """`device`: by this one alone; else as the cluster itself would. HalabError: nothing was done."""
-        asker = self._asker(self.seen_from_elsewhere(node), node)
+        status = self.seen_from_elsewhere(node)
+        asker = self._asker(status, node)
         power = self._power(node)
         if power.state is not Presence.OFF and not power.state.on:
             raise HalabError(f"{node} is {power.state.value} for libvirt", power.why)
@@ -88,7 +94,8 @@ class Firing:
         # Events may come later than the answer, or have come before we listened: what runs now was not left off.
         runs = bool(proof) and action == OFF and self._power(node).state.on
         if proof and not runs:
-            return Fired(node, asker, took_s, proof)
+            by = (device.name,) if device else self._by(status, node, began)
+            return Fired(node, asker, took_s, proof, by=by)
         return Fired(node, asker, took_s, fault=_unproven([*evidence.seen, "it runs"] if runs else evidence.seen))
 
     def back_s(self, node: str, boot: str) -> float:
@@ -113,6 +120,10 @@ class Firing:
         except (ConnectError, TimedOut):
             self.guests.forget()  # a mute host is not asked again for a while
             return ""
+
+    def _by(self, status: ClusterStatus, node: str, began: float) -> tuple[str, ...]:
+        others = [member.name for member in status.nodes if member.available and member.name != node]
+        return who_fenced(self.guests, others, node, time.monotonic() - began)
 
     def _power(self, node: str) -> Power:
         uuid, place = self.guests.machine(node).uuid, self.guests.place

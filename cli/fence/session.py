@@ -52,7 +52,7 @@ def _by_hand(firing: Firing, node: str, method: str, off: bool, as_json: bool) -
     if as_json:
         print(json.dumps({"device": device.name if device else None, **asdict(fired)}, indent=2))
     elif not fired.fault:
-        by = f" by {device.name}" if device else ""
+        by = f" by {' and '.join(fired.by)}" if fired.by else ""
         print(f"{node} was fenced{by} in {fired.took_s:.1f} s, as {fired.asked} had asked. Seen: {fired.proof}.")
     if fired.fault:
         _tell(f"error: {node} was not fenced: {fired.fault}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from halab.provider.protocol import Ctx, State, headline
@@ -11,6 +12,12 @@ if TYPE_CHECKING:
     from halab.provider.guests.guest import GuestResource
 
 
+def name_in(state: State, identity: Sequence[str]) -> str:
+    """What the object is called beside its machine's name: the last of its identity; a number, and what it counts."""
+    *before, last = [state.get(field, "") for field in identity[1:]] or [""]
+    return f"{before[-1]} {last}" if before and isinstance(last, int) else str(last)
+
+
 class Working:
     """Reports start and end of a change to the progress file, and gives the host."""
 
@@ -18,8 +25,7 @@ class Working:
         self._resource, self._ctx, self._state = resource, ctx, state
         self._reach = resource._host_that_answers if patient else resource._host
         self._held: Any = None
-        identity = resource._item.identity
-        self._name = str(state.get(identity[-1], "")) if identity[-1] != "machine" else ""
+        self._name = name_in(state, resource._item.identity)
 
     def __enter__(self) -> Host:
         host = self._reach(self._ctx, self._state, self._name)

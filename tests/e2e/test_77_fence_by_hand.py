@@ -31,6 +31,16 @@ def test_each_method_is_fired_once(lab: Lab, capfd: pytest.CaptureFixture[str]) 
     assert diff(lab).actions == {}, "the levels are as before"
 
 
+def test_as_the_cluster_would_and_who_did_it(lab: Lab) -> None:
+    victim = next(node for node in reversed(lab.nodes) if node != lab.served_by())
+    done = lab.run(str(HALAB), "fence", victim, "--json")
+    assert done.returncode == 0, done.stderr
+    fired = json.loads(done.stdout)
+    assert (fired["device"], fired["by"]) == (None, [f"fence-{victim}"])
+    lab.reconnect()
+    lab.until("all online", lambda: lab.online() == set(lab.nodes), deadline_s=600)
+
+
 def test_one_method_by_hand_and_a_node_left_off(lab: Lab) -> None:
     victim = next(node for node in reversed(lab.nodes) if node != lab.served_by())
     done = lab.run(str(HALAB), "fence", victim, "--method", "redfish", "--off", "--json")

@@ -32,6 +32,12 @@ def test_the_levels_of_before_and_meanwhile() -> None:
     assert others == "//fencing-level[@target='n'][@devices!='sbd']"
 
 
+def test_a_device_that_has_failed_gets_a_remedy() -> None:
+    """Pacemaker's own words sound as if it had never been there."""
+    said = "<x><status code='105'><errors><error>No such device</error></errors></status></x>"
+    assert "`halab status` shows which failed" in asking.refusal(Result(cmd("x"), 105, said, ""))
+
+
 def test_what_is_no_xml_is_told_as_it_came() -> None:
     assert asking.refusal(Result(cmd("x"), 1, "", "stonith_admin: not found")) == "stonith_admin: not found"
 

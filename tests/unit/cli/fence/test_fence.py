@@ -64,6 +64,7 @@ class Cluster:
     asked: list[str] = field(default_factory=list)
     boots: list[str] = field(default_factory=lambda: ["boot-1"])
     silent: bool = False
+    journals: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.nodes = [SimpleNamespace(name=f"node{n}", uuid=UUID) for n in (1, 2, 3)]
@@ -102,6 +103,8 @@ class Cluster:
             return Result(command, 0, f"{self.boots[0]}\n", "")
         if words[0] == "cibadmin":
             return Result(command, 105, "", "No such device or address")
+        if words[0] == "journalctl":
+            return Result(command, 0, self.journals.get(name, ""), "")
         self.fences()
         return Result(command, 0 if self.said == OK else 1, self.said, "")
 
@@ -131,6 +134,16 @@ def test_a_restart_that_libvirt_saw(domain: Any) -> None:
     fired = firing(cluster).fire("node2", REBOOT, None)
     assert (fired.fault, fired.proof, fired.asked) == ("", "stopped, started", "node1")
     assert "node1: stonith_admin --reboot node2" in cluster.asked
+
+
+def test_the_devices_that_did_it(domain: Any) -> None:
+    """Asked of those only that were there when it began; a device that was named needs no journal."""
+    line = "Operation 'reboot' [7] targeting node2 using fence-sbd returned 0"
+    entry = json.dumps({"MESSAGE": line, "SYSLOG_IDENTIFIER": "pacemaker-fenced"})
+    cluster = Cluster(domain, lambda: restart(domain), journals={"node3": entry, "node2": entry.replace("sbd", "x")})
+    assert firing(cluster).fire("node2", REBOOT, None).by == ("fence-sbd",)
+    assert firing(cluster).fire("node2", REBOOT, REDFISH).by == ("fence-node2",)
+    assert firing(Cluster(domain)).fire("node2", REBOOT, None).by == ()
 
 
 def test_a_success_of_which_libvirt_saw_nothing_is_none(domain: Any) -> None:
