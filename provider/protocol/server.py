@@ -75,12 +75,15 @@ def _reattach_entry(socket: str) -> dict[str, Any]:
 
 
 def _serve_debug(provider: Provider) -> None:
-    done = threading.Event()
+    # A lock, and so an Event, can be waited for beyond a signal that comes right before: its handler runs afterwards.
+    told, telling = os.pipe()
+    os.set_blocking(telling, False)
+    signal.set_wakeup_fd(telling)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, lambda *_: None)
     with reattachable(provider) as entry:
         print(f"TF_REATTACH_PROVIDERS='{entry}'", flush=True)
-        done.wait()
+        os.read(told, 1)
 
 
 def _serve_plugin(provider: Provider) -> None:
@@ -107,6 +110,7 @@ def _serve_plugin(provider: Provider) -> None:
         if shutdown.wait(_FIRST_REQUEST_S) or servicer.asked.is_set():
             shutdown.wait()
         if abandoned.is_set():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its handler would wait for the lock that set() holds
             servicer.stop.set()
             servicer.wait_idle(_GRACE_S)
 

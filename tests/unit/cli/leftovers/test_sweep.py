@@ -145,14 +145,17 @@ def test_with_a_yes_it_removes_what_is_not_in_use(lab: list[list[Any]], tmp_path
 
 
 def test_the_provider_is_asked_by_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On libvirt's test driver, where one network bears the lab's mark; and at an address that is none of libvirt's."""
+    """On libvirt's test driver, where one pool bears the lab's mark; and at an address that is none of libvirt's.
+
+    Of a lab that this host does not have: endpoints are looked for among its processes.
+    """
     monkeypatch.setattr(sweep, "lab_folder", lambda _settings: LabFolder(tmp_path))
     node = tmp_path / "node.xml"
-    uuid = pool_uuids("summit", "p")[0]
+    uuid = pool_uuids("nobodys", "p")[0]
     node.write_text(
         f"<node><pool type='dir'><name>p</name><uuid>{uuid}</uuid><target><path>/p</path></target></pool></node>"
     )
-    settings = replace(load({}, {}), name="summit", uri=f"test:///{node}")
+    settings = replace(load({}, {}), name="nobodys", uri=f"test:///{node}")
     told = sweep.ask_provider(settings, [], [])
     assert [(one["kind"], one["name"], one["removed"]) for one in told] == [("pool", "p", False)]
     assert sweep.ask_provider(settings, [Instance("halab_pool", {"id": uuid})], []) == []
