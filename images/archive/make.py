@@ -24,7 +24,7 @@ INSTALLERS_OWN = (
     *("keyboard-configuration", "console-setup", "locales", "tasksel", "popularity-contest", "laptop-detect"),
     *("discover", "eject", "pciutils", "usbutils", "installation-report", "qemu-guest-agent"),
 )
-_WORK, _BATCH, _NAMED = ".unfinished", 40, 12
+_WORK, _BATCH = ".unfinished", 40
 _IMAGES = "usr/lib/debian-installer/images/{release}/amd64/text/debian-installer/amd64"
 _ARCHITECTURE = "main/binary-amd64/Release"
 _BOOT_FILES = ("linux", "initrd.gz")
@@ -221,10 +221,9 @@ def _incomplete(missing: list[Package], complaint: Unserved | None) -> HalabErro
     if complaint is None or not complaint.gone:
         return HalabError("the archive cannot be read to its end", f"{said}\nWhat was fetched stays: run it again.")
     names = [package.path.rpartition("/")[2] for package in missing]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return HalabError(
         f"the archive lists {len(names)} files that it does not serve",
-        f"{', '.join(names[:_NAMED])}{more}.\nWhat was fetched stays. Run it again with --mirror ADDRESS of another.",
+        f"{', '.join(names)}.\nWhat was fetched stays. Run it again with --mirror ADDRESS of another.",
     )
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +94,20 @@ def test_a_disk_that_is_still_full_is_told_and_nothing_is_lost(state: Path, monk
     with pytest.raises(StateUnusable, match=r"No space left on device\. Make room"):
         mend(state, state.parent / "stack")
     assert (state.read_text(), backup.read_text()) == (TORN, text(8))
+
+
+def test_a_disk_that_has_room_for_a_part_keeps_the_newest_where_it_is(state: Path) -> None:
+    """By the kernel's own limit of a file's size, which writes what fits, as a nearly full disk does."""
+    errored = state.parent / "stack" / ERRORED
+    state.write_text("{")
+    errored.write_text(text(10))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(text(10)) - 1, limits[1]))
+    try:
+        with pytest.raises(StateUnusable, match=r"no room is left\. Make room"):
+            mend(state, state.parent / "stack")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert errored.read_text() == text(10)
+    assert "put back from errored.tfstate" in (mend(state, state.parent / "stack") or "")
+    assert state.read_text() == text(10)
