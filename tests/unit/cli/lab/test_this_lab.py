@@ -84,3 +84,13 @@ def test_a_copied_checkout_is_refused(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     with pytest.raises(Conflict, match="belongs to"):
         entered(LabFolder.of(tmp_path / "two", "summit"), pytest.fail)
+
+
+def test_what_all_labs_stand_in_is_its_user_s_alone(tmp_path: Path) -> None:
+    """States hold secrets, whatever the umask."""
+    before = os.umask(0o022)
+    try:
+        entered(LabFolder.of(tmp_path, "summit"), lambda _: None)
+    finally:
+        os.umask(before)
+    assert (tmp_path / ".halab").stat().st_mode & 0o777 == 0o700
