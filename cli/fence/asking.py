@@ -58,6 +58,11 @@ def first_level(answer: Result) -> list[str]:
     return [] if first is None else first.get("devices", "").split(",")
 
 
+def used(answer: Result) -> int:
+    """How many devices a node's levels have in all."""
+    return sum(len(level.get("devices", "").split(",")) for level in _levels(answer))
+
+
 def monitor(device: str) -> Command:
     """Has a device's agent monitor; to be asked on the node on which it runs."""
     return cmd("stonith_admin", "--query", device, _XML, timeout_s=180)

@@ -15,11 +15,13 @@ from halab.cli.look.snapshot import Power
 from halab.provider.hypervisor.machine.happenings import Happenings
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import cmd
-from halab.provisioners.engine.errors import ConfigError, ConnectError, HalabError, TimedOut
+from halab.provisioners.engine.errors import ConfigError, ConnectError, ConnectionLost, HalabError, TimedOut
+from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.status import ClusterStatus
 
-LIMIT_S, EVENT_S, BACK_S = 120, 30, 300
-"""Seconds for Pacemaker, for libvirt's event after that, and for the node to be a member again; on KVM."""
+LIMIT_S, EVENT_S, BACK_S = 60, 30, 300
+"""Seconds on KVM: Pacemaker's for each device, libvirt's for its event after that, the node's to be a member again."""
+_LEAST_DEVICES = 2
 _POLL_S = 1.0
 
 
@@ -78,15 +80,13 @@ class Firing:
             raise HalabError(f"{node} is {power.state.value} for libvirt", power.why)
         evidence = Evidence(self.guests.machine(node).uuid, power.state.on)
         boot = self.boot_id(node) if evidence.was_on else ""
-        host, limit_s = self.guests.host(asker), round(LIMIT_S * self.stretch)
+        host = self.guests.host(asker)
+        limit_s = self._limit_s(host, node, device)
         with Happenings(evidence.tell, self.guests.place.uri):
             began = time.monotonic()
-            if device is None:
-                answer = asking.fence(host, node, action, limit_s)
-            else:
-                answer = asking.fence_by(host, device.name, node, action, limit_s)
+            fault = _asked(host, node, action, device, limit_s)
             took_s = time.monotonic() - began
-            if fault := asking.refusal(answer):
+            if fault:
                 return Fired(node, asker, took_s, fault=fault)
             proof = evidence.proof(action, EVENT_S * self.stretch)
         if not proof and action == REBOOT and boot and self.boot_id(node) not in ("", boot):
@@ -121,6 +121,11 @@ class Firing:
             self.guests.forget()  # a mute host is not asked again for a while
             return ""
 
+    def _limit_s(self, host: Host, node: str, device: Device | None) -> int:
+        """Long enough for all levels, one after the other."""
+        used = 1 if device else asking.used(host.ask(asking.levels(node)))
+        return round(LIMIT_S * max(_LEAST_DEVICES, used) * self.stretch)
+
     def _by(self, status: ClusterStatus, node: str, began: float) -> tuple[str, ...]:
         others = [member.name for member in status.nodes if member.available and member.name != node]
         return who_fenced(self.guests, others, node, time.monotonic() - began)
@@ -138,6 +143,18 @@ class Firing:
             if member.name != node and member.available:
                 return member.name
         raise HalabError(f"nobody can fence {node}", "No other node is online. halab status says why.")
+
+
+def _asked(host: Host, node: str, action: str, device: Device | None, limit_s: int) -> str:
+    """Has it fenced; why that failed, in Pacemaker's words, or empty."""
+    try:
+        if device is None:
+            answer = asking.fence(host, node, action, limit_s)
+        else:
+            answer = asking.fence_by(host, device.name, node, action, limit_s)
+    except (TimedOut, ConnectionLost) as error:
+        return f"{error.summary}: Pacemaker may still do it, `halab status` tells"
+    return asking.refusal(answer)
 
 
 def _unproven(seen: list[str]) -> str:

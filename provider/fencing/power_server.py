@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import libvirt
+
 from halab.provider.fencing.doors import secrets
 from halab.provider.fencing.doors.door import Door, serve_until_one_ends
 from halab.provider.fencing.doors.https import RedfishDoor
@@ -92,6 +94,7 @@ def _log_to(files: PowerFiles, config: PowerConfig) -> None:
     if config.supervision == "supervisor":
         handler = logging.handlers.RotatingFileHandler(files.log, maxBytes=LOG_BYTES, backupCount=1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", handlers=[handler])
+    libvirt.registerErrorHandler(lambda *_: None, None)  # it would write each to the log, without a time
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it logs a traceback for each peer that speaks no SSH
 
 

@@ -14,30 +14,33 @@ log = logging.getLogger("halab.power")
 
 
 class Known:
-    """UUID -> the domain's name, kept beside the configuration. Safe for threads."""
+    """UUID -> the names of its domain, kept beside the configuration. Safe for threads."""
 
     def __init__(self, files: PowerFiles) -> None:
         self._file, self._lock = files.known, threading.Lock()
         self._names = self._read()
 
-    def name(self, uuid: str) -> str | None:
-        """As it was called when libvirt showed it last; None: it never has."""
-        return self._names.get(uuid)
+    def names(self, uuid: str) -> tuple[str, ...]:
+        """All that it was called whenever libvirt has shown it, the last one last; none: it never has."""
+        return self._names.get(uuid, ())
 
     def note(self, uuid: str, name: str, among: Collection[str]) -> None:
         """libvirt shows it. Of those that are not `among` the endpoint's machines any more nothing is kept."""
-        if self._names.get(uuid) == name:
+        if self.names(uuid)[-1:] == (name,):
             return
         with self._lock:
-            self._names = {one: its for one, its in self._names.items() if one in among} | {uuid: name}
+            names = (*(other for other in self.names(uuid) if other != name), name)
+            self._names = {one: its for one, its in self._names.items() if one in among} | {uuid: names}
             try:
                 write_private(self._file, json.dumps(self._names) + "\n")
             except OSError as error:  # a full disk is no reason not to fence
                 log.error("%s cannot be written: %s", self._file, error)
 
-    def _read(self) -> dict[str, str]:
+    def _read(self) -> dict[str, tuple[str, ...]]:
         try:
-            return {str(uuid): str(name) for uuid, name in json.loads(read_or_none(self._file) or "{}").items()}
-        except (ValueError, AttributeError) as error:
+            found = json.loads(read_or_none(self._file) or "{}").items()
+            # An earlier version kept one name, the last.
+            return {str(u): (its,) if isinstance(its, str) else tuple(map(str, its)) for u, its in found}
+        except (ValueError, TypeError, AttributeError) as error:
             log.error("%s cannot be read: %s", self._file, error)
             return {}

@@ -2,7 +2,7 @@
 
 A success that is none is the enemy: the cluster would go on while the machine still writes. So a machine counts as
 off in two cases only: libvirt says that it is not active, or libvirt has shown it before, now says that there is no
-such domain, and none of its name runs. Everything else, an answer that does not come in time among it, raises
+such domain, and none of a name that it had runs. Everything else, an answer that does not come in time among it, raises
 PowerFailed; and after each change the machine is looked at again, since the caller is told what is, not what was asked
 for.
 """
@@ -57,9 +57,9 @@ class Power:
         machines: Machines,
         answer_s: float = ANSWER_S,
         calls: int = CALLS,
-        watch: Callable[[str, Action, bool], None] = lambda *_: None,
+        watch: Callable[[str, Action, bool, bool], None] = lambda *_: None,
     ) -> None:
-        """`watch` is told UUID and action before it is carried out (False), and when it is done (True)."""
+        """`watch` is told UUID, action, whether the machine was on, and whether the action is done or to begin."""
         self.machines, self._watch = machines, watch
         self._uri, self._answer_s = uri, answer_s
         self._calls = threading.BoundedSemaphore(calls)
@@ -111,9 +111,10 @@ class Power:
                     log.warning("%s: %s of a machine that does not exist any more", uuid, action)
                     return
                 log.info("%s (%s): %s", domain.name(), uuid, action)
-                self._watch(uuid, action, False)
+                was_on = bool(domain.isActive())
+                self._watch(uuid, action, was_on, False)
                 _ACTIONS[action](domain, deadline)
-                self._watch(uuid, action, True)
+                self._watch(uuid, action, was_on, True)
                 wanted = {"on": True, "cycle": True, "off": False}.get(action)
             if wanted is not None and self._is_on(uuid) is not wanted:
                 raise PowerFailed(f"{uuid}: libvirt carried {action} out, and the machine is not {_word(wanted)}")
@@ -179,12 +180,13 @@ class Power:
             connection.close()
 
     def _refuse_unless_removed(self, connection: Any, uuid: str) -> None:
-        name = self.machines.known.name(uuid)
-        if name is None:
+        names = self.machines.known.names(uuid)
+        if not names:
             raise PowerFailed(f"{uuid}: libvirt has never shown such a machine, so it is not known to be off")
-        other = _found(connection.lookupByName, name)
-        if other is not None and other.isActive():
-            raise PowerFailed(f"{uuid}: it is gone, and another machine of its name, {name}, runs")
+        for name in names:
+            other = _found(connection.lookupByName, name)
+            if other is not None and other.isActive():
+                raise PowerFailed(f"{uuid}: it is gone, and another machine of its name, {name}, runs")
 
 
 def _found(look_up: Callable[[str], Any], what: str) -> Any | None:

@@ -59,6 +59,8 @@ class Redfish:
         raw = b"" if body is None else json.dumps(body).encode()
         headers = [("Content-Type", "application/json"), ("Content-Length", str(len(raw))), ("OData-Version", "4.0")]
         if status.startswith("401"):
+            if environ.get("HTTP_AUTHORIZATION"):
+                log.warning("redfish: %s: wrong password", peer)
             headers.append(("WWW-Authenticate", 'Basic realm="halab"'))
         start_response(status, headers)
         return [] if method == "HEAD" else [raw]

@@ -2,7 +2,7 @@
 
 Most agents restart a machine by an off and an on. They call it done when it is off, and do not ask again when the
 daemon dies between the two. So an off is written down, and the next daemon switches on what nobody else has by then. A
-daemon that ends as it should forgets them: what was to stay off stays off.
+daemon that ends as it should forgets them, and what was off before is none: what was to stay off stays off.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class Unfinished:
         self._off = self._read()
         self._left = {uuid: at for uuid, at in self._off.items() if 0 <= time.monotonic() - at <= RECENT_S}
 
-    def watch(self, uuid: str, action: Action, done: bool) -> None:
+    def watch(self, uuid: str, action: Action, was_on: bool, done: bool) -> None:
         """For Power: before an action is carried out, and when it is done."""
-        if not done and action in ("off", "cycle"):
+        # An off of what is off begins nothing; of what the daemon before has left, its client has come back.
+        if not done and action in ("off", "cycle") and (was_on or uuid in self._off):
             self._note(uuid, time.monotonic())
         elif done and action in ("on", "cycle"):
             self._note(uuid, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -65,8 +66,22 @@ def test_what_was_shown_once_is_known_after_a_restart(
     allow(GONE)
     other = Machines(files)
     other.known.note(GONE, "renamed", other.uuids())
-    assert Machines(files).known.name(OURS) is None, "no machine of the endpoint any more"
-    assert Machines(files).known.name(GONE) == "renamed"
+    assert Machines(files).known.names(OURS) == (), "no machine of the endpoint any more"
+    assert Machines(files).known.names(GONE) == ("node2", "renamed")
+
+
+def test_each_name_that_it_ever_had_counts(power: Power, domains: Domains) -> None:
+    connection = domains(OURS).connect()
+    for name in ("x", "y", "x"):
+        assert power.is_on(OURS)
+        domains(OURS).destroy()
+        domains(OURS).rename(name)
+        power.switch(OURS, "on")
+    _removed(domains, OURS)
+    assert power.is_on(OURS) is False
+    connection.defineXML(DOMAIN.format(uuid=NEVER, name="node1", state=SHUT_OFF)).create()
+    with pytest.raises(PowerFailed, match="another machine of its name, node1, runs"):
+        power.is_on(OURS)
 
 
 @pytest.mark.parametrize("runs", [True, False])
@@ -89,11 +104,13 @@ def test_what_is_known_is_kept_or_told(files: PowerFiles, caplog: pytest.LogCapt
     files.write(files.known, "no JSON")
     known = Machines(files).known
     assert "known.json cannot be read" in caplog.text
+    files.write(files.known, json.dumps({OURS: "of an earlier version"}))
+    assert Machines(files).known.names(OURS) == ("of an earlier version",)
     files.known.unlink()
     files.known.mkdir()
     known.note(OURS, "node1", [OURS])
     assert "known.json cannot be written" in caplog.text
-    assert known.name(OURS) == "node1", "a full disk is no reason not to fence"
+    assert known.names(OURS) == ("node1",), "a full disk is no reason not to fence"
 
 
 class Libvirt:

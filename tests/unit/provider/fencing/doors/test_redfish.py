@@ -80,9 +80,12 @@ def test_what_is_let_through(client: Client, method: str, path: str, status: int
 
 
 @pytest.mark.usefixtures("domains")
-def test_without_the_password_nothing_is_told(client: Client) -> None:
+def test_without_the_password_nothing_is_told(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     for path in ("/redfish/v1/Systems", f"/redfish/v1/Systems/{OURS}", f"/redfish/v1/Systems/{FOREIGN}"):
-        assert client("GET", path, password="wrong")[0] == 401
+        caplog.clear()
+        assert client("GET", path, password="guessed-wrong")[0] == 401
+        assert [one.levelname for one in caplog.records if "wrong password" in one.message] == ["WARNING"]
+        assert "guessed" not in caplog.text
 
 
 @pytest.mark.parametrize(

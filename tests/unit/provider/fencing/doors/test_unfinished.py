@@ -37,7 +37,7 @@ def test_a_restart_that_came_to_its_end_leaves_nothing(files: PowerFiles, allow:
 
 
 def test_a_cycle_is_noted_before_it_begins(files: PowerFiles, allow: Allow) -> None:
-    Unfinished(files).watch(OURS, "cycle", False)
+    Unfinished(files).watch(OURS, "cycle", True, False)
     assert OURS in json.loads(files.unfinished.read_text())
 
 
@@ -60,6 +60,23 @@ def test_whoever_was_switched_meanwhile_is_left_alone(files: PowerFiles, allow: 
     again.switch(OURS, "off")
     after.finish(again, 0.0)
     assert not domains(OURS).isActive(), "its client is there, and wants it off"
+
+
+def test_who_was_off_before_is_left_off(files: PowerFiles, allow: Allow, domains: Domains) -> None:
+    domains(OURS).destroy()
+    power(files, Unfinished(files)).switch(OURS, "off")
+    after = Unfinished(files)
+    after.finish(power(files, after), 0.0)
+    assert not domains(OURS).isActive()
+
+
+def test_whoever_wants_it_off_once_more_has_it_off(files: PowerFiles, allow: Allow, domains: Domains) -> None:
+    """A client whose connection broke asks again: it has nothing else in mind."""
+    power(files, Unfinished(files)).switch(OURS, "off")
+    after = Unfinished(files)
+    power(files, after).switch(OURS, "off")
+    after.finish(power(files, after), 0.0)
+    assert not domains(OURS).isActive()
 
 
 def test_a_daemon_that_ends_as_it_should_leaves_nothing(files: PowerFiles, allow: Allow, domains: Domains) -> None:

@@ -1,0 +1,41 @@
+"""How long `halab fence` waits for Pacemaker, and what it says when that is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from halab.cli.fence.devices import Device
+from halab.cli.fence.evidence import REBOOT
+from halab.cli.fence.firing import Firing
+from halab.provisioners.engine.command import Command, Result
+from halab.provisioners.engine.errors import ConnectionLost, HalabError, TimedOut
+from tests.unit.cli.fence.test_fence import Cluster, domain
+
+__all__ = ["domain"]
+LEVELS = "<x><fencing-level index='1' devices='a,b'/><fencing-level index='2' devices='c'/></x>"
+
+
+@pytest.mark.parametrize(("device", "limit_s"), [(None, "180"), (Device("a", "fence_redfish", "node1"), "120")])
+def test_long_enough_for_all_levels(domain: Any, device: Device | None, limit_s: str) -> None:
+    cluster = Cluster(domain)
+
+    def answer(_: str, command: Command) -> Result:
+        return Result(command, 0, LEVELS if "cibadmin" in command.argv[0] else "x", "")
+
+    cluster.answer = answer  # type: ignore[method-assign, assignment]
+    assert str(Firing(cluster, 1.0)._limit_s(cluster.host("node1"), "node2", device)) == limit_s  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [TimedOut("it did not end within 420 s"), ConnectionLost("node1: broke")])
+def test_what_may_still_come_is_told(domain: Any, error: HalabError) -> None:
+    """With --json as well: the fencing goes on in the cluster, and nobody may take it for refused."""
+    cluster = Cluster(domain)
+
+    def never() -> None:
+        raise error
+
+    cluster.fences = never
+    fired = Firing(cluster, 0.01).fire("node2", REBOOT, None)  # type: ignore[arg-type]
+    assert fired.fault == f"{error.summary}: Pacemaker may still do it, `halab status` tells"
