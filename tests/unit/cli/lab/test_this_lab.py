@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from halab.cli.lab.this_lab import entered
+from halab.cli.lab.this_lab import all_labs, entered, lab_settings
+from halab.constructs.settings import SettingsError
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import Conflict
 
@@ -94,3 +95,20 @@ def test_what_all_labs_stand_in_is_its_user_s_alone(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / ".halab").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("text", ["{", "[]", None])
+def test_a_cdktf_json_that_cannot_be_read_is_named(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "cdktf.json").write_text(text)
+    with pytest.raises(SettingsError, match=r"cdktf\.json cannot be read.*Restore it"):
+        lab_settings(tmp_path, {})
+
+
+def test_all_labs_are_those_that_have_a_state(tmp_path: Path) -> None:
+    for name, has_state in (("b", True), ("a", True), ("empty", False)):
+        folder = LabFolder.of(tmp_path, name)
+        folder.path.mkdir(parents=True)
+        if has_state:
+            folder.state.touch()
+    assert [folder.lab for folder in all_labs(tmp_path)] == ["a", "b"]
