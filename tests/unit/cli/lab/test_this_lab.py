@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from halab.cli.lab.this_lab import all_labs, entered, lab_settings
 from halab.constructs.settings import SettingsError
+from halab.provider.fencing import power_process
+from halab.provider.run.console_service import CONSOLE, ConsoleService
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import Conflict
 
@@ -112,3 +116,24 @@ def test_all_labs_are_those_that_have_a_state(tmp_path: Path) -> None:
         if has_state:
             folder.state.touch()
     assert [folder.lab for folder in all_labs(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("another", [False, True])
+def test_a_console_that_runs_by_a_folder_s_former_path_ends(tmp_path: Path, another: bool) -> None:
+    """Unless another lab has that place by now, whose console it is."""
+    before, after = LabFolder.of(tmp_path / "before", "summit"), LabFolder.of(tmp_path / "after", "summit")
+    entered(before, lambda _: None)
+    config = ConsoleService(before).config
+    argv = [sys.executable, "-c", "import time; time.sleep(60)", CONSOLE.servers[0], str(config)]
+    with subprocess.Popen(argv) as daemon:
+        while not power_process.processes(config, CONSOLE):
+            assert daemon.poll() is None
+        (tmp_path / "before").rename(tmp_path / "after")
+        if another:
+            config.parent.mkdir(parents=True)
+            config.touch()
+        entered(after, lambda _: None)
+        if another:
+            assert daemon.poll() is None
+            daemon.kill()
+        assert daemon.wait(10) == (-signal.SIGKILL if another else -signal.SIGTERM)
