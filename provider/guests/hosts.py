@@ -17,6 +17,7 @@ from halab.provisioners.engine.interrupted import end_of
 from halab.provisioners.engine.platform import Platform
 from halab.provisioners.engine.reading import Answers, Batching, ReadingHost
 from halab.provisioners.engine.ssh import Address, SshTransport
+from halab.provisioners.pacemaker.cib import has_joined
 
 if TYPE_CHECKING:
     from halab.provider.guests.agenda import Agendas
@@ -127,31 +128,35 @@ class Hosts:
     ) -> Host:
         """A member on which the cluster runs. Raises Gone, Off, ClusterNotRunning, or ConnectError if none answers.
 
+        One that has joined, if there is one: the CIB of another may be old, and a plan by it would see too little.
         `besides`: the UUID of a machine that is not to be asked. `reading`, `on_lun`: as for a machine. `under_dlm`:
         one whose DLM answers; raises NoQuorum, LocksWait when there is none.
         """
         running, cluster = self._running(name, besides), self._cluster(name)
         mute: ConnectError | None = None
         without_quorum: NoQuorum | None = None
+        not_joined: Host | None = None
         for view in running:
             if view.pause:
                 mute = view.pause.error(view.hostname)
                 continue
             try:
                 host = self._host(view, stop, report, None, reading)
-                if host.ask(_CIB, cached=True).rc != 0:
+                told = host.ask(_CIB, cached=True)
+                if told.rc != 0 or (under_dlm and not refuse_standing(host, name)):
                     continue
-                if under_dlm and not refuse_standing(host, name):
-                    continue
-                return self._host(view, stop, report, cluster, reading, on_lun, under_dlm)
+                found = self._host(view, stop, report, cluster, reading, on_lun, under_dlm)
+                if has_joined(told.stdout, view.hostname):
+                    return found
+                not_joined = not_joined or found
             except NoQuorum as error:
                 without_quorum = error  # another one may be in a part that has it
             except ConnectError as error:
                 mute = error
-        if without_quorum is not None:
-            raise without_quorum
-        if mute is not None:
-            raise mute
+        if not_joined is not None:
+            return not_joined
+        if reason := without_quorum or mute:
+            raise reason
         raise ClusterNotRunning(
             f"cluster {name} does not run on any of its machines",
             f"{', '.join(view.hostname for view in running)} answer, but pacemaker does not run there. "

@@ -86,6 +86,20 @@ def parse(text: str) -> Cib:
     return Cib(root)
 
 
+def has_joined(text: str, node: str) -> bool:
+    """Whether what a node's `cibadmin --query` shows is the cluster's CIB.
+
+    Until it has joined, after its start or that of its pacemaker-based alone, it is what lay on its disk, which others
+    may have changed since. The status is never on a disk, and has the node as a member from then on.
+    """
+    try:
+        root = ElementTree.fromstring(text)
+    except ElementTree.ParseError:
+        return False
+    states = root.iterfind("status/node_state[@join='member']")
+    return any(state.get("uname") == node for state in states)
+
+
 def render(cib: Cib) -> str:
     return ElementTree.tostring(cib.root, encoding="unicode")
 

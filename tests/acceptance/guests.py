@@ -33,6 +33,7 @@ from halab.provisioners.iscsi.lio_view import lun_device, unit_serial
 OS_RELEASE = 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trixie)"\n'
 _DOUBLE = "halab-double"  # the one command that a guest's double knows: get, set, half or del of a thing
 _ABSENT = 3
+_JOINED = '<cib><status><node_state uname="{}" join="member"/></status></cib>'
 MEMBER = "halab_cluster_member"
 _SEEN_BY_ALL = "halab_cluster_node"  # made on its own machine, and looked at on any
 # What a system does not know of a thing: the item's answer takes it from what is wanted.
@@ -141,7 +142,7 @@ class Guest:
         elif STANDING in command.argv:
             rc, text = 0, "gfs0 lvm_vg_summit\n" if self.name in self.guests.locks_wait else "\n"
         elif program == "cibadmin":
-            rc, text = (0, "<cib/>") if self._member() else (102, "")
+            rc, text = (0, _JOINED.format(self.name)) if self._member() else (102, "")
         else:
             raise AssertionError(f"{self.name} was asked something unexpected: {command}")
         return Result(command, rc, text, "")
