@@ -34,8 +34,7 @@ OS_RELEASE = 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian GNU/Linux 13 (trix
 _DOUBLE = "halab-double"  # the one command that a guest's double knows: get, set, half or del of a thing
 _ABSENT = 3
 _JOINED = '<cib><status><node_state uname="{}" join="member"/></status></cib>'
-MEMBER = "halab_cluster_member"
-_SEEN_BY_ALL = "halab_cluster_node"  # made on its own machine, and looked at on any
+MEMBER, _SEEN_BY_ALL = "halab_cluster_member", "halab_cluster_node"  # made on its own machine; looked at on any
 # What a system does not know of a thing: the item's answer takes it from what is wanted.
 _UNOBSERVED = {
     "halab_primitive": ("wait", "wait_s"),
