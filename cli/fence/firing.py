@@ -21,7 +21,7 @@ from halab.provisioners.pacemaker.status import ClusterStatus
 
 LIMIT_S, EVENT_S, BACK_S = 60, 30, 300
 """Seconds on KVM: Pacemaker's for each device, libvirt's for its event after that, the node's to be a member again."""
-_LEAST_DEVICES = 2
+_LEAST_DEVICES = 2  # Pacemaker has the agent of a single one try twice
 _POLL_S = 1.0
 
 

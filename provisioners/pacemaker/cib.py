@@ -86,6 +86,7 @@ def parse(text: str) -> Cib:
     return Cib(root)
 
 
+@lru_cache(maxsize=8)
 def has_joined(text: str, node: str) -> bool:
     """Whether what a node's `cibadmin --query` shows is the cluster's CIB.
 
