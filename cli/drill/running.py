@@ -32,8 +32,11 @@ from halab.provisioners.engine.errors import HalabError
 from halab.provisioners.pacemaker.status import ClusterStatus
 
 _HEALTHY = Limit(20)
+_FIRST_ANSWER = Limit(10)
 _ANSWER = Limit(5)
 """How long a look waits for a machine that runs. While a drill listens to it, one among many has much to do."""
+_MARGIN = 3.0
+"""How many times as long as a healthy lab's look the limits leave to each look."""
 _TOOK = Limit(60)
 """A reboot in order moves the site, unmounts, and leaves the cluster before the kernel says a word."""
 _RESETS = {"sbd": "", "watchdog": SELF_FENCING}
@@ -45,7 +48,11 @@ QUIET_S = 3.0
 
 @dataclass(frozen=True)
 class Runner:
-    """For one deployed lab. `tell` hears what is being done, a line each; `stretch` multiplies limits of KVM."""
+    """For one deployed lab. `tell` hears what is being done, a line each; `stretch` multiplies limits of KVM.
+
+    `slowness` multiplies what has to be done in time, not what is done to the lab: a host with other work may be many
+    times slower than the one that the limits were measured on, and its lab tells so before anything is broken.
+    """
 
     place: Place
     lab: Deployed
@@ -56,13 +63,18 @@ class Runner:
     """Who is to be the idle node, unless it serves the site; empty: whoever has least to do."""
     ways: Ways | None = None
     """Those over which a run looks at the lab."""
+    slowness: float = 1.0
 
     def run(self, drill: Drill, folder: Path) -> Run:
         """The recorded run; what went wrong with the drill itself stands in it as an error, and is not raised."""
         recorder, guests = Recorder(folder), Guests(self.place, self.lab)
         try:
             with Ways(self.place.private_key) as ways:
-                replace(self, ways=ways)._run(drill, recorder, guests)
+                here = replace(self, ways=ways)
+                report = when_healthy(here._first_look, _HEALTHY.seconds(self.stretch))
+                replace(here, slowness=slowness(time.time() - report.at, self.stretch))._run(
+                    drill, recorder, guests, report
+                )
         except (HalabError, OSError) as error:
             recorder.add("error", text=str(error))
         finally:
@@ -70,8 +82,7 @@ class Runner:
             guests.forget()
         return read(folder)
 
-    def _run(self, drill: Drill, recorder: Recorder, guests: Guests) -> None:
-        report = when_healthy(self._report, _HEALTHY.seconds(self.stretch))
+    def _run(self, drill: Drill, recorder: Recorder, guests: Guests, report: Report) -> None:
         active = report.site.served_by if report.site else ""
         status = guests.status()
         parts = roles(guests, status, active)
@@ -79,10 +90,12 @@ class Runner:
             parts[IDLE] = [self.idle]
         recorder.add("run", **self._about(drill, guests, parts, status))
         refuse_unhealthy(report, "a drill")
+        if self.slowness > 1:
+            self.tell(f"this lab answers slowly: the limits are {self.slowness:.1f} times as long")
         points = sorted({mount.point for mount in report.storage.mounts})
         connection = Connection(self.place.uri)
         endpoint = (self.lab.endpoint.address, self.lab.endpoint.port) if self.lab.endpoint else ("", 0)
-        hands, patience_s = Hands(connection, self.place.lab), _TOOK.seconds(self.stretch)
+        hands, patience_s = Hands(connection, self.place.lab), self._within_s(_TOOK)
         address = self.lab.site_url.removeprefix("http://").strip("/")
         with (
             self._liar(drill, recorder) as liar_port,
@@ -140,7 +153,7 @@ class Runner:
 
     def _take_turns(self, drill: Drill, injector: Injector, recorder: Recorder) -> None:
         """The next machine's turn comes when the lab is whole again, and not at all when it was not in time."""
-        within_s = drill.expected.whole.seconds(self.stretch)
+        within_s = self._within_s(drill.expected.whole)
         for name in injector.in_turn(drill):
             end = time.monotonic() + within_s
             while time.monotonic() < end:
@@ -162,7 +175,7 @@ class Runner:
 
     def _look_on(self, recorder: Recorder, until: float, must: set[str]) -> None:
         """Watches until a moment (monotonic), or until all that has to be fenced was and the lab is whole again."""
-        last = until - _ANSWER.seconds(self.stretch)  # a look that begins later may last longer
+        last = until - self._within_s(_ANSWER)  # a look that begins later may last longer
         while time.monotonic() < last:
             report = self._look(recorder)
             if report.healthy and must and must <= self._fenced(recorder):
@@ -175,7 +188,7 @@ class Runner:
         began = recorder.events("injection")[0]["t"]
         at_least = began + max(drill.watch.seconds(self.stretch), 0.0)
         over = recorder.events("over")
-        end = (over[0]["t"] if over else began) + drill.expected.whole.seconds(self.stretch)
+        end = (over[0]["t"] if over else began) + self._within_s(drill.expected.whole)
         must, since = self._must(drill, parts), 0.0
         while True:
             report = self._look(recorder)
@@ -190,11 +203,14 @@ class Runner:
                 return
             time.sleep(_pause_s(report))
 
-    def _report(self) -> Report:
-        return look(self.place, _ANSWER.seconds(self.stretch), self.ways)
+    def _within_s(self, limit: Limit) -> float:
+        return limit.seconds(self.stretch) * self.slowness
+
+    def _first_look(self) -> Report:
+        return look(self.place, _FIRST_ANSWER.seconds(self.stretch), self.ways)
 
     def _look(self, recorder: Recorder) -> Report:
-        report = self._report()
+        report = look(self.place, self._within_s(_ANSWER), self.ways)
         faults = [f"{fault.what} {fault.text}" for fault in report.faults]
         states = {one.name: one.cluster for one in report.machines}
         if not (seen := recorder.events("look")) or seen[-1]["faults"] != faults:
@@ -229,14 +245,20 @@ class Runner:
             "token_ms": guests.corosync("runtime.config.totem.token"),
             "consensus_ms": guests.corosync("runtime.config.totem.consensus"),
             "stretch": self.stretch,
-            "away_limit_s": expected.site_away.seconds(self.stretch),
-            "whole_limit_s": lasts + turns * expected.whole.seconds(self.stretch),
+            "slowness": self.slowness,
+            "away_limit_s": self._within_s(expected.site_away),
+            "whole_limit_s": lasts + turns * self._within_s(expected.whole),
             "must_be_fenced": sorted({name for role in expected.fenced for name in parts[role]}),
             "may_be_fenced": sorted({name for role in expected.may_be_fenced for name in parts[role]}),
             "moves": expected.moves,
             "finds": expected.finds,
             **self.circumstances,
         }
+
+
+def slowness(look_s: float, stretch: float) -> float:
+    """By how much a lab whose first look took so long is slower than one that the limits are made for; 1 at least."""
+    return max(1.0, _MARGIN * look_s / _ANSWER.seconds(stretch))
 
 
 def _pause_s(report: Report) -> float:

@@ -86,7 +86,7 @@ DRILLS = (
         "the active node stands still for less than Corosync's token",
         "{who} stood still for a moment",
         (Power(ACTIVE, "suspend"),),
-        Expected(Limit(3), Limit(20), moves=False),
+        Expected(Limit(3), Limit(60), moves=False),
         lasts=Limit(1.2),
         watch=Limit(6),
     ),
