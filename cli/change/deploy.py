@@ -12,6 +12,7 @@ from halab.cli.change.progress import table
 from halab.cli.change.run import LabRun, guarded, lab_run
 from halab.cli.checkpoint.commands import Commands
 from halab.cli.checkpoint.of_a_deploy import save_deployed
+from halab.cli.ending import Ended, Ending
 from halab.cli.lab import deployed_settings
 from halab.cli.lab.deployed_settings import Difference
 from halab.cli.lab.state import instances
@@ -68,9 +69,10 @@ def _save(run: LabRun, site: str) -> None:
     run.screen.line("\nwaiting until the lab is healthy, for the checkpoint")
     commands = Commands(run.folder, Checkpoints(Connection(where.uri), where.lab), run.screen.line, site)
     try:
-        save_deployed(commands, lambda: look(where), patience_s)
-    except KeyboardInterrupt:
-        raise Stopped(130) from None
+        with Ending():
+            save_deployed(commands, lambda: look(where), patience_s)
+    except Ended as ended:
+        raise Stopped(ended.exit_code) from None
 
 
 def _differences(run: LabRun) -> list[Difference]:

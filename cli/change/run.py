@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +13,9 @@ from halab.cli import libvirt_daemons
 from halab.cli.change.consent import REFUSED, NotConfirmed
 from halab.cli.change.progress import Follower
 from halab.cli.change.screen import Screen, console
+from halab.cli.lab.alone import alone
 from halab.cli.lab.state import StateUnusable
-from halab.cli.lab.this_lab import CHECKOUT, LIBVIRT_RECORD, entered, lab_folder, lab_settings
+from halab.cli.lab.this_lab import CHECKOUT, LIBVIRT_RECORD, lab_folder, lab_settings
 from halab.cli.leftovers.sweep import SweepFailed
 from halab.cli.terraform.log import Log
 from halab.cli.terraform.run import Stopped, Terraform, TerraformFailed
@@ -43,7 +43,7 @@ def lab_run(command: LoggedCommand, stream_to_stderr: bool = False) -> Iterator[
     """Raises EXPECTED, FileNotFoundError without Terraform. `stream_to_stderr`: stdout is for a program."""
     settings = lab_settings()
     folder, out = lab_folder(settings), console(sys.stderr if stream_to_stderr else sys.stdout)
-    with _alone(folder, out.print):
+    with alone(folder, out.print):
         libvirt_daemons.ensure(LIBVIRT_RECORD)
         usual = folder.diff_progress if command == "diff" else folder.progress
         progress = Path(os.environ.get("HALAB_PROGRESS") or usual)
@@ -81,33 +81,3 @@ def guarded(act: Callable[[], int], command: LoggedCommand | None = None) -> int
 
 def _log(command: LoggedCommand) -> str:
     return os.path.relpath(lab_folder(lab_settings()).log(command))
-
-
-@contextmanager
-def _alone(folder: LabFolder, tell: Callable[[str], None]) -> Iterator[None]:
-    """The lab's folder, in order, and no other command of this kind at work on the lab."""
-    while True:
-        entered(folder, tell)
-        descriptor = os.open(folder.command_lock, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if _locked(descriptor, tell) and _is_there(descriptor, folder.command_lock):
-                yield
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _locked(descriptor: int, tell: Callable[[str], None]) -> bool:
-    """False: only after waiting; the other one may have left anything behind."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        tell("another command is at work on this lab: waiting for its end")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return False
-    return True
-
-
-def _is_there(descriptor: int, path: Path) -> bool:
-    """A destroy removes the lock with the folder; then this one is of no use."""
-    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,14 +23,14 @@ Name = Annotated[str, typer.Argument(help="The checkpoint's name.")]
 @app.command()
 def save(name: Name = DEFAULT) -> None:
     """Save the lab as it is now. The machines stand still for some seconds, all of them together."""
-    with _commands() as commands:
+    with _commands(alone=True) as commands:
         commands.save(name)
 
 
 @app.command()
 def restore(name: Name = DEFAULT) -> None:
     """Bring the lab back to a checkpoint. What has happened in it since is lost."""
-    with _commands() as commands:
+    with _commands(alone=True) as commands:
         commands.restore(name)
 
 
@@ -54,14 +54,16 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="A list of object
 @app.command()
 def remove(name: Name = DEFAULT) -> None:
     """Remove a checkpoint."""
-    with _commands() as commands:
+    with _commands(alone=True) as commands:
         commands.remove(name)
 
 
 @contextmanager
-def _commands() -> Iterator[Commands]:
-    """The commands for this checkout's lab; errors end the program with 1."""
+def _commands(alone: bool = False) -> Iterator[Commands]:
+    """The commands for this checkout's lab, `alone`: with no other one at work on it. Errors end the program with 1."""
     from halab.cli.checkpoint.commands import Commands
+    from halab.cli.ending import Ending
+    from halab.cli.lab import alone as lab_alone
     from halab.cli.lab.state import StateUnusable
     from halab.cli.look.deployed import NothingDeployed, deployed
     from halab.cli.look.place import place
@@ -74,8 +76,9 @@ def _commands() -> Iterator[Commands]:
     try:
         where = place()
         site = deployed(where.state).site_url
-        machines = Checkpoints(Connection(where.uri), where.lab, print)
-        yield Commands(LabFolder(where.state.parent), machines, print, site)
+        machines, folder = Checkpoints(Connection(where.uri), where.lab, print), LabFolder(where.state.parent)
+        with Ending(), lab_alone.alone(folder, print) if alone else nullcontext():
+            yield Commands(folder, machines, print, site)
     except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -13,10 +13,12 @@ from halab.cli.cts.exerciser import Exerciser
 from halab.cli.cts.outcome import Outcome, as_data, is_news, outcome, said, told
 from halab.cli.drill.guests import Guests
 from halab.cli.drill.session import runner_of
+from halab.cli.ending import Ending
+from halab.cli.lab.alone import alone
 from halab.cli.lab.state import StateUnusable
 from halab.cli.look.deployed import NothingDeployed, deployed
 from halab.cli.look.health import refuse_unhealthy, when_healthy
-from halab.cli.look.place import place
+from halab.cli.look.place import Place, place
 from halab.cli.look.status import look
 from halab.constructs.settings import SettingsError
 from halab.provider.hypervisor.connection import Connection
@@ -46,7 +48,16 @@ def main(iterations: int, options: Sequence[str], keep: bool, as_json: bool) -> 
 def _session(iterations: int, options: Sequence[str], keep: bool, tell: Callable[[str], None]) -> tuple[Outcome, Path]:
     """What it came to, and its log. NothingDeployed, StateUnusable, ConfigError, HalabError."""
     where = place()
-    lab, folder = deployed(where.state), LabFolder(where.state.parent)
+    deployed(where.state)
+    folder = LabFolder(where.state.parent)
+    with Ending(), alone(folder, tell):
+        return _alone(where, folder, iterations, options, keep, tell)
+
+
+def _alone(
+    where: Place, folder: LabFolder, iterations: int, options: Sequence[str], keep: bool, tell: Callable[[str], None]
+) -> tuple[Outcome, Path]:
+    lab = deployed(where.state)
     guests = Guests(where, lab)
     exerciser = Exerciser(guests)
     exerciser.refuse_without_suite()

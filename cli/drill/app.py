@@ -90,6 +90,6 @@ def _errors() -> Iterator[None]:
 
     try:
         yield
-    except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
+    except (HalabError, SettingsError, StateUnusable, NothingDeployed, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from halab.cli.drill.declaration import ACTIVE, DC, HALF, IDLE, NODES, OTHERS, TARGET, TWIN, halves
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.cli.look.place import Place
 from halab.provisioners.engine.command import cmd
-from halab.provisioners.engine.errors import ConnectError, HalabError, UnexpectedOutput
+from halab.provisioners.engine.errors import ConnectError, HalabError, TimedOut, UnexpectedOutput
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.engine.ssh import Address, SshTransport
 from halab.provisioners.pacemaker.status import STATUS_COMMAND, ClusterStatus, parse_status
+
+T = TypeVar("T")
 
 _CONNECT_S = 10.0
 
@@ -57,16 +59,29 @@ class Guests:
 
     def status(self, among: Iterable[str] = ()) -> ClusterStatus:
         """The cluster as the first node that answers sees it. The last error when none does."""
-        names = list(among) or [node.name for node in self.nodes]
+        return self._first(
+            lambda host: parse_status(host.ask(STATUS_COMMAND).stdout),
+            [*among],
+        )
+
+    def valid(self) -> str:
+        """What is wrong with the CIB, as the first node that answers has it; empty: nothing. The last one's error."""
+        told = self._first(lambda host: host.attempt(cmd("crm_verify", "--live-check")))
+        return "" if told.rc == 0 else (told.stderr or told.stdout).strip()[-300:] or f"crm_verify ended with {told.rc}"
+
+    def remove(self, files: Iterable[str]) -> None:
+        """Of the file system that all nodes share. The last error when no node can."""
+        self._first(lambda host: host.ask(cmd("rm", "-f", "--", *files)))
+
+    def _first(self, ask: Callable[[Host], T], among: Sequence[str] = ()) -> T:
+        """What the first node says that can. The last one's error."""
+        names = among or [node.name for node in self.nodes]
         for name in names[:-1]:
             try:
-                return self._status(name)
+                return ask(self.host(name))
             except HalabError:
                 continue
-        return self._status(names[-1])
-
-    def _status(self, name: str) -> ClusterStatus:
-        return parse_status(self.host(name).ask(STATUS_COMMAND).stdout)
+        return ask(self.host(names[-1]))
 
     def corosync(self, key: str) -> int:
         """A number of Corosync's runtime map, as the first node has it."""
@@ -100,7 +115,6 @@ def facts(guests: Guests, files: dict[str, str]) -> dict[str, Any]:
     `files`: writer's node -> path. Each is read on the node behind it, so that no node reads its own.
     """
     status = guests.status()
-    cib = guests.host(guests.nodes[0].name).attempt(cmd("crm_verify", "--live-check"))
     names = [node.name for node in guests.nodes]
     readers = dict(zip(names, [*names[1:], names[0]], strict=True))
     with ThreadPoolExecutor(max(1, len(files))) as pool:
@@ -109,7 +123,7 @@ def facts(guests: Guests, files: dict[str, str]) -> dict[str, Any]:
         "fencing": [[e.target, e.action, e.status, e.completed] for e in status.fencing],
         "twice": twice(status),
         "blocked": sorted({one.id for one in status.resources if one.blocked or (one.failed and one.active)}),
-        "cib": "" if cib.rc == 0 else (cib.stderr or cib.stdout).strip()[-300:],
+        "cib": guests.valid(),
         "files": {node: {"reader": readers[node], **said} for node, said in read.items()},
     }
 
@@ -122,11 +136,11 @@ def twice(status: ClusterStatus) -> list[str]:
 def _numbers(guests: Guests, reader: str, path: str) -> dict[str, Any]:
     try:
         told = guests.host(reader).attempt(cmd("cat", "--", path))
-    except ConnectError as error:
-        return {"error": str(error), "numbers": []}
-    if told.rc != 0:
-        return {"error": told.stderr.strip()[-300:], "numbers": []}
-    return {"error": "", "numbers": ranges(int(line) for line in told.stdout.split())}
+        if told.rc != 0:
+            return {"error": told.stderr.strip()[-300:] or f"cat ended with {told.rc}", "numbers": []}
+        return {"error": "", "numbers": ranges(int(line) for line in told.stdout.split())}
+    except (ConnectError, TimedOut, ValueError) as error:  # mute, the file system hangs, zeros in place of numbers
+        return {"error": str(error)[-300:], "numbers": []}
 
 
 def ranges(numbers: Iterable[int]) -> list[list[int]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 
 from halab.cli.drill.declaration import HALF, TWIN, Drill, Guest, Injection, Power
 from halab.cli.drill.guests import Guests
 from halab.cli.drill.recording import Recorder
+from halab.cli.ending import unbroken
 from halab.provider.hypervisor.machine.handling import Hands
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import Command, cmd
@@ -49,6 +50,8 @@ class Injector:
     """How long a failure may take to show."""
     liar_port: int = 0
     """Of a fencing endpoint that lies; 0: there is none."""
+    pending: list[tuple[Guest, str]] = field(default_factory=list)
+    """What is to be undone in guests that could not be asked: their own timer does it, or `again`."""
 
     def put_in(self, drill: Drill, undo_after_s: float | None) -> None:
         """All injections, one after the other; then each is proven. NoEffect, HalabError."""
@@ -78,22 +81,32 @@ class Injector:
         self._tell(injection, name, "took")
 
     def take_out(self, drill: Drill) -> None:
-        """Undo what can be undone; where a guest is mute, its own timer does it.
+        """Undo what can be undone; where a guest is mute, its own timer does it, or `again`.
 
         All the rest is undone though one fails: a machine that stands still has no timer. HalabError: the first one's.
         """
         failed: list[HalabError] = []
-        for injection in reversed(drill.injections):
-            for name in self._names(injection):
-                try:
-                    how = self._undo(injection, name)
-                except HalabError as error:
-                    failed.append(error)
-                    continue
-                if how:
-                    self._tell(injection, name, "undone", how)
+        with unbroken():
+            for injection in reversed(drill.injections):
+                for name in self._names(injection):
+                    try:
+                        how = self._undo(injection, name)
+                    except HalabError as error:
+                        failed.append(error)
+                        continue
+                    if how:
+                        self._tell(injection, name, "undone", how)
         if failed:
             raise failed[0]
+
+    def again(self, answering: Collection[str]) -> None:
+        """Undoes in guests that answer now what could not be undone before. A reboot ends a timer. HalabError."""
+        waiting, self.pending[:] = [*self.pending], []
+        for injection, name in waiting:
+            if name not in answering:
+                self.pending.append((injection, name))
+            elif self._undo(injection, name):
+                self._tell(injection, name, "undone", injection.word)
 
     def _names(self, injection: Injection) -> list[str]:
         names = self.roles[injection.role]
@@ -117,11 +130,13 @@ class Injector:
             return ""
         if not injection.undo:
             return ""
-        stop = f"systemctl stop {_UNDO_UNIT}.timer 2>/dev/null || :\n"
+        # The timer goes last: as long as it is not undone, the guest is to do it, whatever becomes of this connection.
+        stop = f"\nsystemctl stop {_UNDO_UNIT}.timer 2>/dev/null || :"
         try:
-            self.guests.host(name).ask(self._script(stop + injection.undo, injection.role, name))
+            self.guests.host(name).ask(self._script(f"({injection.undo}\n){stop}", injection.role, name))
         except (ConnectError, TimedOut):
-            return ""  # its own timer does it
+            self.pending.append((injection, name))
+            return ""
         return injection.word
 
     def _run(self, injection: Guest, name: str, undo_after_s: float | None) -> None:

@@ -16,6 +16,8 @@ from halab.cli.drill.running import Runner
 from halab.cli.drill.several import summary
 from halab.cli.drill.story import told
 from halab.cli.drill.verdict import ERROR, FAIL, PASS, Verdict, as_data, judge
+from halab.cli.ending import Ending
+from halab.cli.lab.alone import alone
 from halab.cli.lab.state import instances
 from halab.cli.lab.this_lab import lab_settings
 from halab.cli.look.deployed import deployed
@@ -24,6 +26,7 @@ from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.machine.checkpoint import Checkpoints
 from halab.provider.run.files import write_private
 from halab.provider.run.folder import LabFolder
+from halab.provisioners.engine.errors import HalabError
 
 CHECKPOINT = "before-drills"
 REPORT = "report.html"
@@ -49,29 +52,69 @@ def nodes_deployed() -> int:
 def session(drills: Sequence[Drill], wishes: Wishes, tell: Callable[[str], None]) -> int:
     """0: all passed; 3: one failed; 1: one could not be carried out. NothingDeployed, StateUnusable, HalabError."""
     where = place()
-    lab = deployed(where.state)
-    runner = runner_of(where, tell)
     folder = LabFolder(where.state.parent)
-    checkpoints = Commands(folder, Checkpoints(Connection(where.uri), where.lab), lambda _: None, lab.site_url)
+    deployed(where.state)
+    with Ending(), alone(folder, tell):
+        runner = runner_of(where, tell)
+        machines = Checkpoints(Connection(where.uri), where.lab)
+        checkpoints = Commands(folder, machines, lambda _: None, runner.lab.site_url)
+        _save(runner, checkpoints)
+        verdicts: list[Verdict] = []
+        try:
+            _one_after_the_other(drills, wishes, runner, checkpoints, verdicts)
+        finally:
+            _show(verdicts, wishes, tell)
+    return code(verdicts)
+
+
+def _save(runner: Runner, checkpoints: Commands) -> None:
+    """A lab that is not well is not saved: one that was well may stand in its place. HalabError."""
+    try:
+        runner.refuse_unhealthy()
+    except HalabError as error:
+        if any(kept.name == CHECKPOINT for kept in checkpoints.list()):
+            raise HalabError(
+                str(error), f"halab checkpoint restore {CHECKPOINT} brings the lab of before the last drills back."
+            ) from error
+        raise
     checkpoints.save(CHECKPOINT)
-    verdicts: list[Verdict] = []
-    for drill in drills:
-        verdict = carried_out(runner, drill, folder)
-        verdicts.append(verdict)
-        if verdict.result != PASS and wishes.keep:
-            tell(f"the lab is left as it is; halab checkpoint restore {CHECKPOINT} brings it back")
-            break
-        if verdict.result != PASS or wishes.restore:
+
+
+def _one_after_the_other(
+    drills: Sequence[Drill], wishes: Wishes, runner: Runner, checkpoints: Commands, verdicts: list[Verdict]
+) -> None:
+    """Whatever ends it, the lab is well afterwards, or as it was before, unless it is to be kept as it is."""
+    try:
+        for drill in drills:
+            verdicts.append(carried_out(runner, drill, checkpoints.folder))
+            failed = verdicts[-1].result != PASS
+            if failed and wishes.keep:
+                _leave(runner.tell)
+                return
+            if failed or wishes.restore:
+                checkpoints.restore(CHECKPOINT)
+    except BaseException:
+        if wishes.keep:
+            _leave(runner.tell)
+        else:
+            runner.tell("the lab is brought back to where it was before")
             checkpoints.restore(CHECKPOINT)
-    else:
-        checkpoints.remove(CHECKPOINT)
+            checkpoints.remove(CHECKPOINT)
+        raise
+    checkpoints.remove(CHECKPOINT)
+
+
+def _leave(tell: Callable[[str], None]) -> None:
+    tell(f"the lab is left as it is; halab checkpoint restore {CHECKPOINT} brings it back")
+
+
+def _show(verdicts: Sequence[Verdict], wishes: Wishes, tell: Callable[[str], None]) -> None:
     for line in _together(verdicts):
         tell(line)
     if wishes.as_json:
         print(json.dumps([as_data(verdict) for verdict in verdicts], indent=2))
     if wishes.junit:
         wishes.junit.write_text(junit(verdicts))
-    return code(verdicts)
 
 
 def _together(verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,7 +51,7 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def start(name: Annotated[str, typer.Argument(help="Of an exercise; list shows them.")]) -> None:
     """Save the lab, break it, and tell the symptom."""
-    with _course() as course:
+    with _course(alone=True) as course:
         course.start(name)
 
 
@@ -73,7 +73,7 @@ def check(
 
     Exit codes: 0 all is done, 3 something is missing.
     """
-    with _course(_tell) as course:
+    with _course(_tell, alone=True) as course:
         answers, points = course.check(drills=not quick)
         if as_json:
             import json
@@ -95,7 +95,7 @@ def solution() -> None:
 @app.command()
 def reset() -> None:
     """Bring the lab back to where it was before the exercise."""
-    with _course() as course:
+    with _course(alone=True) as course:
         course.reset()
 
 
@@ -104,10 +104,15 @@ def _tell(line: str) -> None:
 
 
 @contextmanager
-def _course(tell: Callable[[str], None] = print) -> Iterator[Course]:
-    """For this checkout's lab; errors end the program with 1. `tell`: where stdout is for a program, elsewhere."""
+def _course(tell: Callable[[str], None] = print, alone: bool = False) -> Iterator[Course]:
+    """For this checkout's lab, `alone`: with no other command at work on it; errors end the program with 1.
+
+    `tell`: where stdout is for a program, elsewhere.
+    """
     from halab.cli.drill.session import runner_of
+    from halab.cli.ending import Ending
     from halab.cli.exercise.course import Course
+    from halab.cli.lab import alone as lab_alone
     from halab.cli.lab.state import StateUnusable
     from halab.cli.lab.this_lab import lab_settings
     from halab.cli.look.deployed import NothingDeployed
@@ -117,7 +122,9 @@ def _course(tell: Callable[[str], None] = print) -> Iterator[Course]:
 
     try:
         where = place()
-        yield Course(where, lab_settings(), tell, runner_of(where, tell).stretch)
+        course = Course(where, lab_settings(), tell, runner_of(where, tell).stretch)
+        with Ending(), lab_alone.alone(course.folder, tell) if alone else nullcontext():
+            yield course
     except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -52,7 +52,8 @@ DRILLS = (
                 'read -r up _ < /proc/uptime; now=$(date +%s); echo "${up%%.*} $now" > /run/halab-drill.clock; '
                 'date --set="@$((now + 3600))" > /dev/null',
                 took="read -r up then < /run/halab-drill.clock; [ $(($(date +%s) - then)) -gt 3000 ]",
-                undo="read -r up then < /run/halab-drill.clock; read -r now _ < /proc/uptime; "
+                undo="[ -e /run/halab-drill.clock ] || exit 0\n"
+                "read -r up then < /run/halab-drill.clock; read -r now _ < /proc/uptime; "
                 'date --set="@$((then + ${now%%.*} - up))" > /dev/null',
             ),
         ),

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 
 from halab.cli.drill.catalogue import DRILLS
-from halab.cli.drill.declaration import HALF, NODES, TWIN, Guest
+from halab.cli.drill.declaration import HALF, TWIN, Guest
 from halab.cli.drill.guests import Guests, roles
 from halab.cli.drill.injecting import Injector, NoEffect
 from halab.cli.drill.recording import Recorder
-from halab.cli.drill.running import Runner
 from halab.cli.look.deployed import Deployed, KnownMachine
 from halab.provider.hypervisor.machine.presence import Presence
 from halab.provisioners.engine.command import Command, Result
-from halab.provisioners.engine.errors import CommandFailed
+from halab.provisioners.engine.errors import CommandFailed, ConnectionLost
 from halab.provisioners.engine.host import Host
 from halab.provisioners.pacemaker.status import parse_status
 from tests.unit.cli.look.samples import RUNNING
@@ -27,11 +26,13 @@ from tests.unit.cli.look.samples import RUNNING
 class Recording:
     """A transport that notes what it is asked, and says that all went well."""
 
-    def __init__(self, name: str, asked: list[tuple[str, Command]], rc: int = 0) -> None:
-        self.name, self._asked, self._rc = name, asked, rc
+    def __init__(self, name: str, asked: list[tuple[str, Command]], rc: int = 0, mute: bool = False) -> None:
+        self.name, self._asked, self._rc, self._mute = name, asked, rc, mute
 
     def run(self, command: Command, timeout_s: float) -> Result:
         self._asked.append((self.name, command))
+        if self._mute:
+            raise ConnectionLost(f"{self.name} went away")
         return Result(command, self._rc, "", "it cannot" if self._rc else "")
 
     def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
@@ -50,9 +51,10 @@ class Lab(Guests):
         super().__init__(place, Deployed((*machines, target), None, ""))
         self.asked: list[tuple[str, Command]] = []
         self.unwilling: set[str] = set()
+        self.mute: set[str] = set()
 
     def host(self, name: str) -> Host:
-        return Host(Recording(name, self.asked, int(name in self.unwilling)))
+        return Host(Recording(name, self.asked, int(name in self.unwilling), name in self.mute))
 
 
 STATUS = replace(parse_status(RUNNING), dc="node1")
@@ -154,16 +156,41 @@ def test_machines_take_turns(tmp_path: Path) -> None:
     assert told == [(f"node{n}", state) for n in (1, 2, 3) for state in ("begun", "took")]
 
 
-def test_a_machine_is_back_when_it_was_heard_of_another_boot(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "run")
-    recorder.add("journal", 1.0, machine="node1", boot="a", up=1.0, by="x", priority=6, text="x")
-    recorder.add("injection", 2.0, machine="node1", role=NODES, what="reboot", state="took")
-    recorder.add("journal", 3.0, machine="node1", boot="a", up=3.0, by="x", priority=6, text="late")
-    recorder.add("journal", 3.0, machine="node2", boot="b", up=3.0, by="x", priority=6, text="x")
-    assert Runner._is_away(recorder, "node1")
-    recorder.add("journal", 9.0, machine="node1", boot="c", up=1.0, by="x", priority=6, text="x")
-    assert not Runner._is_away(recorder, "node1")
-    recorder.close()
+def test_a_mute_guest_is_asked_again_when_it_answers_and_keeps_its_timer_until_then(tmp_path: Path) -> None:
+    lab = Lab(3)
+    injector = _injector(lab, tmp_path / "run")
+    injector.put_in(DRILLS["standby"], 15)
+    lab.mute.add("node2")
+    injector.take_out(DRILLS["standby"])
+    assert [name for _, name in injector.pending] == ["node2"]
+    injector.again(["node1", "node3"])
+    injector.again(["node1", "node2"])  # it looked as if it would answer
+    assert [name for _, name in injector.pending] == ["node2"]
+    lab.mute.clear()
+    injector.again(["node1", "node2"])
+    injector.again(["node1", "node2"])
+    undone = [one["machine"] for one in injector.recorder.events("injection") if one["state"] == "undone"]
+    injector.recorder.close()
+    assert (injector.pending, undone) == ([], ["node2"])
+    script = lab.asked[-1][1].argv[2]
+    assert script.index("crm_standby") < script.index("systemctl stop halab-drill-undo.timer")
+
+
+@pytest.mark.parametrize(("rc", "stopped"), [(0, True), (1, False)])
+def test_the_timer_stays_when_the_undoing_fails(tmp_path: Path, rc: int, stopped: bool) -> None:
+    """By the shell itself, with a systemctl and an undoing that note that they were there."""
+    lab = Lab(3)
+    injector = _injector(lab, tmp_path / "run")
+    drill = replace(DRILLS["standby"], injections=(Guest("active", "true", undo=f"echo undone; exit {rc}"),))
+    injector.take_out(drill)
+    injector.recorder.close()
+    called = tmp_path / "systemctl"
+    called.write_text('#!/bin/sh\necho "systemctl $*"\n')
+    called.chmod(0o755)
+    argv = lab.asked[-1][1].argv
+    done = subprocess.run(argv, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    lines = ["undone", *(["systemctl stop halab-drill-undo.timer"] if stopped else [])]
+    assert (done.returncode, done.stdout.splitlines()) == (rc, lines)
 
 
 # Arguments: where it keeps what it was told. A device of 2048 sectors on another one.
