@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,7 +14,7 @@ import pytest
 
 from halab.cli.drill.catalogue import DRILLS
 from tests.e2e.conftest import ARTIFACTS
-from tests.e2e.lab import HALAB, Lab
+from tests.e2e.lab import CHECKOUT, HALAB, Lab, hypervisor
 
 # Not fenced-killed: Pacemaker finds its devices "not active" at their next monitor, minutes later, and starts them anew
 # beside the next drill.
@@ -34,6 +36,30 @@ def test_a_pause_below_the_token_is_survived(lab: Lab) -> None:
     again = lab.run(str(HALAB), "drill", "report", "pause", "--json")
     assert json.loads(again.stdout) == [verdict], "the recording alone gives the same verdict"
     assert json.loads(lab.run(str(HALAB), "checkpoint", "list", "--json").stdout) == []
+    assert lab.ask("node1", "find", "/var/www/html", "-name", ".halab-drill-*") == ""
+
+
+@pytest.mark.long
+def test_drills_that_are_ended_leave_the_lab_as_it_was(lab: Lab) -> None:
+    """By SIGTERM, twice, while the target is off: no timer of a guest would switch it on."""
+    lab.until("health", lab.says_healthy)
+    target, words = f"{lab.folder.lab}-target", [str(HALAB), "drill", "run", "target-gone"]
+    with (
+        hypervisor() as connection,
+        subprocess.Popen(words, cwd=CHECKOUT, env=lab.environment, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        try:
+            lab.until("the end of the target", lambda: not connection.lookupByName(target).isActive(), deadline_s=600)
+            process.terminate()
+            lab.until("it undoes", lambda: connection.lookupByName(target).isActive())
+            process.terminate()
+            _, said = process.communicate(timeout=300)
+        finally:
+            process.kill()
+    assert process.returncode == 128 + signal.SIGTERM, said
+    lab.reconnect()
+    assert json.loads(lab.run(str(HALAB), "checkpoint", "list", "--json").stdout) == []
+    lab.until("health", lab.says_healthy)
     assert lab.ask("node1", "find", "/var/www/html", "-name", ".halab-drill-*") == ""
 
 
