@@ -76,6 +76,6 @@ def _commands() -> Iterator[Commands]:
         site = deployed(where.state).site_url
         machines = Checkpoints(Connection(where.uri), where.lab, print)
         yield Commands(LabFolder(where.state.parent), machines, print, site)
-    except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
+    except (HalabError, SettingsError, StateUnusable, NothingDeployed, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import libvirt
@@ -16,7 +15,8 @@ from halab.provider.hypervisor.machine import checkpoint, standing
 from halab.provider.hypervisor.machine.checkpoint import Checkpoints
 from halab.provider.hypervisor.machine.standing import StandsStill
 from halab.provisioners.engine.errors import HalabError
-from tests.unit.provider.hypervisor.machine.test_checkpoint import ONE, machine, nodes, state, states
+from tests.unit.interrupting import at_each_line
+from tests.unit.provider.hypervisor.machine.test_checkpoint import ONE, nodes, states
 
 __all__ = ["nodes"]
 GO_ON = ["running", "off", "running"]
@@ -189,45 +189,22 @@ def test_ctrl_c_waits_for_what_was_begun(
     assert [*checkpoints.snapshots()] == [ONE]
 
 
-def interrupts() -> Iterator[Callable[[Any, str, Any], Any]]:
-    """Tracers, each of which interrupts at another line of the two modules; the last one comes to none."""
-    for at in range(1, 1000):
-        lines, done = iter(range(at)), [False]
-
-        def trace(frame: Any, event: str, _: Any, lines: Any = lines, done: Any = done) -> Any:
-            if frame.f_code.co_filename not in (checkpoint.__file__, standing.__file__):
-                return None
-            if event == "line" and not done[0] and next(lines, None) is None:
-                done[0] = True
-                raise KeyboardInterrupt
-            return trace
-
-        yield trace
-        if not done[0]:
-            return
-
-
 @pytest.mark.parametrize("step", ["save", "restore"])
 def test_ctrl_c_at_any_line(connection: Connection, nodes: dict[str, Any], step: str) -> None:
     """Nobody stands still afterwards, unless a restore came to a part of the machines: that is told."""
     told: list[str] = []
     checkpoints = Checkpoints(connection, "summit", told.append)
     saved = checkpoints.save(ONE)
-    count = 0
-    for trace in interrupts():
-        told.clear()
-        sys.settrace(trace)
-        try:
-            checkpoints.save("halab-two-2") if step == "save" else checkpoints.restore(ONE, saved)
-        except KeyboardInterrupt:
-            count += 1
-        finally:
-            sys.settrace(None)
+    acts = {"save": lambda: checkpoints.save("halab-two-2"), "restore": lambda: checkpoints.restore(ONE, saved)}
+    came = []
+    for one in at_each_line(acts[step], checkpoint, standing):
+        came.append(one)
         if step == "save":
             checkpoints.remove("halab-two-2")
         if any("restored in part" in line for line in told):
             assert step == "restore"
             checkpoints.restore(ONE, saved)
-        assert states(nodes) == GO_ON, f"interrupt {count}"
-    assert count > 20
-    assert state(machine(connection, "node3")) == "off", "the driver is as it was"
+        assert states(nodes) == GO_ON, f"interrupt {len(came)}"
+        told.clear()
+    assert sum(came) > 20
+    assert not came[-1]
