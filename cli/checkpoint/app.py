@@ -79,6 +79,6 @@ def _commands(alone: bool = False) -> Iterator[Commands]:
         machines, folder = Checkpoints(Connection(where.uri), where.lab, print), LabFolder(where.state.parent)
         with Ending(), lab_alone.alone(folder, print) if alone else nullcontext():
             yield Commands(folder, machines, print, site)
-    except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
+    except (HalabError, SettingsError, StateUnusable, NothingDeployed, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from halab.provider.hypervisor.machine.checkpoint import PREFIX, Machine
-from halab.provider.run.files import private_directory, write_private
+from halab.provider.run.files import private_directory, read_or_none, remove_private, write_private
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import ConfigError
 
@@ -55,25 +55,43 @@ class Shelf:
         return read_record(record) if record.exists() else None
 
     def put(self, kept: Kept, files: Mapping[Path, str]) -> None:
-        """Keeps it, with the texts that files of the lab's folder have now; takes the place of one of the same name."""
+        """Keeps it, with the texts that files of the lab's folder have now; takes the place of one of the same name.
+
+        The record is what counts: it names the folder of the texts, and is replaced at once. OSError.
+        """
         private_directory(self._path)
-        new, place = self._path / f".{kept.name}.new", self._path / kept.name
-        shutil.rmtree(new, ignore_errors=True)
-        for file, text in files.items():
-            write_private(new / file.name, text)
-        write_private(new / RECORD, json.dumps(asdict(kept), indent=2) + "\n")
-        self.drop(kept.name)
-        new.rename(place)
+        place = private_directory(self._path / kept.name)
+        texts = private_directory(place / kept.snapshot)
+        try:
+            for file, text in files.items():
+                write_private(texts / file.name, text)
+            write_private(place / RECORD, json.dumps(asdict(kept), indent=2) + "\n")
+        except OSError:
+            shutil.rmtree(texts, ignore_errors=True)  # they hold secrets; the next put takes away what stays
+            raise
+        for path in place.iterdir():
+            if path not in (texts, place / RECORD):
+                _remove(path)
 
     def drop(self, name: str) -> None:
-        """Forgets it; its snapshots are the caller's."""
-        if (self._path / checked(name)).exists():
-            shutil.rmtree(self._path / name)
+        """Forgets it, the record first; its snapshots are the caller's."""
+        place = self._path / checked(name)
+        if place.exists():
+            remove_private(place / RECORD)
+            shutil.rmtree(place)
 
     def text_then(self, name: str, file: Path) -> str | None:
         """What `file` of the lab's folder held then; None if it was not there."""
-        then = self._path / checked(name) / file.name
-        return then.read_text() if then.exists() else None
+        place = self._path / checked(name)
+        texts = place / self.find(name).snapshot
+        return read_or_none((texts if texts.exists() else place) / file.name)  # of earlier versions: beside the record
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def checked(name: str) -> str:

@@ -1,7 +1,8 @@
 """What Pacemaker's test suite came to, read from its log. Pure.
 
 The log is all that it gives. Source of its sentences: Pacemaker 3.0.0, python/pacemaker/_cts (scenarios.py,
-tests/ctstest.py).
+tests/ctstest.py, CTS.py). The suite counts each bad news right after it has logged it; and a test that was skipped as a
+success: how many those were, only the summary's line for each test tells.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _LINE = re.compile(r"[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8}\t\S+ (?P<said>.*)")
 _RUNNING = re.compile(r"Running test (?P<test>\S+)\s+\((?P<node>[^)]+)\)\s+\[\s*(?P<number>\d+)\]")
 _SEED = re.compile(r"Random Seed:\s+(?P<seed>\S+)")
 _OVERALL = re.compile(r"Overall Results:(?P<numbers>\{.*\})")
+_SUMMARY = re.compile(r"Test \S+:\s+(?P<numbers>\{.*\})")
+_BAD_NEWS = "BadNews: "
 _REASON = re.compile(
     r"Test \S+\s+FAILED: .*|Audit \S+ FAILED\.|BadNews: .*|Setup failed|Teardown failed|Exception by .*"
 )
@@ -51,13 +54,16 @@ class Iteration:
 class Outcome:
     """`numbers`: what the suite counted: success, failure, BadNews, skipped; empty: it did not come to its end.
 
-    `known`: how often the suite complained for a reason of KNOWN, which says nothing about the lab.
+    `known`: how often the suite complained for a reason of KNOWN, which says nothing about the lab. `skipped`: how many
+    tests could not be run, which `success` counts too. `read`: how many bad news were read.
     """
 
     seed: str
     iterations: tuple[Iteration, ...]
     numbers: dict[str, int]
     known: dict[str, int]
+    skipped: int
+    read: int
 
     @property
     def failed(self) -> list[Iteration]:
@@ -67,7 +73,20 @@ class Outcome:
     @property
     def passed(self) -> bool:
         """It came to its end, and nothing was wrong."""
-        return bool(self.numbers) and not self.failed and not self.numbers["failure"]
+        return bool(self.numbers) and not self.failed and not self.doubts
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why its numbers are none of a pass, though no test may say so."""
+        if not self.numbers:
+            return []
+        failures, news = self.numbers["failure"], self.numbers["BadNews"]
+        found = [f"the suite counted {failures} failures"] if failures else []
+        if self.numbers["success"] <= self.skipped:
+            found.append(f"no test was run to its end: {self.skipped} were skipped")
+        if news != self.read:
+            found.append(f"the suite counted {news} bad news, and {self.read} were read")
+        return found
 
 
 def said(log: str) -> Iterator[str]:
@@ -80,22 +99,27 @@ def said(log: str) -> Iterator[str]:
 def outcome(lines: Iterable[str]) -> Outcome:
     """Of what `said` gives."""
     seed, numbers, now = "", {}, Iteration(0, BEFORE, "", ())
+    skipped, read = 0, 0
     known: Counter[str] = Counter()
     found: list[Iteration] = []
     for line in lines:
+        read += line.startswith(_BAD_NEWS)
         if begins := _RUNNING.fullmatch(line):
             found.append(now)
             now = Iteration(int(begins["number"]), begins["test"], begins["node"], ())
         elif told := _SEED.fullmatch(line):
             seed = told["seed"]
         elif ends := _OVERALL.fullmatch(line):
-            numbers = dict(ast.literal_eval(ends["numbers"]))
+            numbers, skipped = dict(ast.literal_eval(ends["numbers"])), 0
+        elif one := _SUMMARY.fullmatch(line):
+            skipped += ast.literal_eval(one["numbers"])["skipped"]
         elif why := _known(line):
             known[why] += 1
         elif _REASON.fullmatch(line):
             now = Iteration(now.number, now.test, now.node, (*now.why, line))
     found.append(now)
-    return Outcome(seed, tuple(one for one in found if one.number or one.why), numbers, dict(known))
+    iterations = tuple(one for one in found if one.number or one.why)
+    return Outcome(seed, iterations, numbers, dict(known), skipped, read)
 
 
 def _known(line: str) -> str:
@@ -114,6 +138,8 @@ def as_data(of: Outcome, log: str) -> dict[str, Any]:
         "seed": of.seed,
         "numbers": of.numbers,
         "known": of.known,
+        "skipped": of.skipped,
+        "doubts": of.doubts,
         "failed": [asdict(one) for one in of.failed],
         "tests": [one.test for one in of.iterations if one.number],
         "log": log,
@@ -127,6 +153,7 @@ def told(of: Outcome) -> Iterator[str]:
     for one in of.failed:
         yield f"{one.test} ({one.node}) [{one.number}]:" if one.number else f"{one.test}:"
         yield from (f"  {reason}" for reason in one.why)
+    yield from of.doubts
     count = sum(1 for one in of.iterations if one.number)
     wrong = len({one.number for one in of.failed})
     if not of.numbers:

@@ -37,7 +37,7 @@ def main(iterations: int, options: Sequence[str], keep: bool, as_json: bool) -> 
     """0: nothing was wrong; 3: something was; 1: the suite could not be run."""
     try:
         came, log = _session(iterations, options, keep, lambda line: print(line, file=sys.stderr, flush=True))
-    except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
+    except (HalabError, SettingsError, StateUnusable, NothingDeployed, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if as_json:

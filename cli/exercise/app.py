@@ -125,6 +125,6 @@ def _course(tell: Callable[[str], None] = print, alone: bool = False) -> Iterato
         course = Course(where, lab_settings(), tell, runner_of(where, tell).stretch)
         with Ending(), lab_alone.alone(course.folder, tell) if alone else nullcontext():
             yield course
-    except (HalabError, SettingsError, StateUnusable, NothingDeployed, TimeoutError) as error:
+    except (HalabError, SettingsError, StateUnusable, NothingDeployed, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

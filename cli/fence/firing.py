@@ -105,9 +105,11 @@ class Firing:
         """
         began, limit_s = time.monotonic(), BACK_S * self.stretch
         self.guests.forget()
-        while not self._is_back(node, boot):
+        while (lacks := self._lacks(node, boot)) is not None:
             if time.monotonic() - began > limit_s:
-                raise TimedOut(f"{node} is no member again within {limit_s:.0f} s", "halab status says what it lacks.")
+                advice = "halab status says what it lacks."
+                detail = f"The last look failed: {lacks}. {advice}" if lacks else advice
+                raise TimedOut(f"{node} is no member again within {limit_s:.0f} s", detail)
             time.sleep(_POLL_S)
         return time.monotonic() - began
 
@@ -134,9 +136,15 @@ class Firing:
         uuid, place = self.guests.machine(node).uuid, self.guests.place
         return powers(place.uri, place.lab, [uuid])[uuid]
 
-    def _is_back(self, node: str, boot: str) -> bool:
-        member = self.seen_from_elsewhere(node).node(node)
-        return member is not None and member.available and self.boot_id(node) not in ("", boot)
+    def _lacks(self, node: str, boot: str) -> str | None:
+        """None: it is back. Else why it could not be looked; empty: it was, and is not back yet."""
+        try:
+            member = self.seen_from_elsewhere(node).node(node)
+        except HalabError as error:  # whoever is asked may be away for a moment, too: the others look after a fencing
+            self.guests.forget()
+            return str(error)
+        back = member is not None and member.available and self.boot_id(node) not in ("", boot)
+        return None if back else ""
 
     def _asker(self, status: ClusterStatus, node: str) -> str:
         for member in sorted(status.nodes, key=lambda member: not member.is_dc):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from halab.cli import libvirt_daemons
+from halab.cli.checkpoint.kept import Shelf
 from halab.cli.lab.state import Instance, StateUnusable, instances, locked
 from halab.cli.lab.this_lab import LIBVIRT_RECORD, entered, lab_folder, lab_settings
 from halab.constructs.settings import Settings, SettingsError
@@ -26,7 +27,7 @@ from halab.provider.run.console_service import ConsoleService
 from halab.provider.run.files import unfinished
 from halab.provider.run.folder import LabFolder
 from halab.provider.run.ownership import private_keys
-from halab.provisioners.engine.errors import HalabError
+from halab.provisioners.engine.errors import ConfigError, HalabError
 
 
 class SweepFailed(Exception):
@@ -80,6 +81,7 @@ def ask_provider(
         "lab": settings.name,
         "directory": str(lab_folder(settings).path),
         **known(state),
+        "snapshots": _snapshots(lab_folder(settings)),
         "remove": [list(pair) for pair in remove],
     }
     done = subprocess.run(
@@ -93,6 +95,14 @@ def ask_provider(
         raise SweepFailed(done.stderr.strip())
     answer: list[dict[str, Any]] = json.loads(done.stdout)
     return answer
+
+
+def _snapshots(folder: LabFolder) -> list[str]:
+    """Those of the lab's checkpoints. SweepFailed: without its record a checkpoint's would go."""
+    try:
+        return [kept.snapshot for kept in Shelf(folder).all()]
+    except ConfigError as error:
+        raise SweepFailed(str(error)) from error
 
 
 def shown(left: Iterable[dict[str, Any]]) -> list[str]:

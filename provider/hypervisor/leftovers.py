@@ -15,6 +15,7 @@ from typing import Any
 
 from halab.provider.hypervisor.connection import Connection, doing
 from halab.provider.hypervisor.inventory import read_mark
+from halab.provider.hypervisor.machine.checkpoint import PREFIX
 from halab.provider.hypervisor.mark import pool_uuids
 from halab.provider.hypervisor.network.network_xml import parse_network
 from halab.provider.hypervisor.removal import remove_domain, remove_network, remove_pool, remove_volume
@@ -23,10 +24,14 @@ from halab.provider.hypervisor.storage.storage_xml import parse_volume, pool_pat
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the lab's state names: UUIDs of domains, networks and pools; paths of volumes."""
+    """What the lab's state names: UUIDs of domains, networks and pools; paths of volumes.
+
+    `snapshots`: those of its checkpoints; None: they are not looked for.
+    """
 
     uuids: frozenset[str] = frozenset()
     volumes: frozenset[str] = frozenset()
+    snapshots: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ def leftovers(connection: Connection, lab: str, known: Known) -> list[Leftover]:
         users = [_uses(domain) for domain in domains if domain not in mine]
         return [
             *(_domain(connection, domain) for domain in mine),
+            *_snapshots(domains, lab, known),
             *_networks(connection, lab, known, users),
             *_storage(connection, lab, known, users),
         ]
@@ -83,6 +89,19 @@ def _uses(domain: Any) -> _User:
 def _domain(connection: Connection, domain: Any) -> Leftover:
     detail = "running" if domain.isActive() else "off"
     return Leftover("domain", domain.name(), detail, partial(remove_domain, connection, domain))
+
+
+def _snapshots(domains: list[Any], lab: str, known: Known) -> Iterator[Leftover]:
+    """Of machines that stay: the others take theirs along."""
+    if known.snapshots is None:
+        return
+    for domain in domains:
+        mark = read_mark(domain)
+        if mark is None or mark.lab != lab or domain.UUIDString() not in known.uuids:
+            continue
+        for snapshot in sorted(domain.listAllSnapshots(), key=lambda one: str(one.getName())):
+            if (name := snapshot.getName()).startswith(PREFIX) and name not in known.snapshots:
+                yield Leftover("snapshot", f"{domain.name()}/{name}", "of no checkpoint", snapshot.delete)
 
 
 def _networks(connection: Connection, lab: str, known: Known, users: list[_User]) -> Iterator[Leftover]:

@@ -1,7 +1,8 @@
 """`python -m halab.provider.hypervisor.sweep`: lists or removes what is left of a lab. Request and answer are JSON.
 
-Request: uri, lab, directory (.halab), what the state names (uuids, volumes, endpoints), and `remove`, the [kind, name]
-pairs that may go. Answer: the leftovers, each with kind, name, detail, kept and whether it was removed.
+Request: uri, lab, directory (.halab), what the state names (uuids, volumes, endpoints), the checkpoints' snapshots,
+and `remove`, the [kind, name] pairs that may go. Answer: the leftovers, each with kind, name, detail, kept and whether
+it was removed.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def sweep(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The answer to a request. Raises HalabError."""
     lab, directory = request["lab"], Path(request["directory"])
     chosen = {(kind, name) for kind, name in request["remove"]}
-    known = Known(frozenset(request["uuids"]), frozenset(request["volumes"]))
+    known = Known(frozenset(request["uuids"]), frozenset(request["volumes"]), frozenset(request["snapshots"]))
     # Endpoints first: one that runs may be asked to switch a machine on that is about to go.
     found = [*endpoints(directory, lab, frozenset(request["endpoints"])), *_in_libvirt(request["uri"], lab, known)]
     answer = []

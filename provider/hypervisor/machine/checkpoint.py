@@ -7,14 +7,21 @@ machines stand still. So nobody in the lab can have seen anything that came afte
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from halab.provider.hypervisor.connection import Connection, doing, is_code
+from halab.provider.hypervisor.connection import Connection, LibvirtFailed, doing, is_code
 from halab.provider.hypervisor.inventory import read_mark
+from halab.provider.hypervisor.machine.standing import (
+    Came,
+    StandsStill,
+    each,
+    goes_on,
+    let_go,
+    standing_still,
+    suspend,
+)
 from halab.provisioners.engine.errors import Conflict, HalabError
 
 PREFIX = "halab-"
@@ -23,7 +30,7 @@ PREFIX = "halab-"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine as a checkpoint has it. `hostname` is its name in the lab."""
+    """One machine as a checkpoint has it. `hostname` is its name in the lab; `running`: neither off nor held."""
 
     hostname: str
     uuid: str
@@ -66,41 +73,80 @@ class Checkpoints:
         return None
 
     def save(self, snapshot: str) -> list[Machine]:
-        """Freezes all machines, takes a snapshot of that name of each, lets them go on.
+        """Holds all machines, takes a snapshot of that name of each, lets those go on that did before.
 
-        Raises Conflict without a machine, HalabError without room, LibvirtFailed when one fails: then none stays.
+        Raises Conflict without a machine, HalabError without room, LibvirtFailed when one fails: then none stays;
+        StandsStill.
         """
         domains = self._domains()
         if not domains:
             raise Conflict(f"the lab {self._lab!r} has no machines", "Deploy it first.")
         self._refuse_no_room()
-        machines = [Machine(h, d.UUIDString(), bool(d.isActive())) for h, d in domains.items()]
-        with _standing_still(domains.values()):
+        with doing("look who runs"):
+            machines = [Machine(h, d.UUIDString(), goes_on(d)) for h, d in domains.items()]
+        with standing_still(domains):
             try:
-                self._each(domains, "saved", lambda domain: _take(domain, snapshot))
+                each(domains, "save", lambda domain: _take(domain, snapshot), tell=self._telling("saved"))
             except BaseException:
-                self.remove(snapshot)
+                self._take_back(snapshot)
                 raise
         return machines
 
     def restore(self, snapshot: str, machines: Sequence[Machine]) -> None:
-        """Brings all of `machines`, as `save` returned them, back at once. Raises Conflict if they are others now."""
+        """Brings all of `machines`, as `save` returned them, back at once. Raises Conflict if they are others now.
+
+        HalabError when one does not come back: if none did, those that ran go on; else all stand still. StandsStill.
+        """
         domains = self._domains()
         self._refuse_others(snapshot, machines, domains)
-        paused = {machine.hostname for machine in machines if machine.running}
-        with doing("hold the machines"):
-            _suspend(domains.values())
-        self._each(domains, "restored", lambda domain: _revert(domain, snapshot))
-        with doing("let the machines go on"):
-            _resume(domain for hostname, domain in domains.items() if hostname in paused)
+        with doing("look who runs"):
+            before = _Before(domains, {h: bool(d.isActive()) for h, d in domains.items()}, _going_on(domains))
+        then, came = {m.hostname: domains[m.hostname] for m in machines if m.running}, Came()
+        try:
+            suspend(domains)
+            each(domains, "restore", lambda domain: _revert(domain, snapshot), came, self._telling("restored"))
+            let_go(then)
+        except StandsStill:
+            raise
+        except BaseException as error:
+            if came.done == domains.keys():
+                let_go(then, error)
+                raise
+            self._not_restored(before, came, error)
+            raise
+
+    def _not_restored(self, before: _Before, came: Came, error: BaseException) -> None:
+        """Lets them go on if they are all as before; raises what is to be said, or tells it to who has interrupted."""
+        if not came.done and before.untouched():
+            let_go(before.went_on, error)
+            said = HalabError("No machine was restored", f"{before.told()} {_why(came, error)}")
+        else:
+            left = ", ".join(hostname for hostname in before.domains if hostname not in came.done)
+            said = HalabError(
+                f"The checkpoint is restored in part: back are {', '.join(sorted(came.done)) or 'none'}, not {left}",
+                "All of them stand still. When what is in the way is mended, halab checkpoint restore again goes on. "
+                + _why(came, error),
+            )
+        if isinstance(error, Exception):
+            raise said from error
+        self._tell(str(said))
 
     def remove(self, snapshot: str) -> None:
-        """Removes the snapshot of that name from all machines that have it."""
-        with doing(f"remove the snapshot {snapshot!r}"):
-            for domain in self._domains().values():
-                found = _snapshot(domain, snapshot)
-                if found is not None:
-                    found.delete()
+        """Removes the snapshot of that name from all machines that have it, though one's stays. LibvirtFailed."""
+        domains = self._domains()
+        with doing(f"look for the snapshot {snapshot!r}"):
+            found = {hostname: there for hostname, domain in domains.items() if (there := _snapshot(domain, snapshot))}
+        each(found, f"remove the snapshot {snapshot!r} of", lambda there: there.delete())
+
+    def _take_back(self, snapshot: str) -> None:
+        """Removes it; that it cannot is told only: another error is under way."""
+        try:
+            self.remove(snapshot)
+        except HalabError as error:
+            self._tell(f"snapshots {snapshot} stay: {error}")
+
+    def _telling(self, done: str) -> Callable[[str], None]:
+        return lambda hostname: self._tell(f"{hostname} {done}")
 
     def _domains(self) -> dict[str, Any]:
         """Host name -> domain, of all of the lab's machines."""
@@ -134,47 +180,38 @@ class Checkpoints:
         if missing:
             raise Conflict("the checkpoint is not whole", f"It has no snapshot of {', '.join(missing)}. Remove it.")
 
-    def _each(self, domains: dict[str, Any], done: str, action: Callable[[Any], None]) -> None:
-        """The action for all machines at once; the first error after all have ended."""
 
-        def one(hostname: str, domain: Any) -> None:
-            with doing(f"do this with the machine {hostname!r}"):
-                action(domain)
-            if done:
-                self._tell(f"{hostname} {done}")
+@dataclass(frozen=True)
+class _Before:
+    """The machines before a restore: all, who was on, who went on."""
 
-        with ThreadPoolExecutor(len(domains)) as pool:
-            for future in [pool.submit(one, *item) for item in domains.items()]:
-                future.result()
+    domains: Mapping[str, Any]
+    on: Mapping[str, bool]
+    went_on: Mapping[str, Any]
 
+    def untouched(self) -> bool:
+        """Whether each is on or off as before: a restore that fails may have ended a machine."""
+        try:
+            with doing("look who is on"):
+                return all(bool(domain.isActive()) == self.on[h] for h, domain in self.domains.items())
+        except LibvirtFailed:
+            return False  # nobody knows; why it failed is told by the restore's own error
 
-@contextmanager
-def _standing_still(domains: Iterable[Any]) -> Iterator[None]:
-    """Those that run stand still while the block runs, all of them."""
-    running = [domain for domain in domains if domain.isActive()]
-    try:
-        with doing("hold the machines"):
-            _suspend(running)
-        yield
-    finally:
-        with doing("let the machines go on"):
-            _resume(running)
+    def told(self) -> str:
+        """Who goes on, and who does not."""
+        held = ", ".join(h for h, on in self.on.items() if on and h not in self.went_on)
+        return f"Those that ran go on.{f' As before, {held} stand still.' if held else ''}"
 
 
-def _suspend(domains: Iterable[Any]) -> None:
-    import libvirt
-
-    for domain in domains:
-        if domain.isActive() and domain.state()[0] != libvirt.VIR_DOMAIN_PAUSED:
-            domain.suspend()
+def _going_on(domains: Mapping[str, Any]) -> dict[str, Any]:
+    return {hostname: domain for hostname, domain in domains.items() if goes_on(domain)}
 
 
-def _resume(domains: Iterable[Any]) -> None:
-    import libvirt
-
-    for domain in domains:
-        if domain.isActive() and domain.state()[0] == libvirt.VIR_DOMAIN_PAUSED:
-            domain.resume()
+def _why(came: Came, error: BaseException) -> str:
+    """Each machine's own error, or what came between."""
+    if came.failed:
+        return " ".join(f"{hostname}: {why}" for hostname, why in sorted(came.failed.items()))
+    return str(error) or type(error).__name__
 
 
 def _take(domain: Any, snapshot: str) -> None:

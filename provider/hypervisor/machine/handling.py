@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from halab.provider.hypervisor.connection import Connection, doing
+from halab.provider.hypervisor.connection import Connection, doing, is_code
 from halab.provider.hypervisor.inventory import presence_of, read_mark
 from halab.provider.hypervisor.machine.paused import pause_of
 from halab.provider.hypervisor.machine.presence import Presence
@@ -21,9 +21,14 @@ class Hands:
         self._connection, self._lab = connection, lab
 
     def cut(self, uuid: str) -> None:
-        """Switches it off at once, as by a pulled plug."""
+        """Switches it off at once, as by a pulled plug, if it is on: it may have been fenced meanwhile."""
         with doing("cut a machine's power"):
-            self._own(uuid).destroy()
+            domain = self._own(uuid)
+            try:
+                domain.destroy()
+            except Exception as error:
+                if not is_code(error, "VIR_ERR_OPERATION_INVALID") or domain.isActive():
+                    raise
 
     def start(self, uuid: str) -> None:
         """Switches it on, if it is off."""

@@ -23,7 +23,16 @@ def _log(*lines: str) -> str:
 
 
 def _overall(failure: int = 0, bad_news: int = 0) -> str:
-    return f"Overall Results:{{'success': 2, 'failure': {failure}, 'BadNews': {bad_news}, 'skipped': 0}}"
+    return _numbers(2, failure, bad_news)
+
+
+def _numbers(success: int, failure: int, bad_news: int, skipped: int = 0) -> str:
+    counted = {"success": success, "failure": failure, "BadNews": bad_news, "skipped": skipped}
+    return f"Overall Results:{counted!r}"
+
+
+def _test(name: str, skipped: int) -> str:
+    return f"Test {name + ':':<20} {{'calls': 1, 'failure': 0, 'skipped': {skipped}, 'auditfail': 0}}"
 
 
 def test_nothing_was_wrong() -> None:
@@ -72,6 +81,42 @@ def test_what_is_known_of_sbd_counts_for_nothing(line: str) -> None:
     assert next(told(came)).startswith("2 complaints that count for nothing: ")
     assert not is_news(line)
     assert outcome(said(_log(line.replace("sbd[", "pacemaker-based["), *BEGUN, _overall(bad_news=1)))).failed
+
+
+@pytest.mark.parametrize(
+    ("overall", "skipped"),
+    [(_numbers(2, 0, 0), (1, 1)), (_numbers(0, 0, 0, 1), (1, 0)), (_numbers(0, 0, 0), (0, 0))],
+)
+def test_nothing_has_passed_where_nothing_was_run(overall: str, skipped: tuple[int, int]) -> None:
+    """This release counts who was skipped as a success, and says so in its summary only."""
+    flip, stonithd = (_test(name, times) for name, times in zip(("Flip", "Stonithd"), skipped, strict=True))
+    came = outcome(said(_log(*BEGUN, overall, flip, stonithd, SUMMARY[-1])))
+    assert not came.passed
+    assert as_data(came, "x.log")["skipped"] == sum(skipped)
+    assert [*told(came)][-2:] == [
+        f"no test was run to its end: {sum(skipped)} were skipped",
+        "2 tests, something was wrong in 0; seed 1795912345. FAIL",
+    ]
+
+
+def test_one_that_was_skipped_spoils_no_other() -> None:
+    assert outcome(said(_log(*BEGUN, _overall(), _test("Flip", 1), _test("Stonithd", 0)))).passed
+
+
+@pytest.mark.parametrize(("counted", "lines"), [(1, []), (2, [SBD]), (0, [SBD])])
+def test_bad_news_that_were_not_read_are_no_pass(counted: int, lines: list[str]) -> None:
+    """The suite logs each one that it counts."""
+    news = [f"{line}set_servant_health: Cluster connection terminated" for line in lines]
+    came = outcome(said(_log(*BEGUN, *news, _overall(bad_news=counted), *SUMMARY)))
+    assert not came.passed
+    assert f"the suite counted {counted} bad news, and {len(lines)} were read" in [*told(came)]
+    assert as_data(came, "x.log")["doubts"] == came.doubts
+
+
+def test_failures_that_no_line_tells_are_no_pass() -> None:
+    came = outcome(said(_log(*BEGUN, _overall(failure=1), *SUMMARY)))
+    assert "the suite counted 1 failures" in [*told(came)]
+    assert not came.passed
 
 
 def test_a_setup_that_failed() -> None:

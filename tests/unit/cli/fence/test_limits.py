@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from halab.cli.fence.devices import Device
 from halab.cli.fence.evidence import REBOOT
 from halab.cli.fence.firing import Firing
 from halab.provisioners.engine.command import Command, Result
-from halab.provisioners.engine.errors import ConnectionLost, HalabError, TimedOut
-from tests.unit.cli.fence.test_fence import Cluster, domain
+from halab.provisioners.engine.errors import CommandFailed, ConnectError, ConnectionLost, HalabError, TimedOut
+from halab.provisioners.pacemaker.status import ClusterStatus
+from tests.unit.cli.fence.test_fence import STATUS, Cluster, domain
 
 __all__ = ["domain"]
 LEVELS = "<x><fencing-level index='1' devices='a,b'/><fencing-level index='2' devices='c'/></x>"
@@ -39,3 +41,42 @@ def test_what_may_still_come_is_told(domain: Any, error: HalabError) -> None:
     cluster.fences = never
     fired = Firing(cluster, 0.01).fire("node2", REBOOT, None)  # type: ignore[arg-type]
     assert fired.fault == f"{error.summary}: Pacemaker may still do it, `halab status` tells"
+
+
+@dataclass
+class Silent(Cluster):
+    """Its first looks fail, each with one of these errors."""
+
+    errors: list[HalabError] = field(default_factory=list)
+    forgot: int = 0
+
+    def status(self, among: object = ()) -> ClusterStatus:
+        if self.errors:
+            raise self.errors.pop(0)
+        return STATUS
+
+    def forget(self) -> None:
+        self.forgot += 1
+
+
+MUTE = [
+    ConnectError("node1 does not answer"),
+    TimedOut("it did not end within 60 s"),
+    CommandFailed("crm_mon"),
+]
+
+
+def test_a_look_that_fails_does_not_end_the_wait(domain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halab.cli.fence.firing._POLL_S", 0)
+    cluster = Silent(domain, errors=[*MUTE])
+    assert Firing(cluster, 1.0).back_s("node2", "boot-0") >= 0  # type: ignore[arg-type]
+    assert (cluster.errors, cluster.forgot) == ([], 1 + len(MUTE)), "who was mute is asked anew"
+
+
+@pytest.mark.parametrize("error", MUTE)
+def test_what_the_last_look_met_is_told_at_the_end(domain: Any, error: HalabError) -> None:
+    cluster = Silent(domain, errors=[error] * 3)
+    with pytest.raises(TimedOut, match="node2 is no member again within 0 s") as told:
+        Firing(cluster, 0.0).back_s("node2", "")  # type: ignore[arg-type]
+    assert f"The last look failed: {error}" in told.value.detail
+    assert "halab status" in told.value.detail

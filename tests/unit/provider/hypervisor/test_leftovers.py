@@ -21,6 +21,8 @@ DOMAIN = """<domain type='test'><name>{name}</name><memory>65536</memory><os><ty
 <disk type='file'><source file='{disk}'/><target dev='vda'/></disk>
 <interface type='network'><source network='{network}'/></interface></devices></domain>"""
 
+NOTHING: dict[str, list[str]] = {"uuids": [], "volumes": [], "endpoints": [], "snapshots": []}
+
 
 @pytest.fixture(autouse=True)
 def _test_driver(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +179,7 @@ def test_only_what_was_confirmed_is_removed(
     monkeypatch.setattr(sweep, "running_configs", set)
     for name in ("one", "two"):
         hypervisor.domain(name)
-    request = {"uri": "", "lab": "summit", "directory": str(tmp_path), "uuids": [], "volumes": [], "endpoints": []}
+    request = {"uri": "", "lab": "summit", "directory": str(tmp_path), **NOTHING}
     answer = sweep.sweep({**request, "remove": [["domain", "one"]]})
     assert [(item["name"], item["removed"]) for item in answer] == [("one", True), ("two", False)]
     assert [item["name"] for item in sweep.sweep({**request, "remove": []})] == ["two"]
@@ -190,7 +192,7 @@ def test_what_came_into_use_since_it_was_confirmed_stays(
     monkeypatch.setattr(sweep, "running_configs", set)
     hypervisor.network()
     hypervisor.domain("theirs-too", None, disk="/theirs/d")
-    request = {"uri": "", "lab": "summit", "directory": str(tmp_path), "uuids": [], "volumes": [], "endpoints": []}
+    request = {"uri": "", "lab": "summit", "directory": str(tmp_path), **NOTHING}
     (told,) = sweep.sweep({**request, "remove": [["network", "net"]]})
     assert (told["kept"], told["removed"]) == ("theirs-too uses it", False)
     assert hypervisor.connection.network("net") is not None
@@ -201,3 +203,19 @@ def test_what_another_lab_has_hides_nothing_that_comes_after_it(hypervisor: Hype
     hypervisor.network("net")
     hypervisor.network("z-network", lab="other")
     assert [entry for entry in hypervisor.left() if entry[0] == "network"] == [("network", "net", "")]
+
+
+def test_snapshots_of_no_checkpoint(hypervisor: Hypervisor) -> None:
+    mine, other, hers = (hypervisor.domain(name, lab) for name, lab in (("a", "summit"), ("b", "other"), ("c", None)))
+    for domain in (mine, other, hers):
+        for name in ("halab-kept-1", "halab-left-1", "by-hand"):
+            domain.snapshotCreateXML(f"<domainsnapshot><name>{name}</name></domainsnapshot>", 0)
+    uuids = frozenset(domain.UUIDString() for domain in (mine, other, hers))
+    assert hypervisor.left(Known(uuids)) == [], "they are not looked for"
+    (left,) = hypervisor.found(Known(uuids, snapshots=frozenset({"halab-kept-1"})))
+    assert (left.kind, left.name) == ("snapshot", "a/halab-left-1")
+    left.remove()
+    assert sorted(one.getName() for one in mine.listAllSnapshots()) == ["by-hand", "halab-kept-1"]
+    assert len(other.listAllSnapshots()) == len(hers.listAllSnapshots()) == 3
+    gone = hypervisor.left(Known(uuids - {mine.UUIDString()}, snapshots=frozenset()))
+    assert gone == [("domain", "a", "")], "its snapshots go with it"
