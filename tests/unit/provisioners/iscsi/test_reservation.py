@@ -207,6 +207,14 @@ def test_a_fenced_node_that_has_not_restarted_gets_no_key(lun: Lun) -> None:
     assert lun.lines("keys") == [TWO, ONE]
 
 
+def test_a_fenced_node_whose_dlm_still_has_lockspaces_gets_no_key(lun: Lun) -> None:
+    """lvmlockd's, say: it may write what nobody guards any more, though no file system is mounted."""
+    (lun.folder / "dlm/lvm_vg").mkdir(parents=True)
+    lun.put([TWO], holder=TWO)
+    assert register(lun).returncode == 4
+    assert lun.lines("keys") == [TWO]
+
+
 def test_a_lun_that_lost_its_reservation_shuts_nobody_out(lun: Lun) -> None:
     """The target's machine was made anew: its nodes go on, and get their keys again while they do."""
     lun.put([])
