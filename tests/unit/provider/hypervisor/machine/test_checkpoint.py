@@ -165,6 +165,15 @@ def test_too_little_room_is_told_before(
     assert checkpoints.snapshots() == {}
 
 
+def test_room_is_that_of_the_pool_that_has_the_directory(connection: Connection) -> None:
+    checkpoints = Checkpoints(connection, "summit")
+    pool = connection.libvirt.storagePoolLookupByName("theirs")
+    assert checkpoints.free_bytes("/theirs") == pool.info()[3] > 0
+    assert checkpoints.free_bytes("/their") is None, "another directory"
+    pool.destroy()
+    assert checkpoints.free_bytes("/theirs") is None
+
+
 def test_a_lab_that_is_not_there_has_nothing_to_save(connection: Connection) -> None:
     with pytest.raises(Conflict, match="no machines"):
         Checkpoints(connection, "summit").save(ONE)
