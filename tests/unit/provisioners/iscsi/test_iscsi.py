@@ -220,6 +220,10 @@ def test_a_session_is_gone_only_when_it_is_logged_out_and_its_record_deleted(
 ) -> None:
     _, out = ITEM.steps(DEBIAN_13, HAVE, None)
     assert isinstance(out, Run)
+    assert out.command.argv[-1] == (
+        "/etc/systemd/system/resource-agents-deps.target.d/"
+        "iqn.2003-01.org.linux-iscsi.target.x8664_sn.62c66a7a5dd7.conf"
+    )
     order = tmp_path / "order.conf"
     order.touch()
     answers = f'case "$*" in *--logout) exit {logout} ;; *) exit {delete} ;; esac'

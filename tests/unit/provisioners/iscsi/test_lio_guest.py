@@ -164,8 +164,8 @@ def used(library: Library, luns: list[tuple[int, str]], portals: list[tuple[str,
         Thing(tpg.network_portals, ip_address=address, port=port)
     library.root.targets.append(SimpleNamespace(wwn=WANTED["iqn"], tpgs=[tpg]))
     library.TPG = lambda *_: tpg
-    for name in ("LUN", "MappedLUN"):
-        setattr(library, name, lambda _, number, *more, _name=name, **__: made.append(f"{_name} {number}"))
+    for name in ("LUN", "MappedLUN", "NetworkPortal"):
+        setattr(library, name, lambda _, *words, _name=name, **__: made.append(" ".join(map(str, (_name, *words)))))
     return tpg, made
 
 
@@ -191,7 +191,7 @@ def test_a_lun_that_is_used_is_not_taken_away(
     tpg, new = used(library, luns, [])
     change("target", tmp_path, monkeypatch, library, reservations=False)
     assert [(lun.lun, lun.storage_object.name) for lun in tpg.luns] == stay
-    assert new == made
+    assert new == [*made, "NetworkPortal 10.0.0.1 3260"]
     assert tpg.enable
 
 
@@ -199,9 +199,12 @@ def test_portals_that_are_wanted_stay_and_no_others(
     tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = Library(tmp_path)
-    tpg, _ = used(library, [], [("10.0.0.1", 3260), ("10.0.0.1", 3261), ("10.0.0.1", 3270), ("10.0.0.9", 3260)])
+    tpg, made = used(
+        library, [(0, "lun0")], [("10.0.0.1", 3260), ("10.0.0.1", 3261), ("10.0.0.1", 3270), ("10.0.0.9", 3260)]
+    )
     change("target", tmp_path, monkeypatch, library, reservations=False, ports=[3260, 3261])
     assert [(one.ip_address, one.port) for one in tpg.network_portals] == [("10.0.0.1", 3260), ("10.0.0.1", 3261)]
+    assert made == ["NetworkPortal 10.0.0.1 3260", "NetworkPortal 10.0.0.1 3261"], "there is one of each in the end"
 
 
 @pytest.mark.parametrize(
@@ -209,8 +212,8 @@ def test_portals_that_are_wanted_stay_and_no_others(
     [
         ([(0, False)], [0], []),
         ([(0, False), (1, False)], [0], []),
-        ([(0, True)], [], ["MappedLUN 0"]),
-        ([], [], ["MappedLUN 0"]),
+        ([(0, True)], [], ["MappedLUN 0 0 False"]),
+        ([], [], ["MappedLUN 0 0 False"]),
     ],
 )
 def test_an_initiator_keeps_its_lun_when_its_password_changes(
