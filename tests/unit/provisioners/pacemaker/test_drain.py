@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from halab.provisioners.engine.command import Result, cmd
+from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.steps import Await, Run
 from halab.provisioners.pacemaker import drain
 from halab.provisioners.pacemaker.status import ClusterStatus, FailedOperation, NodeStatus, parse_status
@@ -53,6 +54,7 @@ CLONED = (at("dlm", "n1"), at("dlm", "n2"), at("dlm", "n3"))
     [
         (replace(status(*CLONED, at("ip", "n1"), at("fence", "n1")), nodes=THREE), ("dlm",)),
         (replace(status(at("dlm", "n1"), at("ip", "n1")), nodes=THREE[:1]), ("dlm", "ip")),  # the only node
+        (replace(status(*CLONED[:2], at("ip", "n1")), nodes=THREE[:2]), ("dlm",)),
         (replace(status(*CLONED[1:]), nodes=THREE), ()),
     ],
 )
@@ -107,6 +109,27 @@ def test_waits_read_what_pacemaker_prints() -> None:
         assert isinstance(wait, Await)
         assert not wait.ready(answer("", 102))
         assert "Not connected" in wait.seen(answer("", 102))
+
+
+def test_a_node_is_spared_and_back_only_when_pacemaker_shows_it() -> None:
+    name = parse_status(RUNNING).nodes[0].name
+    dc = f'<current_dc present="true" version="2.1.5" name="{name}" id="1" with_quorum="true" mixed_version="false"/>'
+    well = RUNNING.replace('<current_dc present="false"/>', dc)
+    assert drain.spare(name, True).ready(answer(well))
+    assert not drain.spare(name, True).ready(answer(RUNNING)), "it has no DC yet"
+    assert drain.back(drain.Served(name, ())).ready(answer(well))
+    assert not drain.back(drain.Served(name, ("gone",))).ready(answer(well))
+    assert "gone does not run" in drain.back(drain.Served(name, ("gone",))).seen(answer(well))
+
+
+@pytest.mark.parametrize("failed", ["", "node1"])
+def test_after_a_node_that_did_not_come_back_no_other_one_is_taken_out(failed: str) -> None:
+    if not failed:
+        drain.refuse_unhealthy(failed, "node2")
+        return
+    with pytest.raises(Conflict, match="node2 was not restarted") as refused:
+        drain.refuse_unhealthy(failed, "node2")
+    assert "node1 did not come back" in refused.value.detail
 
 
 # What a node's history says of a primitive that has failed there.
