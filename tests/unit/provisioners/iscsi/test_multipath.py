@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,16 @@ def test_what_the_file_says_shows_and_somebody_elses_is_left_alone() -> None:
     assert gone.condition == "/etc/halab/mpathpersist is another"
     with pytest.raises(Conflict, match="somebody else's"):
         multipath_seen("defaults {\n}\n", None, RUNS, shown(), WANTED, "node1")
+
+
+def test_all_is_seen_with_one_question(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
+    host, guest = guest_host(
+        told(config_of(WANTED), PERSIST_TEXT, RUNS, shown("ready", "ready")),
+        told(None, None, RUNS, "fail\n\036/dev/sda"),
+    )
+    assert MultipathItem().observe(host, WANTED) == WANTED
+    assert len(guest.asked) == 1
+    assert MultipathItem().observe(host, WANTED) is None
 
 
 def test_the_configuration() -> None:
