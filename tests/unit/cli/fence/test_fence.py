@@ -221,6 +221,11 @@ def test_a_device_by_its_method_or_its_name() -> None:
 
 def test_a_trial_is_fired_at_who_serves_nothing_and_leads_nothing() -> None:
     assert idlest(STATUS, ["node1", "node2", "node3"]) == "node2"
+    assert idlest(replace(STATUS, nodes=STATUS.nodes[:2]), ["node1", "node2"]) == "node2"
+    off = replace(node("node2"), online=False)
+    assert idlest(replace(STATUS, nodes=(node("node1"), off, node("node3"))), ["node1", "node2", "node3"]) == "node1"
+    with pytest.raises(HalabError, match="two nodes"):
+        idlest(replace(STATUS, nodes=(node("node1"), off)), ["node1", "node2"])
     with pytest.raises(HalabError, match="two nodes"):
         idlest(replace(STATUS, nodes=(node("node1"),)), ["node1"])
 

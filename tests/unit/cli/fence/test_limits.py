@@ -1,8 +1,8 @@
-"""How long `halab fence` waits for Pacemaker, and what it says when that is over."""
+"""Whom `halab fence` asks, and for whom it asks nobody; how long it waits, and what it says when that is over."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -11,9 +11,16 @@ from halab.cli.fence.devices import Device
 from halab.cli.fence.evidence import REBOOT
 from halab.cli.fence.firing import Firing
 from halab.provisioners.engine.command import Command, Result
-from halab.provisioners.engine.errors import CommandFailed, ConnectError, ConnectionLost, HalabError, TimedOut
+from halab.provisioners.engine.errors import (
+    CommandFailed,
+    ConfigError,
+    ConnectError,
+    ConnectionLost,
+    HalabError,
+    TimedOut,
+)
 from halab.provisioners.pacemaker.status import ClusterStatus
-from tests.unit.cli.fence.test_fence import STATUS, Cluster, domain
+from tests.unit.cli.fence.test_fence import STATUS, Cluster, domain, node
 
 __all__ = ["domain"]
 LEVELS = "<x><fencing-level index='1' devices='a,b'/><fencing-level index='2' devices='c'/></x>"
@@ -80,3 +87,40 @@ def test_what_the_last_look_met_is_told_at_the_end(domain: Any, error: HalabErro
         Firing(cluster, 0.0).back_s("node2", "")  # type: ignore[arg-type]
     assert f"The last look failed: {error}" in told.value.detail
     assert "halab status" in told.value.detail
+
+
+def test_a_machine_that_is_gone_is_not_fired_at(domain: Any) -> None:
+    """That it is off afterwards would prove nothing."""
+    cluster = Cluster(domain)
+    cluster.nodes[1].uuid = "00000000-0000-4000-8000-000000000000"
+    with pytest.raises(HalabError, match="node2 is gone for libvirt"):
+        Firing(cluster, 0.01).fire("node2", REBOOT, None)  # type: ignore[arg-type]
+    assert cluster.asked == []
+
+
+@pytest.mark.parametrize(
+    ("members", "asked"),
+    [
+        (STATUS.nodes, "node1"),
+        ((node("node1", dc="node3"), node("node2", dc="node3"), node("node3", dc="node3")), "node3"),
+        ((replace(node("node1"), online=False), *STATUS.nodes[1:]), "node3"),
+        ((replace(node("node1"), online=False), node("node2"), replace(node("node3"), pending=True)), None),
+        ((node("node2", dc="node2"),), None),
+    ],
+)
+def test_who_is_asked(domain: Any, members: Any, asked: str | None) -> None:
+    """The DC, else another one that is there; never the victim."""
+    firing = Firing(Cluster(domain), 1.0)  # type: ignore[arg-type]
+    seen: ClusterStatus = replace(STATUS, nodes=members)
+    if asked is None:
+        with pytest.raises(HalabError, match="nobody can fence node2"):
+            firing._asker(seen, "node2")
+    else:
+        assert firing._asker(seen, "node2") == asked
+
+
+def test_the_only_node_has_nobody_that_could_fence_it(domain: Any) -> None:
+    cluster = Cluster(domain)
+    del cluster.nodes[1:]
+    with pytest.raises(ConfigError, match="nobody can fence node1"):
+        Firing(cluster, 1.0).check("node1")  # type: ignore[arg-type]

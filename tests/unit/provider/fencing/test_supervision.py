@@ -75,6 +75,16 @@ def test_the_supervisor_ends_with_its_configuration(config: Path) -> None:
     eventually(lambda: not power_process.processes(config))
 
 
+def test_a_daemon_that_does_not_end_is_killed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power_supervisor, "GRACE_S", 0.2)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        power_supervisor.Supervisor(config, SERVER_MODULE)._end(daemon.pid)
+        assert not Path(f"/proc/{daemon.pid}").exists()
+
+
 def test_it_detaches(config: Path) -> None:
     power_process.start_supervisor(config)
     supervisor = _supervisor(config)

@@ -14,6 +14,8 @@ from halab.provider.hypervisor import removal
 from halab.provider.hypervisor.connection import Connection
 from halab.provider.hypervisor.inventory import write_mark
 from halab.provider.hypervisor.mark import Mark, pool_uuids
+from halab.provider.hypervisor.network.network import NetworkResource
+from halab.provider.hypervisor.network.network_xml import NetworkSpec, network_xml
 from halab.provider.hypervisor.storage.pool import PoolResource
 from halab.provider.hypervisor.storage.storage_xml import VolumeSpec, pool_xml, volume_xml
 from halab.provider.protocol import Ctx
@@ -52,13 +54,16 @@ def names(connection: Connection) -> list[str]:
     return sorted(one.name() for one in connection.libvirt.listAllDomains())
 
 
-def test_only_the_labs_own_domains_on_it_go_with_a_network(connection: Connection) -> None:
+def test_only_the_labs_own_domains_on_it_go_with_a_network(connection: Connection, provider: Configured) -> None:
+    spec = NetworkSpec(name="net", cidr="10.17.0.0/24", mode="nat", domain="summit.test", bridge="virbr7")
+    network = connection.libvirt.networkDefineXML(network_xml(spec, Mark(lab="summit")))
     domain(connection, "left")
     domain(connection, "left-running").create()
     domain(connection, "elsewhere", network="another")
     domain(connection, "other-lab", "other").create()
     domain(connection, "nobodys", None)
-    removal.remove_domains(connection, "summit", lambda spec: spec.network == "net")
+    NetworkResource(provider).remove(Ctx(), {"id": network.UUIDString()})
+    assert connection.network("net") is None
     assert names(connection) == ["elsewhere", "nobodys", "other-lab", "theirs"]
     assert connection.libvirt.lookupByName("other-lab").isActive()
 

@@ -208,3 +208,27 @@ def test_nobody_logs_out_under_what_is_in_use(tmp_path: Path, held: str, mounts:
     text = text.replace("/proc/mounts", str(tmp_path / "mounts"))
     done = subprocess.run([*argv[:2], text, *argv[3:]], capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == free, done.stderr
+    assert wait.ready(Result(wait.probe, done.returncode, done.stdout, done.stderr)) is free
+
+
+@pytest.mark.parametrize(
+    ("logout", "delete", "gone"),
+    [(0, 0, True), (21, 21, True), (8, 0, False), (0, 6, False)],  # 21: there is no such session, or record
+)
+def test_a_session_is_gone_only_when_it_is_logged_out_and_its_record_deleted(
+    tmp_path: Path, shell: Callable[..., list[str]], logout: int, delete: int, gone: bool
+) -> None:
+    _, out = ITEM.steps(DEBIAN_13, HAVE, None)
+    assert isinstance(out, Run)
+    assert out.command.argv[-1] == (
+        "/etc/systemd/system/resource-agents-deps.target.d/"
+        "iqn.2003-01.org.linux-iscsi.target.x8664_sn.62c66a7a5dd7.conf"
+    )
+    order = tmp_path / "order.conf"
+    order.touch()
+    answers = f'case "$*" in *--logout) exit {logout} ;; *) exit {delete} ;; esac'
+    done = shell((*out.command.argv[:-1], str(order)), iscsiadm=answers, sync="")
+    assert order.exists() is not gone
+    assert [line.rpartition(" ")[2] for line in done if line.startswith("iscsiadm")] == (
+        ["--logout"] if logout == 8 else ["--logout", "delete"]
+    )

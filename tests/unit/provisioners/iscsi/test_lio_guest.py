@@ -152,3 +152,99 @@ def test_a_backstore_of_our_name_with_another_disk_is_not_taken_over(
     with pytest.raises(SystemExit, match="lun0 exists with /dev/vdb1, not /dev/vdc1"):
         change("target", tmp_path, monkeypatch, library, device="/dev/vdc1", reservations=False)
     assert synced == [], "nothing was saved"
+
+
+def used(library: Library, luns: list[tuple[int, str]], portals: list[tuple[str, int]]) -> tuple[Any, list[str]]:
+    """Our target's TPG, and the names of the objects that the program makes in it."""
+    made: list[str] = []
+    tpg = SimpleNamespace(tag=1, luns=[], network_portals=[], node_acls=[], enable=False)
+    for number, name in luns:
+        Thing(tpg.luns, lun=number, storage_object=SimpleNamespace(name=name))
+    for address, port in portals:
+        Thing(tpg.network_portals, ip_address=address, port=port)
+    library.root.targets.append(SimpleNamespace(wwn=WANTED["iqn"], tpgs=[tpg]))
+    library.TPG = lambda *_: tpg
+    for name in ("LUN", "MappedLUN", "NetworkPortal"):
+        setattr(library, name, lambda _, *words, _name=name, **__: made.append(" ".join(map(str, (_name, *words)))))
+    return tpg, made
+
+
+@pytest.mark.parametrize(
+    ("luns", "stay", "made"),
+    [
+        ([(0, "lun0")], [(0, "lun0")], []),
+        ([(0, "lun0"), (1, "lun0"), (2, "other")], [(0, "lun0")], []),
+        ([(0, "other")], [], ["LUN 0"]),
+        ([], [], ["LUN 0"]),
+    ],
+)
+def test_a_lun_that_is_used_is_not_taken_away(
+    tmp_path: Path,
+    synced: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    luns: list[tuple[int, str]],
+    stay: list[tuple[int, str]],
+    made: list[str],
+) -> None:
+    """By a change of its target: all initiators would lose their disk, for a moment at least."""
+    library = Library(tmp_path)
+    tpg, new = used(library, luns, [])
+    change("target", tmp_path, monkeypatch, library, reservations=False)
+    assert [(lun.lun, lun.storage_object.name) for lun in tpg.luns] == stay
+    assert new == [*made, "NetworkPortal 10.0.0.1 3260"]
+    assert tpg.enable
+
+
+def test_portals_that_are_wanted_stay_and_no_others(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library(tmp_path)
+    tpg, made = used(
+        library, [(0, "lun0")], [("10.0.0.1", 3260), ("10.0.0.1", 3261), ("10.0.0.1", 3270), ("10.0.0.9", 3260)]
+    )
+    change("target", tmp_path, monkeypatch, library, reservations=False, ports=[3260, 3261])
+    assert [(one.ip_address, one.port) for one in tpg.network_portals] == [("10.0.0.1", 3260), ("10.0.0.1", 3261)]
+    assert made == ["NetworkPortal 10.0.0.1 3260", "NetworkPortal 10.0.0.1 3261"], "there is one of each in the end"
+
+
+@pytest.mark.parametrize(
+    ("mapped", "stay", "made"),
+    [
+        ([(0, False)], [0], []),
+        ([(0, False), (1, False)], [0], []),
+        ([(0, True)], [], ["MappedLUN 0 0 False"]),
+        ([], [], ["MappedLUN 0 0 False"]),
+    ],
+)
+def test_an_initiator_keeps_its_lun_when_its_password_changes(
+    tmp_path: Path,
+    synced: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    mapped: list[tuple[int, bool]],
+    stay: list[int],
+    made: list[str],
+) -> None:
+    library = Library(tmp_path)
+    _, new = used(library, [(0, "lun0")], [])
+    attributes = {"authentication": "0"}  # somebody has let it in without a password
+    node = SimpleNamespace(
+        mapped_luns=[],
+        list_attributes=lambda writable: list(attributes),
+        get_attribute=attributes.get,
+        set_attribute=attributes.__setitem__,
+    )
+    for number, read_only in mapped:
+        Thing(node.mapped_luns, mapped_lun=number, write_protect=read_only)
+    library.NodeACL = lambda *_: node  # type: ignore[attr-defined]
+    change("acl", tmp_path, monkeypatch, library, user="node1", password="Correct-Horse-42")
+    assert (node.chap_userid, node.chap_password, attributes) == ("node1", "Correct-Horse-42", {"authentication": "-1"})
+    assert [lun.mapped_lun for lun in node.mapped_luns] == stay
+    assert new == made
+
+
+def test_an_initiator_of_a_target_that_is_not_there_is_an_error(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SystemExit, match="there is no target"):
+        change("acl", tmp_path, monkeypatch, user="node1", password="Correct-Horse-42")
+    assert synced == [], "nothing was saved"

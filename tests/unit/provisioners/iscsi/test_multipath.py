@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +75,16 @@ def test_what_the_file_says_shows_and_somebody_elses_is_left_alone() -> None:
         multipath_seen("defaults {\n}\n", None, RUNS, shown(), WANTED, "node1")
 
 
+def test_all_is_seen_with_one_question(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
+    host, guest = guest_host(
+        told(config_of(WANTED), PERSIST_TEXT, RUNS, shown("ready", "ready")),
+        told(None, None, RUNS, "fail\n\036/dev/sda"),
+    )
+    assert MultipathItem().observe(host, WANTED) == WANTED
+    assert len(guest.asked) == 1
+    assert MultipathItem().observe(host, WANTED) is None
+
+
 def test_the_configuration() -> None:
     text = config_of(WANTED)
     assert text.count("{") == text.count("}")
@@ -93,6 +105,25 @@ def test_it_is_made_and_waited_for() -> None:
     assert list(MultipathItem().steps(DEBIAN_13, WANTED, WANTED)) == []
     (gone,) = MultipathItem().steps(DEBIAN_13, WANTED, None)
     assert isinstance(gone, Run)
+
+
+@pytest.mark.parametrize(("known", "flush", "ended"), [("3600", 0, True), ("", 1, True), ("3600", 1, False)])
+def test_a_disk_that_is_in_use_stays_with_all_that_makes_it(
+    tmp_path: Path, shell: Callable[..., list[str]], known: str, flush: int, ended: bool
+) -> None:
+    """A node whose multipathd went under its disk would lose it at the next lost path."""
+    files = [tmp_path / "multipath.conf", tmp_path / "mpathpersist"]
+    for file in files:
+        file.touch()
+    (gone,) = MultipathItem().steps(DEBIAN_13, WANTED, None)
+    assert isinstance(gone, Run)
+    argv = gone.command.argv
+    text = argv[2].replace("/etc/multipath.conf", str(files[0])).replace("/etc/halab/mpathpersist", str(files[1]))
+    answers = f'case $1 in -l) echo "{known}" ;; *) exit {flush} ;; esac'
+    done = shell((*argv[:2], text, *argv[3:]), multipath=answers, systemctl="", sync="")
+    assert [file.exists() for file in files] == [not ended] * 2
+    assert ("systemctl stop multipathd" in done) is ended
+    assert (f"multipath -f 3{DEVICE.rpartition('0x')[2]}" in done) is bool(known)
 
 
 def answer(stdout: str) -> Result:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from halab.provisioners.engine.errors import Conflict, UnexpectedOutput
+from halab.provisioners.engine.item import Item
 from halab.provisioners.engine.limits import reservation_key
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import Run, Step
@@ -81,6 +83,17 @@ def test_a_missing_key_is_a_node_that_was_fenced_and_no_fault_of_the_reservation
     assert away is not None
     assert away.condition == f"{DEVICE} is not there on node1"
     assert reservation_seen(None, replace(HELD, keys=()), "node1") is None, "an import"
+
+
+@pytest.mark.parametrize(("item", "wanted"), [(ScsiKeyItem(), KEY), (ScsiReservationItem(), HELD)])
+def test_who_does_not_see_the_lun_has_lost_nothing(
+    item: Item[Any], wanted: Any, guest_host: Callable[..., Any]
+) -> None:
+    """Only the LUN itself says that a key, or the reservation, is gone."""
+    host, _ = guest_host("", f"{TWO_KEYS}\036{IS_HELD}\0361\n", f"{NO_KEYS}\036{NOT_HELD}\0361\n")
+    assert item.observe(host, wanted) == replace(wanted, condition=f"{DEVICE} is not there on node1")
+    assert item.observe(host, wanted) == wanted
+    assert item.observe(host, wanted) is None
 
 
 def test_bad_keys_are_named() -> None:
@@ -205,6 +218,14 @@ def test_a_fenced_node_that_has_not_restarted_gets_no_key(lun: Lun) -> None:
     assert lun.lines("keys") == [TWO]
     assert register(lun).returncode == 0, "it has restarted, or is new, and uses nothing of the LUN"
     assert lun.lines("keys") == [TWO, ONE]
+
+
+def test_a_fenced_node_whose_dlm_still_has_lockspaces_gets_no_key(lun: Lun) -> None:
+    """lvmlockd's, say: it may write what nobody guards any more, though no file system is mounted."""
+    (lun.folder / "dlm/lvm_vg").mkdir(parents=True)
+    lun.put([TWO], holder=TWO)
+    assert register(lun).returncode == 4
+    assert lun.lines("keys") == [TWO]
 
 
 def test_a_lun_that_lost_its_reservation_shuts_nobody_out(lun: Lun) -> None:

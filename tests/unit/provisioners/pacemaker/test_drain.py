@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from halab.provisioners.engine.command import Result, cmd
+from halab.provisioners.engine.errors import Conflict
 from halab.provisioners.engine.steps import Await, Run
 from halab.provisioners.pacemaker import drain
-from halab.provisioners.pacemaker.status import ClusterStatus, NodeStatus, parse_status
+from halab.provisioners.pacemaker.status import ClusterStatus, FailedOperation, NodeStatus, parse_status
 from tests.unit.provisioners.pacemaker.test_await_state import at, node, status
 
 DATA = Path(__file__).parents[3] / "data" / "pacemaker"
@@ -53,6 +54,7 @@ CLONED = (at("dlm", "n1"), at("dlm", "n2"), at("dlm", "n3"))
     [
         (replace(status(*CLONED, at("ip", "n1"), at("fence", "n1")), nodes=THREE), ("dlm",)),
         (replace(status(at("dlm", "n1"), at("ip", "n1")), nodes=THREE[:1]), ("dlm", "ip")),  # the only node
+        (replace(status(*CLONED[:2], at("ip", "n1")), nodes=THREE[:2]), ("dlm",)),
         (replace(status(*CLONED[1:]), nodes=THREE), ()),
     ],
 )
@@ -102,10 +104,65 @@ def test_waits_read_what_pacemaker_prints() -> None:
     assert not leaving.ready(answer(RUNNING))
     assert "still there" in leaving.seen(answer(RUNNING))
     assert drain.empty("nowhere").ready(answer(RUNNING))
-    for wait in (leaving, drain.spare(names[0], False), drain.back(drain.Served(names[0], ()))):
+    served = drain.Served(names[0], ())
+    for wait in (leaving, drain.spare(names[0], False), drain.back(served), drain.at_rest("before it")):
         assert isinstance(wait, Await)
         assert not wait.ready(answer("", 102))
         assert "Not connected" in wait.seen(answer("", 102))
+
+
+def test_a_node_is_spared_and_back_only_when_pacemaker_shows_it() -> None:
+    name = parse_status(RUNNING).nodes[0].name
+    dc = f'<current_dc present="true" version="2.1.5" name="{name}" id="1" with_quorum="true" mixed_version="false"/>'
+    well = RUNNING.replace('<current_dc present="false"/>', dc)
+    assert drain.spare(name, True).ready(answer(well))
+    assert not drain.spare(name, True).ready(answer(RUNNING)), "it has no DC yet"
+    assert drain.back(drain.Served(name, ())).ready(answer(well))
+    assert not drain.back(drain.Served(name, ("gone",))).ready(answer(well))
+    assert "gone does not run" in drain.back(drain.Served(name, ("gone",))).seen(answer(well))
+
+
+@pytest.mark.parametrize("failed", ["", "node1"])
+def test_after_a_node_that_did_not_come_back_no_other_one_is_taken_out(failed: str) -> None:
+    if not failed:
+        drain.refuse_unhealthy(failed, "node2")
+        return
+    with pytest.raises(Conflict, match="node2 was not restarted") as refused:
+        drain.refuse_unhealthy(failed, "node2")
+    assert "node1 did not come back" in refused.value.detail
+
+
+# What a node's history says of a primitive that has failed there.
+SPENT = (
+    '<resource_history id="{}" orphan="false" migration-threshold="3" fail-count="{}" '
+    'last-failure="Sun Nov 22 15:39:42 2026"/>'
+)
+FAILED = (DATA / "crm_mon-3.0-failed.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("failed", "count", "node", "why"),
+    [
+        ("d1", 1000000, "node1", "d1 failed there.  Correct it, then apply again."),
+        ("d1", 1, "node1", None),  # it is tried again
+        ("ip", 1000000, "node1", None),  # it may stay elsewhere
+        ("d1", 1000000, "node2", None),  # another node's
+    ],
+)
+def test_a_node_whose_service_has_failed_for_good_is_not_waited_for(
+    failed: str, count: int, node: str, why: str | None
+) -> None:
+    text = FAILED.replace('<node name="node1">', f'<node name="node1">{SPENT.format(failed, count)}')
+    assert drain.back(drain.Served(node, ("dlm", "d1"))).failed(answer(text)) == why
+
+
+def test_why_a_node_cannot_be_emptied_is_its_stops_own_word() -> None:
+    stop, start = (FailedOperation("fs", "n1", task, 1, "it is busy") for task in ("stop", "start"))
+    others = replace(stop, resource="ip")
+    held = replace(at("fs", "n1"), blocked=True)
+    seen = replace(status(held, at("ip", "n1"), replace(at("x", "n2"), blocked=True)), failures=(start, others, stop))
+    assert drain.stuck(seen, "n1") == f"fs cannot be stopped there. {stop}"
+    assert drain.stuck(replace(seen, resources=(at("fs", "n1"),)), "n1") is None
 
 
 NOTHING = "<pacemaker-result><actions/></pacemaker-result>"

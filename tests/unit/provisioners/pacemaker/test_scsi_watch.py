@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from halab.provisioners.engine.command import Result
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import Await, PutFile, Run
 from halab.provisioners.pacemaker.sbd import Sbd, SbdItem
@@ -99,6 +101,7 @@ def test_it_is_there_when_it_has_seen_the_key() -> None:
     *_, waits = ScsiWatchItem().steps(DEBIAN_13, None, WANTED)
     assert isinstance(waits, Await)
     assert "[ -e /run/halab-scsi-key ]" in waits.probe.argv[2]
+    assert [waits.ready(Result(waits.probe, rc, "", "")) for rc in (0, 1, 3)] == [True, False, False]
     assert "had=${HALAB_HAD:-/run/halab-scsi-key}" in script_of(WANTED)
 
 
@@ -109,6 +112,13 @@ def test_another_key_or_watchdog_shows() -> None:
     spoilt = watch_seen("device='x\n", UNIT_TEXT, None, RUNS, "", WANTED)
     assert spoilt is not None
     assert spoilt.condition == "its script is another"
+
+
+def test_all_of_it_is_seen_with_one_question(guest_host: Callable[..., Any], told: Callable[..., str]) -> None:
+    host, guest = guest_host(told(script_of(WANTED), UNIT_TEXT, FILE, RUNS, FED), told(None, None, None, RUNS, FED))
+    assert ScsiWatchItem().observe(host, WANTED) == WANTED
+    assert len(guest.asked) == 1
+    assert ScsiWatchItem().observe(host, WANTED) is None
 
 
 def test_files_first_then_it_runs() -> None:

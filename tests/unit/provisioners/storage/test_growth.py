@@ -115,6 +115,7 @@ def test_a_logical_volume_as_it_is(
         ("100%FREE", lv_report(921 << 22, 1535, 614), ["--extents", "+100%FREE"]),
         ("100%FREE", lv_report(1535 << 22, 1535, 0), []),
         (str(4 * GIB), lv_report(2 * GIB, 1535, 614), ["--size", f"{4 * GIB}b"]),
+        (str(2 * GIB), lv_report(2 * GIB, 1535, 614), []),  # lvextend would fail: there is nothing to extend
     ],
 )
 def test_how_far_a_logical_volume_grows(
@@ -132,7 +133,8 @@ def test_how_far_a_logical_volume_grows(
 def test_a_logical_volume_cannot_shrink(before: str, after: str) -> None:
     with pytest.raises(ConfigError, match="cannot shrink"):
         logical_volume.LogicalVolumeItem().plan(replace(LV, size=before), replace(LV, size=after))
-    logical_volume.LogicalVolumeItem().plan(replace(LV, size=after), replace(LV, size=before))
+    for as_large in (before, after):
+        logical_volume.LogicalVolumeItem().plan(replace(LV, size=after), replace(LV, size=as_large))
 
 
 @pytest.mark.parametrize(

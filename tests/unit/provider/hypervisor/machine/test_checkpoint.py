@@ -14,6 +14,7 @@ from halab.provider.hypervisor.machine import checkpoint
 from halab.provider.hypervisor.machine.checkpoint import Checkpoints, Machine
 from halab.provider.hypervisor.mark import Mark
 from halab.provisioners.engine.errors import Conflict, HalabError
+from tests.unit.provider.hypervisor.conftest import Refusing
 
 XML = "<domain type='test'><name>{}</name><memory>8388608</memory><os><type>hvm</type></os></domain>"
 ONE = "halab-one-1"
@@ -130,7 +131,7 @@ def test_other_machines_are_refused_before_anything_stands_still(
     hostname = change(connection, nodes)
     with pytest.raises(Conflict) as error:
         checkpoints.restore(ONE, saved)
-    assert hostname in error.value.detail
+    assert f"removed since: {hostname}." in error.value.detail
     assert state(nodes["node1"]) == "running"
 
 
@@ -163,6 +164,61 @@ def test_too_little_room_is_told_before(
     with pytest.raises(HalabError, match="may need 5 MiB in /disks, and 4 MiB are free"):
         checkpoints.save(ONE)
     assert checkpoints.snapshots() == {}
+
+
+def test_room_is_that_of_the_pool_that_has_the_directory(connection: Connection) -> None:
+    checkpoints = Checkpoints(connection, "summit")
+    pool = connection.libvirt.storagePoolLookupByName("theirs")
+    assert checkpoints.free_bytes("/theirs") == pool.info()[3] > 0
+    assert checkpoints.free_bytes("/their") is None, "another directory"
+    pool.destroy()
+    assert checkpoints.free_bytes("/theirs") is None
+
+
+def test_what_machines_have_touched_is_needed_where_their_disks_are(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libvirt.virDomain, "memoryStats", lambda _: {"actual": 9, "rss": 3})  # KiB
+    disk = "<devices><disk type='file'><source file='/disks/{}'/><target dev='vda'/></disk></devices></domain>"
+    domains = [
+        connection.libvirt.defineXML(XML.format(name).replace("</domain>", disk.format(name)))
+        for name in ("node1", "node2", "node3")
+    ]
+    for domain, hostname in zip(domains, ("node1", "node2", "node3"), strict=True):
+        write_mark(domain, Mark(lab="summit", hostname=hostname))
+    for domain in domains[:2]:
+        domain.create()
+    assert Checkpoints(connection, "summit").needed_bytes() == {"/disks": 2 * 3 * 1024}
+
+
+class Frozen:
+    """A domain whose snapshot is of this state; remembers the flags by which it was brought back."""
+
+    def __init__(self, state: str) -> None:
+        self.state, self.flags = state, list[int]()
+
+    def snapshotLookupByName(self, _: str) -> Frozen:
+        return self
+
+    def getXMLDesc(self) -> str:
+        return f"<domainsnapshot><state>{self.state}</state></domainsnapshot>"
+
+    def revertToSnapshot(self, _: Frozen, flags: int) -> None:
+        self.flags.append(flags)
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "shutoff"])
+def test_a_machine_that_was_off_is_not_started_and_no_other_goes_on_by_itself(state: str) -> None:
+    """The test driver leaves off what was off, whatever it is told."""
+    frozen = Frozen(state)
+    checkpoint._revert(frozen, ONE)
+    assert frozen.flags == [0 if state == "shutoff" else libvirt.VIR_DOMAIN_SNAPSHOT_REVERT_PAUSED]
+
+
+def test_a_snapshot_that_cannot_be_looked_up_is_not_gone(nodes: dict[str, Any]) -> None:
+    assert checkpoint._snapshot(nodes["node1"], ONE) is None
+    with pytest.raises(libvirt.libvirtError):
+        checkpoint._snapshot(Refusing(libvirt.VIR_ERR_INTERNAL_ERROR), ONE)
 
 
 def test_a_lab_that_is_not_there_has_nothing_to_save(connection: Connection) -> None:

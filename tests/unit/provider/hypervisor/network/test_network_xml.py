@@ -147,6 +147,9 @@ PROBLEMS = [
     (config(hosts=None), []),
     (config(hosts=UNKNOWN, dhcp_start="10.17.0.10", dhcp_end="10.17.0.99"), []),
     (config(cidr=UNKNOWN), []),
+    (config(cidr="10.17.0.0/33"), []),  # what one value alone is wrong by, its own check says
+    (config(hosts=[host(address="10.17.0")]), []),
+    (config(dhcp_start="10.17.0", dhcp_end="10.17.0.99"), []),
     (config(dhcp_start="10.17.0.100"), [("dhcp_start",)]),
     (config(dhcp_start="10.18.0.100", dhcp_end="10.17.0.120"), [("dhcp_start",)]),
     (config(dhcp_start="10.17.0.12", dhcp_end="10.17.0.20"), [("hosts", 1, "address")]),
