@@ -156,7 +156,8 @@ def test_each_machine_of_a_role_is_asked(says: int, missing: str) -> None:
 
 
 CIB = """<cib><configuration><crm_config><cluster_property_set>{0}</cluster_property_set></crm_config><resources>
-<primitive id='fence-node3'><instance_attributes><nvpair name='systems_uri' value='/redfish/v1/Systems/{1}'/>
+<primitive class='stonith' id='fence-node3'><instance_attributes><nvpair name='pcmk_host_list' value='node3'/>
+<nvpair name='systems_uri' value='/redfish/v1/Systems/{1}'/>
 </instance_attributes></primitive></resources></configuration></cib>"""
 
 
