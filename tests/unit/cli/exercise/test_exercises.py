@@ -179,6 +179,32 @@ def test_the_cause_is_seen_in_the_cib(name: str, options: str, uuid: str, holds:
     assert check.holds(ElementTree.fromstring(CIB.format(options, uuid)), NAMES) == holds
 
 
+def _properties(*sets: str) -> str:
+    return f"<cib><configuration><crm_config>{''.join(sets)}</crm_config></configuration></cib>"
+
+
+def _set(attributes: str, value: str, inside: str = "") -> str:
+    pair = f"<nvpair name='no-quorum-policy' value='{value}'/>"
+    return f"<cluster_property_set {attributes}>{inside}{pair}</cluster_property_set>"
+
+
+@pytest.mark.parametrize(
+    ("sets", "freezes"),
+    [
+        ([_set("id='cib-bootstrap-options'", "FREEZE")], True),
+        ([_set("id='other'", "stop"), _set("id='cib-bootstrap-options'", "freeze")], True),
+        ([_set("id='other' score='9'", "freeze"), _set("id='cib-bootstrap-options'", "stop")], False),
+        ([_set("id='other' score='5'", "freeze"), _set("id='another' score='9'", "stop")], False),
+        ([_set("id='other'", "freeze", "<rule id='r'/>"), _set("id='cib-bootstrap-options'", "stop")], False),
+        ([_set("id='other'", "freeze")], True),
+    ],
+)
+def test_of_several_sets_of_properties_pacemaker_s_first_counts(sets: list[str], freezes: bool) -> None:
+    """As crm_simulate of 2.1 and 3.0 takes them."""
+    (check,) = (one for one in named("quorum-policy").checks if isinstance(one, Configured))
+    assert check.holds(ElementTree.fromstring(_properties(*sets)), NAMES) == freezes
+
+
 def test_hints_cost_and_a_solution_costs_all() -> None:
     answers = [Answer(60, "a"), Answer(40, "b", "missing")]
     assert [points(answers, hints, False) for hints in (0, 2, 20)] == [60, 50, 0]
