@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from halab.cli.checkpoint.commands import Commands
+from halab.cli.checkpoint.kept import Shelf
 from halab.cli.drill.catalogue import named as drill_named
 from halab.cli.drill.declaration import ACTIVE, IDLE, NODES
 from halab.cli.drill.guests import Guests, roles
@@ -72,8 +73,8 @@ class Course:
         self._refuse_needs(exercise)
         report = when_healthy(self._look, _HEALTHY_S * self.stretch)
         refuse_unhealthy(report, "an exercise")
-        self._checkpoints().save(CHECKPOINT)
         cast = self._cast(report.site.served_by if report.site else "")
+        self._checkpoints().save(CHECKPOINT)
         begun = UnderWay(exercise.name, cast, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
         keep(self.folder.exercise, begun)
         try:
@@ -115,8 +116,17 @@ class Course:
         return answers, points(answers, now.hints, now.solved)
 
     def reset(self) -> None:
-        """Back to the lab as it was before the exercise, which is forgotten then. HalabError, StateUnusable."""
-        under_way(self.folder.exercise)
+        """Back to the lab as it was before the exercise, which is forgotten then. HalabError, StateUnusable.
+
+        ConfigError: its checkpoint is gone. Then the exercise is forgotten all the same, else none could be started.
+        """
+        now = under_way(self.folder.exercise)
+        if Shelf(self.folder).get(CHECKPOINT) is None:
+            self.folder.exercise.unlink()
+            raise ConfigError(
+                f"{now.exercise} has ended, but its checkpoint {CHECKPOINT!r} is gone: the lab stays as it is",
+                "halab diff shows in what it differs from what was declared; halab deploy brings it back to that.",
+            )
         checkpoints = self._checkpoints()
         checkpoints.restore(CHECKPOINT)
         checkpoints.remove(CHECKPOINT)

@@ -107,7 +107,7 @@ def observed(cib: Cib, link: Link) -> str | None:
     element = _find(cib, link)
     if element is None:
         return None
-    value = _value(element)
+    value = value_of(element)
     return link.value if _same(link, value) else value
 
 
@@ -119,7 +119,7 @@ def put(cib: Cib, link: Link) -> None:
         resolved = replace(link, ends=((one, _end(cib, one, this)), (other, _end(cib, other, that))))
         attributes = {"id": cib.fresh_id(resolved.base_id), **dict(resolved.ends), link.value_name: link.value}
         SubElement(cib.section("constraints"), link.tag, attributes)
-    elif not _same(link, _value(element)):
+    elif not _same(link, value_of(element)):
         element.set(link.value_name, link.value)
         if link.tag == "rsc_order":
             element.attrib.pop("score", None)  # the old way to say it; both together are invalid
@@ -160,7 +160,7 @@ def all_links(cib: Cib, name: str) -> Iterator[Link]:
     for element in carried(cib, name):
         one, other, value = _ENDS[element.tag]
         pairs = ((one, element.get(one, "")), (other, element.get(other, "")))
-        yield Link(element.tag, pairs, value, _value(element))
+        yield Link(element.tag, pairs, value, value_of(element))
 
 
 def leftovers(cib: Cib, names: Iterable[str]) -> tuple[str, ...]:
@@ -219,7 +219,7 @@ def _find(cib: Cib, link: Link) -> Element | None:
         and _simple(e, *names, link.value_name)
         and not e.get("id", "").startswith(_LEFTOVERS)
     ]
-    exact = (e for e in found if _same(link, _value(e)))
+    exact = (e for e in found if _same(link, value_of(e)))
     ours = (e for e in found if e.get("id", "").startswith(f"{link.tag.removeprefix('rsc_')}-"))
     return next(chain(exact, ours, found), None)  # not `or`: an element without children is false
 
@@ -231,7 +231,8 @@ def _simple(element: Element, *known: str) -> bool:
     return all(_PLAIN.get(key) == element.get(key) for key in others)
 
 
-def _value(element: Element) -> str:
+def value_of(element: Element) -> str:
+    """Score, or kind, of which the score is the old way to say it."""
     if element.tag != "rsc_order":
         return element.get("score", "INFINITY")
     old = element.get("score")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
 from halab.cli.drill.declaration import ACTIVE
 from halab.cli.exercise.declaration import GFS2, Configured, Exercise, Healthy, Step, Survives
+from halab.cli.exercise.meaning import Order, colocations, orders, preferences
+from halab.provisioners.pacemaker.primitives import META, options
+from halab.provisioners.pacemaker.values import INFINITY, score
 
 _WAIT = "crm_resource --wait --timeout=240s"
 _SITE, _FS, _LOCKING = "{lab}-site", "{lab}-{fs}-clone", "{lab}-locking-clone"
@@ -18,22 +22,47 @@ def _constraint(xml: str) -> str:
     return f'cibadmin --create --scope constraints --xml-text "{xml}"'
 
 
-def _by_tools(cib: Element, _cast: Mapping[str, str]) -> bool:
-    """No constraint is left of a move or a ban."""
-    found = cib.iterfind("configuration/constraints/*")
-    return not any(one.get("id", "").startswith(("cli-prefer-", "cli-ban-")) for one in found)
+def _site(cib: Element, cast: Mapping[str, str]) -> list[str]:
+    """The names of the site: the group's, and those of its members in their order."""
+    name = f"{cast['lab']}-site"
+    return [name, *(one.get("id", "") for one in cib.iterfind(f".//group[@id='{name}']/primitive"))]
+
+
+def _liked(cib: Element, cast: Mapping[str, str]) -> list[int]:
+    """How much the site likes or avoids nodes, by whichever constraint."""
+    site = _site(cib, cast)
+    return [one.score for one in preferences(cib, datetime.now(UTC)) if one.resource in site]
+
+
+def _stays(cib: Element, cast: Mapping[str, str]) -> bool:
+    """Nothing draws the site to a node, or from one, more than it sticks to where it is."""
+    group = cib.find(f".//group[@id='{cast['lab']}-site']")
+    stickiness = 0 if group is None else score(options(group, META).get("resource-stickiness", "")) or 0
+    return all(abs(points) <= min(stickiness, INFINITY - 1) for points in _liked(cib, cast))
+
+
+def _may_run_anywhere(cib: Element, cast: Mapping[str, str]) -> bool:
+    return all(points > -INFINITY for points in _liked(cib, cast))
 
 
 def _follows(cib: Element, cast: Mapping[str, str]) -> bool:
-    """The site runs where the file system is, and the file system not only where the site is."""
-    site, fs = f"{cast['lab']}-site", f"{cast['lab']}-{cast['fs']}-clone"
-    ends = {(e.get("rsc"), e.get("with-rsc")) for e in cib.iter("rsc_colocation")}
-    return (site, fs) in ends and not any(rsc == fs and other == site for rsc, other in ends)
+    """The site has to run where the file system is, and the file system does not look where the site is.
+
+    A site whose first member has to is one: the others follow that. Even by a weak wish the file system must not look:
+    Pacemaker cuts such a circle at either end.
+    """
+    site, fs = _site(cib, cast), f"{cast['lab']}-{cast['fs']}-clone"
+    found = list(colocations(cib))
+    must = any(
+        one.resource in site[:2] and one.with_resource == fs and one.score >= INFINITY and one.started for one in found
+    )
+    return must and not any(one.resource == fs and one.with_resource in site and one.score for one in found)
 
 
 def _locks_first(cib: Element, cast: Mapping[str, str]) -> bool:
+    """The lock managers start before the file system, always, and stop after it: to unmount takes locks, too."""
     locking, fs = f"{cast['lab']}-locking-clone", f"{cast['lab']}-{cast['fs']}-clone"
-    return any((e.get("first"), e.get("then")) == (locking, fs) for e in cib.iter("rsc_order"))
+    return {Order("start", locking, "start", fs), Order("stop", fs, "stop", locking)} <= set(orders(cib))
 
 
 EXERCISES = (
@@ -57,7 +86,7 @@ EXERCISES = (
         solution=(Step(ACTIVE, f"crm_resource --resource {_SITE} --clear"),),
         checks=(
             Healthy(20),
-            Configured(50, "the site still prefers a node, whatever its stickiness", _by_tools),
+            Configured(50, "the site still prefers a node, whatever its stickiness", _stays),
             Survives(30, "apache-killed"),
         ),
     ),
@@ -84,7 +113,7 @@ EXERCISES = (
         solution=(Step(ACTIVE, f"crm_resource --resource {_SITE} --clear"),),
         checks=(
             Healthy(20),
-            Configured(40, "there are nodes on which the site may not run", _by_tools),
+            Configured(40, "there are nodes on which the site may not run", _may_run_anywhere),
             Survives(40, "crash-active"),
         ),
     ),
@@ -148,7 +177,11 @@ EXERCISES = (
         ),
         checks=(
             Healthy(20),
-            Configured(40, "nothing says that the lock managers start before the file system", _locks_first),
+            Configured(
+                40,
+                "nothing says that the lock managers start before the file system, always, and stop after it",
+                _locks_first,
+            ),
             Survives(40, "reboot-idle"),
         ),
         needs=frozenset({GFS2}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
@@ -17,11 +18,17 @@ from halab.cli.exercise.declaration import (
     Step,
     Survives,
 )
+from halab.provisioners.pacemaker.primitives import META, PARAMS, options
 
 _PASSWORD = "/etc/halab/fencing-password"
 _SYSTEM = "/redfish/v1/Systems/"
 _URI = "crm_resource --resource fence-{idle} --set-parameter systems_uri --parameter-value " + _SYSTEM
 _WAIT = "crm_resource --wait --timeout=240s"
+# Whichever command the devices have for it, each. One without has its password in the CIB.
+_GIVES_PASSWORD = """cibadmin --query --xpath "//primitive[@class='stonith']//nvpair[@name='password_script']" |
+  sed -n 's/.* value="\\([^"]*\\)".*/\\1/p' | sort -u | while read -r script; do
+    [ -n "$(sh -c "$script" < /dev/null)" ] || exit 1
+  done"""
 
 
 def _fences(cib: Element, _cast: Mapping[str, str]) -> bool:
@@ -29,9 +36,30 @@ def _fences(cib: Element, _cast: Mapping[str, str]) -> bool:
 
 
 def _own_system(cib: Element, cast: Mapping[str, str]) -> bool:
-    """The device that is called by the node's name switches the node's own machine, as libvirt knows it."""
-    path = f".//primitive[@id='fence-{cast['idle']}']/instance_attributes/nvpair[@name='systems_uri']"
-    return [e.get("value", "").rpartition("/")[2] for e in cib.findall(path)] == [cast["idle_uuid"]]
+    """Whatever may fence the node by Redfish switches the node's own machine, as libvirt knows it; there is one.
+
+    A device without a list of nodes may be asked for each of them.
+    """
+    found = [params for params in map(_params, _devices(cib)) if "systems_uri" in params]
+    about = [params for params in found if cast["idle"] in (names := _fenced(params)) or not names]
+    own = [params["systems_uri"].rstrip("/").rpartition("/")[2].lower() == cast["idle_uuid"] for params in about]
+    return all(own) and any(_fenced(params) for params in about)
+
+
+def _devices(cib: Element) -> list[Element]:
+    """Those that are not disabled."""
+    found = cib.iterfind("configuration/resources//primitive[@class='stonith']")
+    return [one for one in found if options(one, META).get("target-role", "").lower() != "stopped"]
+
+
+def _params(device: Element) -> dict[str, str]:
+    return options(device, PARAMS)
+
+
+def _fenced(params: Mapping[str, str]) -> set[str]:
+    """The nodes that a device is said to fence."""
+    named = re.split(r"[\s,;]+", f"{params.get('pcmk_host_list', '')} {params.get('pcmk_host_map', '')}")
+    return {name for one in named if (name := one.partition(":")[0])}
 
 
 EXERCISES = (
@@ -91,7 +119,7 @@ EXERCISES = (
         solution=(Step(NODES, f"chmod 0700 {_PASSWORD}"), Step(ACTIVE, f"crm_resource --cleanup; {_WAIT}")),
         checks=(
             Healthy(20),
-            OnNodes(40, "there are nodes on which the agent gets no password", NODES, f"{_PASSWORD} > /dev/null"),
+            OnNodes(40, "there are nodes on which the agent gets no password", NODES, _GIVES_PASSWORD),
             Survives(40, "crash-idle"),
         ),
         needs=frozenset({REDFISH}),

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 
 from halab.cli.drill.declaration import ACTIVE
 from halab.cli.exercise.declaration import GFS2, Configured, Exercise, Healthy, Step, Survives
+from halab.provisioners.pacemaker.values import score
 
 _TRUE = frozenset({"true", "yes", "on", "1", "y"})
 # Each node counts as one on which the server has failed for good.
@@ -16,9 +17,15 @@ done"""
 
 
 def option(cib: Element, name: str) -> str:
-    """A cluster property's value; empty: it is not set."""
-    found = cib.findall(f"configuration/crm_config/cluster_property_set/nvpair[@name='{name}']")
-    return found[0].get("value", "") if found else ""
+    """A cluster property's value; empty: it is not set. Of several sets pcs's own counts first."""
+    sets = cib.findall("configuration/crm_config/cluster_property_set")
+    found = (one for one in sorted(sets, key=_rank) if one.find("rule") is None)
+    pairs = (pair for one in found for pair in one.iterfind(f"nvpair[@name='{name}']"))
+    return next((pair.get("value", "") for pair in pairs), "")
+
+
+def _rank(options: Element) -> tuple[bool, int]:
+    return options.get("id") != "cib-bootstrap-options", -(score(options.get("score", "0")) or 0)
 
 
 def _no_maintenance(cib: Element, _cast: Mapping[str, str]) -> bool:
@@ -26,7 +33,7 @@ def _no_maintenance(cib: Element, _cast: Mapping[str, str]) -> bool:
 
 
 def _freezes(cib: Element, _cast: Mapping[str, str]) -> bool:
-    return option(cib, "no-quorum-policy") == "freeze"
+    return option(cib, "no-quorum-policy").lower() == "freeze"
 
 
 def _nobody_stands_by(cib: Element, _cast: Mapping[str, str]) -> bool:

@@ -6,16 +6,21 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from halab.cli.checkpoint.kept import Kept, Shelf
 from halab.cli.exercise.catalogue import named
 from halab.cli.exercise.course import Course
 from halab.cli.exercise.kept import UnderWay, keep, under_way
+from halab.cli.look.judgement import judge
+from halab.cli.look.snapshot import Site as ServedSite
 from halab.constructs.fencing_settings import Fencing
 from halab.constructs.settings import Settings, Site
-from halab.provisioners.engine.errors import ConfigError
+from halab.provisioners.engine.errors import ConfigError, HalabError
 from tests.unit.cli.exercise.test_exercises import NAMES
+from tests.unit.cli.look.samples import lab
 
 
 @pytest.fixture
@@ -90,3 +95,55 @@ def test_what_a_lab_does_not_have_is_told_before(
 def test_one_node_is_no_cluster_to_repair(tmp_path: Path, told: list[str]) -> None:
     with pytest.raises(ConfigError, match="two nodes"):
         _course(tmp_path, told, nodes=1).start("forgotten-standby")
+
+
+def test_without_its_checkpoint_an_exercise_ends_and_the_lab_stays(tmp_path: Path, told: list[str]) -> None:
+    course = _course(tmp_path, told)
+    keep(course.folder.exercise, UnderWay("no-password", NAMES, "2026-11-27T23:00:00Z"))
+    with pytest.raises(ConfigError, match="the lab stays as it is") as raised:
+        course.reset()
+    assert "halab diff" in str(raised.value)
+    assert "halab deploy" in str(raised.value)
+    with pytest.raises(ConfigError, match="No exercise is under way"):
+        course.reset()
+
+
+class Shelved:
+    """Checkpoints, as far as it matters that there are some."""
+
+    def __init__(self, done: list[str]) -> None:
+        self.done = done
+
+    def save(self, name: str) -> None:
+        self.done.append(f"save {name}")
+
+    def restore(self, name: str) -> None:
+        self.done.append(f"restore {name}")
+
+    def remove(self, name: str) -> None:
+        self.done.append(f"remove {name}")
+
+
+def test_nothing_is_saved_while_nobody_knows_whom_it_is_about(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course, done = _course(tmp_path, told), list[str]()
+    nobody = HalabError("Nobody serves the site now", "See halab status.")
+    report = judge(lab(site=ServedSite("http://192.168.77.50/", "node2", "")))
+    monkeypatch.setattr(Course, "_look", lambda _self: report)
+    monkeypatch.setattr(Course, "_checkpoints", lambda _self: Shelved(done))
+    monkeypatch.setattr(Course, "_cast", Mock(side_effect=nobody))
+    with pytest.raises(HalabError, match="Nobody serves"):
+        course.start("forgotten-standby")
+    assert (done, course.folder.exercise.exists()) == ([], False)
+
+
+def test_with_its_checkpoint_the_lab_is_brought_back(
+    tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course, done = _course(tmp_path, told), list[str]()
+    keep(course.folder.exercise, UnderWay("no-password", NAMES, "2026-11-27T23:00:00Z"))
+    Shelf(course.folder).put(Kept("exercise", "halab-exercise", "2026-11-27T23:00:00Z", ()), {})
+    monkeypatch.setattr(Course, "_checkpoints", lambda _self: Shelved(done))
+    course.reset()
+    assert (done, course.folder.exercise.exists()) == (["restore exercise", "remove exercise"], False)

@@ -156,38 +156,53 @@ def test_each_machine_of_a_role_is_asked(says: int, missing: str) -> None:
 
 
 CIB = """<cib><configuration><crm_config><cluster_property_set>{0}</cluster_property_set></crm_config><resources>
-<primitive id='fence-node3'><instance_attributes><nvpair name='systems_uri' value='/redfish/v1/Systems/{1}'/>
-</instance_attributes></primitive></resources><constraints>{2}</constraints></configuration></cib>"""
-TOGETHER = "<rsc_colocation rsc='summit-site' with-rsc='summit-gfs0-clone'/>"
-REVERSED = "<rsc_colocation rsc='summit-gfs0-clone' with-rsc='summit-site'/>"
-ORDER = "<rsc_order first='summit-locking-clone' then='summit-gfs0-clone'/>"
+<primitive class='stonith' id='fence-node3'><instance_attributes><nvpair name='pcmk_host_list' value='node3'/>
+<nvpair name='systems_uri' value='/redfish/v1/Systems/{1}'/>
+</instance_attributes></primitive></resources></configuration></cib>"""
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "uuid", "constraints", "holds"),
+    ("name", "options", "uuid", "holds"),
     [
-        ("stale-preference", "", "", "<rsc_location id='cli-prefer-summit-site'/>", False),
-        ("stale-preference", "", "", "<rsc_location id='location-site'/>", True),
-        ("nowhere-to-go", "", "", "<rsc_location id='cli-ban-summit-site-on-node3'/>", False),
-        ("reversed-colocation", "", "", TOGETHER, True),
-        ("reversed-colocation", "", "", REVERSED, False),
-        ("reversed-colocation", "", "", TOGETHER + REVERSED, False),
-        ("reversed-colocation", "", "", "", False),
-        ("missing-order", "", "", ORDER, True),
-        ("missing-order", "", "", "", False),
-        ("wrong-machine", "", "u3", "", True),
-        ("wrong-machine", "", "u1", "", False),
-        ("fencing-off", "<nvpair name='stonith-enabled' value='false'/>", "", "", False),
-        ("fencing-off", "", "", "", True),
-        ("quorum-policy", "<nvpair name='no-quorum-policy' value='stop'/>", "", "", False),
-        ("quorum-policy", "<nvpair name='no-quorum-policy' value='freeze'/>", "", "", True),
-        ("forgotten-maintenance", "<nvpair name='maintenance-mode' value='TRUE'/>", "", "", False),
-        ("forgotten-maintenance", "<nvpair name='maintenance-mode' value='false'/>", "", "", True),
+        ("wrong-machine", "", "u3", True),
+        ("wrong-machine", "", "u1", False),
+        ("fencing-off", "<nvpair name='stonith-enabled' value='false'/>", "", False),
+        ("fencing-off", "", "", True),
+        ("quorum-policy", "<nvpair name='no-quorum-policy' value='stop'/>", "", False),
+        ("quorum-policy", "<nvpair name='no-quorum-policy' value='freeze'/>", "", True),
+        ("forgotten-maintenance", "<nvpair name='maintenance-mode' value='TRUE'/>", "", False),
+        ("forgotten-maintenance", "<nvpair name='maintenance-mode' value='false'/>", "", True),
     ],
 )
-def test_the_cause_is_seen_in_the_cib(name: str, options: str, uuid: str, constraints: str, holds: bool) -> None:
+def test_the_cause_is_seen_in_the_cib(name: str, options: str, uuid: str, holds: bool) -> None:
     (check,) = (one for one in named(name).checks if isinstance(one, Configured))
-    assert check.holds(ElementTree.fromstring(CIB.format(options, uuid, constraints)), NAMES) == holds
+    assert check.holds(ElementTree.fromstring(CIB.format(options, uuid)), NAMES) == holds
+
+
+def _properties(*sets: str) -> str:
+    return f"<cib><configuration><crm_config>{''.join(sets)}</crm_config></configuration></cib>"
+
+
+def _set(attributes: str, value: str, inside: str = "") -> str:
+    pair = f"<nvpair name='no-quorum-policy' value='{value}'/>"
+    return f"<cluster_property_set {attributes}>{inside}{pair}</cluster_property_set>"
+
+
+@pytest.mark.parametrize(
+    ("sets", "freezes"),
+    [
+        ([_set("id='cib-bootstrap-options'", "FREEZE")], True),
+        ([_set("id='other'", "stop"), _set("id='cib-bootstrap-options'", "freeze")], True),
+        ([_set("id='other' score='9'", "freeze"), _set("id='cib-bootstrap-options'", "stop")], False),
+        ([_set("id='other' score='5'", "freeze"), _set("id='another' score='9'", "stop")], False),
+        ([_set("id='other'", "freeze", "<rule id='r'/>"), _set("id='cib-bootstrap-options'", "stop")], False),
+        ([_set("id='other'", "freeze")], True),
+    ],
+)
+def test_of_several_sets_of_properties_pacemaker_s_first_counts(sets: list[str], freezes: bool) -> None:
+    """As crm_simulate of 2.1 and 3.0 takes them."""
+    (check,) = (one for one in named("quorum-policy").checks if isinstance(one, Configured))
+    assert check.holds(ElementTree.fromstring(_properties(*sets)), NAMES) == freezes
 
 
 def test_hints_cost_and_a_solution_costs_all() -> None:
