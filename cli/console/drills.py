@@ -28,9 +28,11 @@ def drills(place: Place) -> Drills:
 def _run(place: Place, name: str) -> DrillRun:
     try:
         run = read(LabFolder(place.state.parent).drills / name)
-        verdict = judge(run)
-    except UnexpectedOutput as error:  # it is being written, or of another version
+    except UnexpectedOutput as error:  # it is damaged, or of another version
         return DrillRun(name, 0.0, "", error.summary)
+    if not run.complete:
+        return DrillRun(name, float(run.about["t"]), "", "It is under way, or was ended before it had come to its end.")
+    verdict = judge(run)
     return DrillRun(name, float(run.about["t"]), verdict.result, sentence(run, verdict))
 
 

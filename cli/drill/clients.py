@@ -8,17 +8,21 @@ from types import TracebackType
 
 import requests
 
+from halab.cli.drill.ear import Ear
 from halab.cli.drill.recording import Recorder
 from halab.cli.watch.site import SERVED_BY
 
 POLL_S = 0.1
 CONNECT_S, ANSWER_S = 1.0, 2.0
 
-# Arguments: the mount point, this writer's file in it, the first number, the floating address, seconds between writes.
+# Arguments: the mount point (empty: nothing is written), this writer's file in it, the first number, the floating
+# address, seconds between writes, and how names of this run's files begin: those of earlier runs, which have ended too
+# early, are removed first (empty: they are left).
 # Numbers are acknowledged when they are on the disk. Nothing is written beside GFS2 while it is not mounted.
 WRITER = r"""
 import os, sys, threading, time
 point, file, number, address, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
+own = sys.argv[6]
 local = "|-- " + address + "\n"
 def say(*words):
     os.write(1, (" ".join(map(str, words)) + "\n").encode())
@@ -32,6 +36,16 @@ def watch():
         time.sleep(0.5)
 def mounted():
     return any(line.split()[1:3] == [point, "gfs2"] for line in open("/proc/mounts"))
+def tidy():
+    for entry in os.scandir(point):
+        left = entry.name.startswith(".halab-drill-") and not entry.name.startswith(own)
+        if left and not entry.is_dir(follow_symlinks=False):
+            try:
+                os.unlink(entry.path)
+            except FileNotFoundError:
+                pass  # another node's writer was quicker
+if own and mounted():
+    tidy()
 threading.Thread(target=watch, daemon=True).start()
 while True:
     began = time.monotonic()
@@ -54,24 +68,24 @@ SKIP = 100
 
 
 class SiteClient:
-    """While its block runs, the site is asked every POLL_S; see `rest_s`."""
+    """While its block runs, the site is asked every POLL_S; see `rest_s`. NotHeard at its end: it has ended before."""
 
     def __init__(self, url: str, recorder: Recorder) -> None:
         self.url, self._recorder = url, recorder
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask_on, name="site client", daemon=True)
+        self._ear = Ear("the site", self._ask_on)
         self.served_by = ""
         """The node whose answer came last; empty when the last request failed."""
 
     def __enter__(self) -> SiteClient:
-        self._thread.start()
+        self._ear.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        self._ear.end(error)
 
     def _ask_on(self) -> None:
         while not self._stop.is_set():
@@ -104,24 +118,32 @@ def ask(url: str) -> tuple[str, str]:
 
 
 class Writer:
-    """What one node's writer tells. All writers together write every POLL_S."""
+    """What one node's writer tells. All writers together write every POLL_S. It tells who has the address, too.
+
+    `point`: where GFS2 is mounted; empty: there is none, and nothing is written. Each run has files of its own, named
+    by its folder, so that what an earlier one has left is never taken for what this one has written.
+    """
 
     def __init__(self, node: str, point: str, address: str, writers: int, recorder: Recorder) -> None:
         self.node, self._point, self._address, self._recorder = node, point, address, recorder
+        self._own = f".halab-drill-{recorder.folder.name}-"
         self._pause_s = POLL_S * writers
         self._next = 1
+        self._heard = False
 
     @property
     def file(self) -> str:
         """Its path, the same on all nodes."""
-        return f"{self._point}/.halab-drill-{self.node}"
+        return f"{self._point}/{self._own}{self.node}"
 
     def argv(self) -> list[str]:
-        name = self.file.rpartition("/")[2]
-        words = (self._point, name, self._next, self._address, self._pause_s)
+        # What is under way later may leave files there on purpose: only the beginning tidies up.
+        own = "" if self._heard else self._own
+        words = (self._point, f"{self._own}{self.node}", self._next, self._address, self._pause_s, own)
         return ["python3", "-u", "-c", WRITER, *map(str, words)]
 
     def hear(self, line: str) -> None:
+        self._heard = True
         match line.split():
             case ["wrote", number, took]:
                 self._next = int(number) + SKIP

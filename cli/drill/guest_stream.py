@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from halab.cli.drill.ear import Ear
+
 _AGAIN_S = 1.0
 # A dead peer is noticed within 9 s; a connection is not shared, since it has to end with its own machine.
 _OPTIONS = (
@@ -23,7 +25,8 @@ _OPTIONS = (
 class GuestStream:
     """While its block runs, `hear` gets each line of a program in a guest.
 
-    `argv` is asked for anew before each start, since a journal goes on behind the line that was heard last.
+    `argv` is asked for anew before each start, since a journal goes on behind the line that was heard last. NotHeard at
+    its end: it has ended before.
     """
 
     def __init__(
@@ -33,12 +36,12 @@ class GuestStream:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
-        self._thread = threading.Thread(target=self._run, name=f"stream of {machine}", daemon=True)
+        self._ear = Ear(f"a stream of {machine}", self._run)
         self.heard = threading.Event()
         """Set by the first line."""
 
     def __enter__(self) -> GuestStream:
-        self._thread.start()
+        self._ear.start()
         return self
 
     def __exit__(
@@ -46,10 +49,9 @@ class GuestStream:
     ) -> None:
         self._stop.set()
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):  # the thread has seen its end at this moment
-                    os.killpg(self._process.pid, signal.SIGTERM)  # with what it has started for itself
-        self._thread.join()
+            if self._process is not None:
+                _end(self._process)
+        self._ear.end(error)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -57,10 +59,13 @@ class GuestStream:
                 if self._stop.is_set():
                     return
                 self._process = self._start()
-            for line in self._process.stdout or ():
-                self.heard.set()
-                self._hear(line.rstrip("\n"))
-            self._process.wait()
+            try:
+                for line in self._process.stdout or ():
+                    self.heard.set()
+                    self._hear(line.rstrip("\n"))
+            finally:
+                _end(self._process)
+                self._process.wait()
             self._stop.wait(_AGAIN_S)
 
     def _start(self) -> subprocess.Popen[str]:
@@ -69,6 +74,13 @@ class GuestStream:
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             errors="replace", start_new_session=True,
         )  # fmt: skip
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Have it end, with what it has started for itself."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):  # another thread has seen its end at this moment
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def clock_of(ssh_config: Path, machine: str, now: Callable[[], float], times: int = 3) -> tuple[str, float, float]:
@@ -101,10 +113,11 @@ def _quickest(argv: Sequence[str], now: Callable[[], float], times: int) -> tupl
             asked = now()
             process.stdin.write("\n")
             process.stdin.flush()
-            boot, _, up = process.stdout.readline().strip().partition(" ")
+            said = process.stdout.readline()
             answered = now()
-            if not up:
+            if not said.endswith("\n"):  # nothing, or half a number
                 return best
+            boot, _, up = said.strip().partition(" ")
             if best is None or (answered - asked) / 2 < best[2]:
                 best = boot.replace("-", ""), (asked + answered) / 2 - float(up), (answered - asked) / 2
     return best

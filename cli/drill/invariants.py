@@ -6,95 +6,77 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from halab.cli.drill import lines
+from halab.cli.drill.power import Power, fenced
 from halab.cli.drill.recording import Event
 from halab.cli.drill.timeline import Timeline
 
+__all__ = ["FENCING", "RESETS", "Check", "checks", "fenced"]
+
 FENCING = "each fencing has its power-off, and none is without"
-_NEAR_S = 30.0
-"""Two things that belong together are told of within this time."""
-_OUR_STOPS = frozenset({("begun", "cut"), ("undone", "cycle")})
+RESETS = "no machine was reset, and no kernel panicked, but by the drill or a fencing"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One invariant. `broken` says what was seen; empty: it holds."""
+    """One invariant. `broken` says what was seen; empty: it holds, if it could be looked at."""
 
     name: str
     broken: str = ""
+    found: str = ""
+    """What was seen of it that the drill has to find: no fault of the lab's."""
+    unseen: str = ""
+    """Why nobody could look at it; empty: it was looked at."""
 
     @property
     def holds(self) -> bool:
-        return not self.broken
+        return not (self.broken or self.found or self.unseen)
 
 
 def checks(timeline: Timeline) -> list[Check]:
     """All invariants of a run that came to its end."""
     after = next((one for one in timeline.run.of("facts") if one["when"] == "after"), None)
     found = [
-        Check(FENCING, "; ".join(_fencing(timeline))),
-        Check("the floating address was on one machine at most", "; ".join(_addresses(timeline))),
+        _fencing(timeline),
+        Check(RESETS, "; ".join(Power(timeline).unknown_resets())),
+        _address(timeline),
         Check("no resource ran twice", "; ".join(_twice(timeline, after))),
-        Check("nobody took the site over before its node was fenced", _too_early(timeline)),
+        _moved(timeline),
     ]
     if after is None:
         return [*found, Check("the lab could be looked at afterwards", "it could not")]
     return [
         *found,
-        Check("every acknowledged write is there, and is read on another node", "; ".join(_writes(timeline, after))),
+        _written(timeline, after),
         Check("the CIB is valid", after["cib"]),
         Check("nothing is failed or blocked", ", ".join(after["blocked"])),
     ]
 
 
-def fenced(timeline: Timeline) -> list[tuple[str, float]]:
-    """(node, host's time) of each fencing that succeeded, by the cluster's own words; each once."""
-    found: list[tuple[str, float]] = []
-    for line in timeline.found(lines.FENCED, since=timeline.run.began):
-        assert line.found is not None
-        node, t = line.found.node, line.t
-        if not any(node == other and abs(t - then) < _NEAR_S / 2 for other, then in found):
-            found.append((node, t))
-    return found
+def _fencing(timeline: Timeline) -> Check:
+    """Where a lie about it has to be found: only about who has to be fenced."""
+    about, power = timeline.run.about, Power(timeline)
+    lied = about["must_be_fenced"] if about.get("finds") == FENCING else ()
+    wrong = list(power.false_fencings())
+    found = [text for node, text in wrong if node in lied]
+    broken = [text for node, text in wrong if node not in lied]
+    return Check(FENCING, "; ".join([*broken, *power.unknown_stops()]), "; ".join(found))
 
 
-def _fencing(timeline: Timeline) -> Iterator[str]:
-    run, successes = timeline.run, fenced(timeline)
-    stops = [one for one in run.of("power") if one["event"] == "stopped"]
-    starts = [one for one in run.of("power") if one["event"] == "started"]
-    ours = [one for one in run.of("injection") if (one["state"], one["what"]) in _OUR_STOPS]
-    resets = [one for one in run.of("power") if one["event"] == "reboot"]
-    for node, t in successes:
-        if _device(timeline, node, t) in run.about.get("reset_by", ()):
-            if not any(one["machine"] == node and run.began < one["t"] <= t + 1 for one in [*stops, *resets]):
-                yield f"{node} counts as fenced, and nothing has reset it"
-            continue
-        was_off = [one for one in stops if one["machine"] == node and one["t"] <= t + 1]
-        came = [one for one in starts if one["machine"] == node and run.began < one["t"] <= t + _NEAR_S]
-        if not was_off:
-            yield f"{node} counts as fenced, and libvirt has not switched it off"
-        elif not came:
-            yield f"{node} counts as restarted by its fencing, and libvirt has not switched it on"
-    for stop in stops:
-        by_us = any(one["machine"] == stop["machine"] and abs(one["t"] - stop["t"]) < _NEAR_S / 2 for one in ours)
-        known = any(
-            node == stop["machine"] and _asked(timeline, successes, node, t) - _NEAR_S < stop["t"] < t + _NEAR_S
-            for node, t in successes
-        )
-        if stop["why"] == "destroyed" and not by_us and not known:
-            yield f"{stop['machine']} was switched off, and no fencing of the cluster's tells of it"
+def _address(timeline: Timeline) -> Check:
+    held = any(one["held"] for one in timeline.run.of("address"))
+    unseen = "" if held else "no node ever said that it has the address"
+    return Check("the floating address was on one machine at most", "; ".join(_addresses(timeline)), unseen=unseen)
 
 
-def _asked(timeline: Timeline, successes: list[tuple[str, float]], node: str, t: float) -> float:
-    """When the fencing that succeeded at `t` was first asked for: one through a slow endpoint takes minutes."""
-    before = max((then for other, then in successes if other == node and then < t), default=timeline.run.began)
-    asked = timeline.found(lines.DECIDED, lines.REQUESTED, node=node, since=before)
-    return min((line.t for line in asked if line.t < t), default=t)
+def _moved(timeline: Timeline) -> Check:
+    unseen = "" if timeline.run.of("site") else "nobody asked a site"
+    return Check("nobody took the site over before its node was fenced", _too_early(timeline), unseen=unseen)
 
 
-def _device(timeline: Timeline, node: str, t: float) -> str:
-    """The device by which a node was fenced until `t`; empty: nobody named it."""
-    used = [line.found.resource for line in timeline.found(lines.EXECUTED, node=node) if line.found and line.t <= t + 1]
-    return used[-1] if used else ""
+def _written(timeline: Timeline, after: Event) -> Check:
+    unseen = "" if timeline.run.of("write") else "nobody wrote"
+    broken = "; ".join(_writes(timeline, after))
+    return Check("every acknowledged write is there, and is read on another node", broken, unseen=unseen)
 
 
 def _addresses(timeline: Timeline) -> Iterator[str]:
@@ -144,6 +126,8 @@ def _writes(timeline: Timeline, after: Event) -> Iterator[str]:
     acknowledged: dict[str, list[int]] = {}
     for one in timeline.run.of("write"):
         acknowledged.setdefault(one["node"], []).append(one["number"])
+    for node in acknowledged.keys() - after["files"].keys():
+        yield f"nobody has read what {node} wrote"
     for node, file in after["files"].items():
         if file["error"]:
             yield f"{file['reader']} cannot read what {node} wrote: {file['error']}"

@@ -21,6 +21,8 @@ def junit(verdicts: Sequence[Verdict]) -> str:
         case = ET.SubElement(suite, "testcase", classname="drill", name=one.drill, time=f"{one.whole_s or 0:.3f}")
         values = ET.SubElement(case, "properties")
         measured = {"run": one.run, "away_s": f"{one.away_s:.3f}", "fenced": " ".join(one.fenced)}
+        if unseen := [f"{check.name} ({check.unseen})" for check in one.checks if check.unseen]:
+            measured["not looked at"] = "; ".join(unseen)
         measured |= {f"phase.{phase.name}_s": f"{phase.seconds:.3f}" for phase in one.phases}
         for name, value in measured.items():
             ET.SubElement(values, "property", name=name, value=value)

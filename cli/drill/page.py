@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 
 from halab.cli.drill.drawing import Drawing, legend
+from halab.cli.drill.invariants import Check
 from halab.cli.drill.recording import Run
 from halab.cli.drill.story import sentence
 from halab.cli.drill.timeline import Timeline
@@ -22,6 +23,7 @@ td,th{text-align:left;padding:3px 10px 3px 0;vertical-align:top}
 th{color:#5b6470;font-weight:600}tr{border-top:1px solid #edeff2}tr:target{background:#fff3cd}
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code{font-size:12px;word-break:break-word}
 h2{font-size:16px;margin:26px 0 6px}ul{margin:4px 0;padding-left:20px}li.no{color:#b3261e;font-weight:600}
+li.unseen{color:#5b6470}
 svg{display:block;margin:8px 0}summary{cursor:pointer;color:#5b6470;margin:20px 0 6px}
 """
 
@@ -77,12 +79,17 @@ def _list(title: str, items: Iterable[str], kind: str) -> str:
 
 
 def _checks(verdict: Verdict) -> str:
-    rows = "".join(
-        f'<li class="{"" if check.holds else "no"}">{"✓" if check.holds else "✗"} {escape(check.name)}'
-        f"{'' if check.holds else ': ' + escape(check.broken)}</li>"
-        for check in verdict.checks
-    )
+    rows = "".join(map(_check, verdict.checks))
     return f"<h2>What must hold</h2><ul>{rows}</ul>" if rows else ""
+
+
+def _check(check: Check) -> str:
+    if check.unseen:
+        return f'<li class="unseen">– {escape(check.name)}: not looked at, {escape(check.unseen)}</li>'
+    if check.holds:
+        return f'<li class="">✓ {escape(check.name)}</li>'
+    seen = "; ".join(filter(None, (check.found, check.broken)))
+    return f'<li class="no">✗ {escape(check.name)}: {escape(seen)}</li>'
 
 
 def _marks(drawing: Drawing, run: Run) -> str:

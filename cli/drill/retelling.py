@@ -54,7 +54,7 @@ def folders(drills: Path, names: Sequence[str]) -> list[Path]:
 def _folder(name: str, there: Sequence[Path]) -> Path:
     if "/" in name:
         return Path(name)
-    matching = [folder for folder in there if folder.name == name or folder.name.split("-", 1)[1] == name]
+    matching = [folder for folder in there if name and name in (folder.name, folder.name.partition("-")[2])]
     if not matching:
         raise ConfigError(f"There is no recorded run {name!r}", "There are: " + ", ".join(f.name for f in there))
     return matching[-1]

@@ -21,7 +21,7 @@ def sentence(run: Run, verdict: Verdict) -> str:
     else:
         parts.append("the site answered all the time")
     if verdict.checks:
-        broken = sum(not check.holds and check.name != run.about.get("finds", "") for check in verdict.checks)
+        broken = sum(bool(check.broken) for check in verdict.checks)
         parts.append("nothing lost" if not broken else f"{broken} of {len(verdict.checks)} checks failed")
     if verdict.found:
         parts.append(f"found out: {verdict.found}")
@@ -41,10 +41,13 @@ def _again(run: Run, verdict: Verdict) -> str:
 
 
 def told(run: Run, verdict: Verdict) -> Iterator[str]:
-    """The sentence, why it is no PASS, and where the time went."""
+    """The sentence, why it is no PASS, what nobody could look at, and where the time went."""
     yield sentence(run, verdict)
     for reason in verdict.reasons:
         yield f"  {verdict.result}: {reason}"
+    for check in verdict.checks:
+        if check.unseen:
+            yield f"  not looked at: {check.name} ({check.unseen})"
     if (verdict.phases and verdict.result == PASS) or len(verdict.phases) > 1:
         largest = most(verdict.phases)
         for phase in verdict.phases:

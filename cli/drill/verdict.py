@@ -8,6 +8,7 @@ from typing import Any
 from halab.cli.drill.invariants import Check, checks, fenced
 from halab.cli.drill.phases import Phase, away_s, floor_s, phases
 from halab.cli.drill.recording import Run
+from halab.cli.drill.silence import silences
 from halab.cli.drill.timeline import Timeline
 
 PASS, FAIL, ERROR = "PASS", "FAIL", "ERROR"
@@ -50,7 +51,7 @@ def judge(run: Run) -> Verdict:
     served = [one["node"] for one in run.of("site") if one["node"]]
     before = [one["node"] for one in run.of("site") if one["node"] and one["t"] < run.began]
     whole = run.of("whole")
-    errors = tuple(one["text"] for one in run.of("error"))
+    errors = tuple(_errors(run))
     found = tuple(checks(timeline)) if not errors else ()
     judged = Verdict(
         drill=about["drill"],
@@ -67,7 +68,7 @@ def judge(run: Run) -> Verdict:
         phases=tuple(phases(timeline)),
         floor_s=floor_s(timeline),
         checks=found,
-        found="; ".join(check.broken for check in found if check.name == about.get("finds", "")),
+        found="; ".join(check.found for check in found if check.found),
     )
     if errors:
         return judged
@@ -75,18 +76,28 @@ def judge(run: Run) -> Verdict:
     return replace(judged, result=FAIL if reasons else PASS, reasons=tuple(reasons))
 
 
+def _errors(run: Run) -> list[str]:
+    """Why the run says nothing about the lab."""
+    if errors := [one["text"] for one in run.of("error")]:
+        return errors
+    return list(silences(run)) if run.complete else ["it has not come to its end"]
+
+
 def _reasons(run: Run, judged: Verdict) -> list[str]:
     about, finds = run.about, run.about.get("finds", "")
-    found = [f"{check.name}: {check.broken}" for check in judged.checks if not check.holds and check.name != finds]
+    found = [f"{check.name}: {check.broken}" for check in judged.checks if check.broken]
     for name in about["must_be_fenced"]:
         if finds and f"{name} counts as fenced" not in judged.found:
             found.append(f"{finds}: it had to be seen broken for {name}, and was not")
+    found += _left_out(run)
     if judged.away_s > judged.away_limit_s + MARGIN_S:
         found.append(f"the site was away {judged.away_s:.1f} s, the limit is {judged.away_limit_s:.0f} s")
     if judged.whole_s is None:
         last = run.of("look")
         faults = "; ".join(last[-1]["faults"]) if last else "nothing was seen"
         found.append(f"the lab was not whole within {judged.whole_limit_s:.0f} s: {faults}")
+    elif judged.whole_s > judged.whole_limit_s:
+        found.append(f"the lab was whole after {judged.whole_s:.1f} s, the limit is {judged.whole_limit_s:.0f} s")
     must, may = set(about["must_be_fenced"]), set(about["may_be_fenced"])
     if missing := sorted(must - set(judged.fenced)):
         found.append(f"{', '.join(missing)} was not fenced")
@@ -96,6 +107,14 @@ def _reasons(run: Run, judged: Verdict) -> list[str]:
     if about["moves"] is not None and after and (before != after) != about["moves"]:
         found.append(f"{after} serves the site, and {before} did before")
     return found
+
+
+def _left_out(run: Run) -> list[str]:
+    """Machines of a role that was broken which were not: where they take turns, theirs did not come."""
+    took = {(one["role"], one["machine"]) for one in run.of("injection") if one["state"] == "took"}
+    roles = dict.fromkeys(one["role"] for one in run.of("injection"))
+    missing = [name for role in roles for name in run.about["roles"].get(role, ()) if (role, name) not in took]
+    return [f"it was not the turn of {', '.join(dict.fromkeys(missing))}"] if missing else []
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:

@@ -31,7 +31,12 @@ _HEARD = (
     "python3 -c 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 10).close()' "
     f'"$5" "$6"\n{BITES}'
 )
-_THERE = "nft list table inet halab_drill > /dev/null"
+# More than five a second, none of which is answered.
+_KNOCK = (
+    "python3 -c 'import socket, sys\nfor _ in range(10):\n    with socket.socket() as way:\n        "
+    "way.setblocking(False)\n        way.connect_ex((sys.argv[1], int(sys.argv[2])))' "
+    f'"$5" "$6"\n{BITES}'
+)
 
 DRILLS = (
     Drill(
@@ -39,7 +44,7 @@ DRILLS = (
         "the active node crashes while nobody reaches the fencing endpoint: nothing starts until it is back, "
         "or until another level has fenced",
         "{active} crashed while nobody reached the fencing endpoint",
-        (Guest(OTHERS, _RULES, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
+        (Guest(OTHERS, _RULES, took=_KNOCK, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 10), BACK, fenced=(ACTIVE,), moves=True),
         lasts=Limit(20),
     ),
@@ -47,7 +52,7 @@ DRILLS = (
         "fencing-slow",
         "the active node crashes while the fencing endpoint is slow, five packets a second: it is fenced all the same",
         "{active} crashed while the fencing endpoint was slow",
-        (Guest(OTHERS, _SLOW, took=_THERE, undo=NO_RULES), crash(ACTIVE)),
+        (Guest(OTHERS, _SLOW, took=_KNOCK, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 120), Limit(140, 120), fenced=(ACTIVE,), moves=True),
         lasts=Limit(40, 120),
     ),

@@ -55,9 +55,14 @@ def _queued(role: str, *netem: str) -> Guest:
 
 
 _PAIR_FROM, _PAIR_TO = "ip saddr ${2%%,*} counter drop", "ip daddr ${2%%,*} counter drop"
-_FLAP = f"""for turn in 1 2 3 4 5 6 7 8; do
+_FLAPPED = "/run/halab-drill.flapped"
+_BITTEN = BITES.replace('"', r"\"").replace("'", '"')  # the loop stands between single quotes
+_FLAP = f"""set -e
+for turn in 1 2 3 4 5 6 7 8; do
   {_RULES.format(arriving=_FROM.format(), leaving=_TO.format())}
-  sleep 1; {NO_RULES}; sleep 2
+  sleep 1
+  if {_BITTEN}; then : > {_FLAPPED}; fi
+  {NO_RULES}; sleep 2
 done"""
 _LOST = Expected(FAILOVER, BACK, fenced=(ACTIVE,), moves=True)
 _STEADY = Expected(Limit(0, 2), Limit(20), moves=False)
@@ -110,9 +115,10 @@ DRILLS = (
         (
             Guest(
                 ACTIVE,
+                f"rm -f {_FLAPPED}\n"
                 f'systemd-run --quiet --collect --unit=halab-drill-flaps sh -c \'{_FLAP}\' halab "$1" "$2"',
-                took="systemctl is-active --quiet halab-drill-flaps",
-                undo=f"systemctl stop halab-drill-flaps 2>/dev/null || :\n{NO_RULES}",
+                took=f"[ -e {_FLAPPED} ]",
+                undo=f"systemctl stop halab-drill-flaps 2>/dev/null || :\n{NO_RULES}\nrm -f {_FLAPPED}",
             ),
         ),
         _STEADY,

@@ -54,6 +54,11 @@ class Happenings:
                 self._connection.domainEventDeregisterAny(callback)
         self._connection.close()
 
+    def alive(self) -> bool:
+        """Whether libvirt has been heard without a break: a daemon that was restarted tells nothing any more."""
+        with doing("tell whether it is heard"):
+            return bool(self._connection.isAlive())
+
     def _life(self, _connection: Any, domain: Any, event: int, detail: int, _opaque: object) -> None:
         word = _EVENTS[event] if event < len(_EVENTS) else str(event)
         why = _STOPPED[detail] if word == "stopped" and detail < len(_STOPPED) else ""

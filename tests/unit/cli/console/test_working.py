@@ -183,6 +183,29 @@ def test_a_recording_that_cannot_be_read_is_told_and_hides_no_other(working: Sta
     assert _get(working, f"/api/report?run={broken.parent.name}").status_code == 502
 
 
+@pytest.mark.parametrize("lacking", ["must_be_fenced", "roles", "t"])
+def test_a_recording_that_lacks_something_hides_no_other(working: Stage, lacking: str) -> None:
+    folder = working.place.state.parent / "drills"
+    first, *rest = (folder / RUN / "events.jsonl").read_text().splitlines(keepends=True)
+    about = {name: value for name, value in json.loads(first).items() if name != lacking}
+    damaged = folder / "20260102T000000-pause/events.jsonl"
+    damaged.parent.mkdir()
+    damaged.write_text("".join((json.dumps(about) + "\n", *rest)))
+    told = [(run["name"], bool(run["result"])) for run in _get(working, "/api/drills").json()["runs"]]
+    assert told == [(damaged.parent.name, False), (RUN, True)]
+
+
+def test_a_drill_that_is_under_way_has_no_result_yet(working: Stage) -> None:
+    folder = working.place.state.parent / "drills"
+    lines = (folder / RUN / "events.jsonl").read_text().splitlines(keepends=True)
+    begun = folder / "20260102T000000-crash-active/events.jsonl"
+    begun.parent.mkdir()
+    begun.write_text("".join(lines[:100]) + lines[100][:9])
+    run, _ = _get(working, "/api/drills").json()["runs"]
+    assert (run["name"], run["result"]) == (begun.parent.name, "")
+    assert "under way" in run["told"]
+
+
 @pytest.mark.parametrize("name", ["", "..", "../drills", f"./{RUN}", "nothing", "%2e%2e%2fkey"])
 def test_nothing_but_a_recording_is_shown(working: Stage, name: str) -> None:
     assert _get(working, f"/api/report?run={name}").status_code == 404

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,39 @@ def test_what_lasts_is_undone(drill: Drill) -> None:
     for one in drill.injections:
         if isinstance(one, Guest) and one.undo:
             assert drill.lasts is not None, "nobody would undo it"
+
+
+_NFT = {
+    "bites": """case "$*" in *list*) echo '{"packets": 7}';; -f*) cat > /dev/null;; esac""",
+    "does not bite": """case "$*" in *list*) echo '{"packets": 0}';; -f*) cat > /dev/null;; esac""",
+    "fails": """case "$*" in -f*) cat > /dev/null; exit 1;; *list*) exit 1;; esac""",
+}
+
+
+@pytest.mark.parametrize(("nft", "took"), [("bites", True), ("does not bite", False), ("fails", False)])
+def test_a_link_that_flaps_has_lost_packets(nft: str, took: bool, tmp_path: Path) -> None:
+    (flaps,) = DRILLS["link-flaps"].injections
+    assert isinstance(flaps, Guest)
+    for name, text in {"nft": _NFT[nft], "sleep": "", "systemctl": "", "systemd-run": _AT_ONCE}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o700)
+    proof = tmp_path / "flapped"
+    proof.touch()  # an earlier drill's
+
+    def script(text: str) -> int:
+        text = text.replace("/run/halab-drill.flapped", str(proof))
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        argv = ["sh", "-euc", text, "halab", "10.9.9.11", "10.9.9.12,10.9.9.13"]
+        return subprocess.run(argv, env=environment, check=False, timeout=60).returncode
+
+    assert (script(flaps.do) == 0) is (nft != "fails"), "the unit would go on though its first rule failed"
+    assert (script(flaps.took) == 0) is took
+    assert script(flaps.undo) == 0
+    assert script(flaps.took) != 0
+
+
+# The unit's program in the foreground.
+_AT_ONCE = 'while case $1 in --*) true;; *) false;; esac; do shift; done; exec "$@"'
 
 
 def test_an_unknown_drill_is_refused() -> None:

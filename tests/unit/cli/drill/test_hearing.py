@@ -12,10 +12,12 @@ import pytest
 from halab.cli.drill.clients import WRITER, Writer, rest_s
 from halab.cli.drill.guest_stream import GuestStream, clock_of
 from halab.cli.drill.guests import ranges
+from halab.cli.drill.lines import meaning
 from halab.cli.drill.listening import Journal
 from halab.cli.drill.recording import Recorder, read
 from halab.cli.drill.retelling import folders
 from halab.provisioners.engine.errors import ConfigError, UnexpectedOutput
+from tests.unit.cli.drill.recorded import recorded
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_who_is_mute_has_no_clock(ssh: Path) -> None:
 
 
 def test_nothing_is_written_where_gfs2_is_not_mounted(tmp_path: Path) -> None:
-    argv = [sys.executable, "-c", WRITER, str(tmp_path), "file", "1", "192.0.2.1", "0.1"]
+    argv = [sys.executable, "-c", WRITER, str(tmp_path), "file", "1", "192.0.2.1", "0.1", ".halab-drill-run-"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         said = [writer.stdout.readline().strip() for _ in range(3)]
@@ -86,7 +88,7 @@ def test_nothing_is_written_where_gfs2_is_not_mounted(tmp_path: Path) -> None:
 
 
 def test_an_address_of_this_machine_is_seen(tmp_path: Path) -> None:
-    argv = [sys.executable, "-c", WRITER, str(tmp_path), "file", "1", "127.0.0.1", "0.1"]
+    argv = [sys.executable, "-c", WRITER, "", "file", "1", "127.0.0.1", "0.1", ""]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "address 1\n"
@@ -106,6 +108,39 @@ def test_a_writer_that_is_started_again_takes_numbers_of_its_own(tmp_path: Path)
     assert int(writer.argv()[6]) > 100
 
 
+def _reads_one(tmp_path: Path, writer: Writer, point: Path) -> None:
+    """Has it write to a folder that looks as if GFS2 were mounted there, until it says that it has."""
+    mounts, argv = tmp_path / "mounts", writer.argv()
+    mounts.write_text(f"/dev/vg/lv {point} gfs2 rw 0 0\n")
+    program = argv[3].replace("/proc/mounts", str(mounts))
+    with subprocess.Popen([sys.executable, "-u", "-c", program, *argv[4:]], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        said = next((line for line in iter(run.stdout.readline, "") if line.startswith("wrote")), "")
+        run.kill()
+    assert said.startswith("wrote 1 ")
+    assert Path(writer.file).read_text().startswith("1\n")
+
+
+def test_a_run_never_finds_an_earlier_ones_numbers(tmp_path: Path) -> None:
+    shared = tmp_path / "$(shared)'place"
+    shared.mkdir()
+    first, second = (
+        Writer("node1", str(shared), "192.0.2.50", 3, Recorder(tmp_path / f"drills/{n}-hang")) for n in "12"
+    )
+    _reads_one(tmp_path, first, shared)
+    (shared / ".halab-drill-filler").write_text("full")
+    (shared / ".halab-drill-node1").write_text("1\n2\n")
+    (shared / "index.html").write_text("the site's")
+    other = Writer("node2", str(shared), "192.0.2.50", 3, Recorder(tmp_path / "drills/2-hang"))
+    Path(other.file).write_text("1\n")
+    _reads_one(tmp_path, second, shared)
+    names = {path.name for path in shared.iterdir()}
+    assert names == {".halab-drill-2-hang-node1", ".halab-drill-2-hang-node2", "index.html"}
+    (shared / ".halab-drill-filler").write_text("full")
+    second.hear("address 0")
+    assert second.argv()[-1] == "", "what this drill fills on purpose stays"
+
+
 def test_what_a_dying_machine_could_not_say_to_its_end_is_left_out(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "drills/run")
     journal = Journal("node1", None, recorder, _boots={"b"})  # type: ignore[arg-type]  # its clock is known
@@ -113,16 +148,39 @@ def test_what_a_dying_machine_could_not_say_to_its_end_is_left_out(tmp_path: Pat
     journal.hear('{"__CURSOR":"c2","_BOOT_ID":"b","__MONOTON')
     journal.hear('{"__CURSOR":"c3","_BOOT_ID":"b","__MONOTONIC_TIMESTAMP":"1600000","MESSAGE":[1,2]}')
     (event,) = recorder.events("journal")
-    assert (event["up"], event["text"]) == (1.5, "hello")
+    assert (event["up"], event["text"], event["by"], event["priority"]) == (1.5, "hello", "", 6)
     assert journal.argv()[-2:] == ["--after-cursor", "c3"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "by", "priority", "text"),
+    [
+        ('"MESSAGE":"hello","SYSLOG_IDENTIFIER":"cron","PRIORITY":"3"', "cron", 3, "hello"),
+        ('"MESSAGE":["hello","again"],"SYSLOG_IDENTIFIER":["cron","sshd"],"PRIORITY":["3","4"]', "cron", 3, "hello"),
+        ('"MESSAGE":"hello","SYSLOG_IDENTIFIER":[99,255],"PRIORITY":[51]', "c\ufffd", 6, "hello"),
+        ('"MESSAGE":"hello","SYSLOG_IDENTIFIER":[[99,114],"b"],"PRIORITY":"high"', "cr", 6, "hello"),
+        ('"MESSAGE":"hello","SYSLOG_IDENTIFIER":null,"PRIORITY":null', "", 6, "hello"),
+        ('"MESSAGE":"hello","SYSLOG_IDENTIFIER":[],"PRIORITY":[]', "", 6, "hello"),
+    ],
+)
+def test_what_anyone_in_a_guest_writes_to_the_journal_is_heard(
+    tmp_path: Path, fields: str, by: str, priority: int, text: str
+) -> None:
+    recorder = Recorder(tmp_path / "drills/run")
+    journal = Journal("node1", None, recorder, _boots={"b"})  # type: ignore[arg-type]  # its clock is known
+    for message in (f"{{{fields},", '{"MESSAGE":null,', '{"MESSAGE":[[1,2],"x"],'):
+        journal.hear(f'{message}"__CURSOR":"c1","_BOOT_ID":"b","__MONOTONIC_TIMESTAMP":"1500000"}}')
+    (event,) = recorder.events("journal")
+    assert (event["by"], event["priority"], event["text"]) == (by, priority, text)
+    assert meaning(event["by"], event["text"]) is None
 
 
 def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "drills/20261127T120000-hang")
-    recorder.add("run", format=1, drill="hang", machines=[])
-    recorder.add("site", 12.5, node="node1")
+    recorder.add("run", **{name: value for name, value in recorded().about.items() if name not in ("t", "kind")})
+    recorder.add("site", 12.5, took=0.1, node="node1", why="")
     recorder.close()
-    recorder.add("site", 13.0, node="node1")
+    recorder.add("site", 13.0, took=0.1, node="node1", why="")
     run = read(tmp_path / "drills/20261127T120000-hang")
     assert [(event["t"], event["node"]) for event in run.of("site")] == [(12.5, "node1")]
     assert folders(tmp_path / "drills", ["hang"]) == [recorder.folder]

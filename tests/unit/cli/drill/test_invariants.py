@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from halab.cli.drill.invariants import FENCING, checks, fenced
+from halab.cli.drill.junit import junit
+from halab.cli.drill.page import page
 from halab.cli.drill.recording import Event, Run
-from halab.cli.drill.story import sentence
+from halab.cli.drill.story import sentence, told
 from halab.cli.drill.timeline import Timeline
-from halab.cli.drill.verdict import ERROR, FAIL, PASS, judge
+from halab.cli.drill.verdict import ERROR, FAIL, PASS, as_data, judge
 from tests.unit.cli.drill.recorded import RUNS, changed, recorded
 
 
@@ -176,3 +179,58 @@ def test_a_failure_that_took_no_effect_is_an_error() -> None:
 
     verdict = judge(changed(recorded(), no_effect))
     assert (verdict.result, verdict.code, verdict.reasons) == (ERROR, 1, ("no effect",))
+
+
+@pytest.mark.parametrize(("late_s", "result"), [(154.0, PASS), (156.0, FAIL)])
+def test_a_lab_that_is_whole_too_late_fails(late_s: float, result: str) -> None:
+    run = _limits(recorded(), away_limit_s=200.0)
+    late = changed(run, lambda e: {**e, "t": run.began + 145.3 + late_s} if e["kind"] == "whole" else e)
+    verdict = judge(late)
+    assert verdict.result == result
+    if result == FAIL:
+        assert verdict.reasons == ("the lab was whole after 301.3 s, the limit is 300 s",)
+
+
+def test_a_machine_whose_turn_did_not_come_is_a_reason() -> None:
+    run = _limits(recorded(), away_limit_s=200.0)
+
+    def in_turn(event: Event) -> Event:
+        return {**event, "role": "nodes"} if event["kind"] == "injection" else event
+
+    verdict = judge(changed(run, in_turn))
+    assert (verdict.result, verdict.reasons) == (FAIL, ("it was not the turn of node2, node3",))
+    begun, took = changed(run, in_turn).of("injection")
+    more = [{**one, "machine": name} for name in ("node2", "node3") for one in (begun, took)]
+    all_of_them = changed(run, in_turn)
+    assert judge(Run(run.name, run.about, (*all_of_them.events[:-1], *more, run.events[-1]))).result == PASS
+
+
+@pytest.mark.parametrize(
+    ("kinds", "unseen"),
+    [
+        ({"address"}, {"the floating address was on one machine at most"}),
+        ({"write", "unwritten"}, {"every acknowledged write is there, and is read on another node"}),
+    ],
+)
+def test_what_nobody_looked_at_does_not_count_as_held(kinds: set[str], unseen: set[str]) -> None:
+    run = changed(_limits(recorded(), away_limit_s=200.0), lambda e: None if e["kind"] in kinds else e)
+    verdict = judge(run)
+    assert {check.name for check in verdict.checks if not check.holds} == unseen
+    assert verdict.result == PASS
+    (name,) = unseen
+    assert any(line.startswith(f"  not looked at: {name}") for line in told(run, verdict))
+    assert f"✓ {name}" not in page(run)
+    assert f"{name}: not looked at" in page(run)
+    (found,) = ET.fromstring(junit([verdict]).split("\n", 1)[1]).findall(".//property[@name='not looked at']")
+    assert name in found.attrib["value"]
+    assert {check["name"] for check in as_data(verdict)["checks"] if check["unseen"]} == unseen
+
+
+def test_what_was_written_and_read_by_nobody_is_seen() -> None:
+    def without(event: Event) -> Event:
+        if event["kind"] != "facts":
+            return event
+        return {**event, "files": {node: file for node, file in event["files"].items() if node != "node2"}}
+
+    (broken,) = [check.broken for check in checks(Timeline(changed(recorded(), without))) if check.broken]
+    assert broken == "nobody has read what node2 wrote"
