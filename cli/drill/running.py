@@ -87,7 +87,7 @@ class Runner:
             refuse_unhealthy(report, "a drill")
             course.run(report)
         except (HalabError, OSError, StateUnusable) as error:
-            recorder.add("error", text=str(error))
+            recorder.add("error", text=". ".join([str(error), *getattr(error, "__notes__", [])]))
         finally:
             recorder.close()
 

@@ -1,7 +1,7 @@
 """Which constraints repair an exercise. Sets and ids are as pcs 0.11 writes them.
 
-Whom each binds was seen with `crm_simulate` of Pacemaker 2.1 and 3.0: the file system banned from a node that the site
-likes; what a start of the file system's members waits for.
+Whom most of them bind was seen with `crm_simulate` of Pacemaker 2.1, colocations with that of 3.0, too: the file system
+banned from a node that the site likes; what a start of the file system's members waits for.
 """
 
 from __future__ import annotations
