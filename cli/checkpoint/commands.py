@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from halab.cli.checkpoint.kept import Kept, Shelf, checked, orphans, snapshot_name
+from halab.cli.checkpoint.kept import Kept, Shelf, checked, orphans, snapshot_name, snapshots_of
 from halab.cli.ending import unbroken
 from halab.cli.lab.state import locked
 from halab.cli.watch.site import SiteWatch
@@ -37,8 +38,8 @@ class Commands:
         shelf, began = Shelf(self.folder), time.monotonic()
         before = shelf.get(checked(name))
         with unbroken(), locked(self.folder.state) as state:
-            saved_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            snapshot = snapshot_name(name, saved_at)
+            now = datetime.now(UTC)
+            saved_at, snapshot = now.strftime("%Y-%m-%dT%H:%M:%SZ"), snapshot_name(name, now)
             self._tell_cost()
             try:
                 kept = Kept(name, snapshot, saved_at, tuple(self.machines.save(snapshot)))
@@ -72,7 +73,7 @@ class Commands:
         kept = shelf.get(name)
         with unbroken(), locked(self.folder.state):
             left = orphans(shelf.all(), [*self.machines.snapshots()])
-            if kept is None and not any(one.startswith(snapshot_name(name, "")) for one in left):
+            if kept is None and not any(one.startswith(snapshots_of(name)) for one in left):
                 shelf.find(name)  # says which there are
             if kept is not None:
                 self.machines.remove(kept.snapshot)

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from halab.provider.hypervisor.machine.checkpoint import PREFIX, Machine
@@ -103,9 +104,14 @@ def checked(name: str) -> str:
     return name
 
 
-def snapshot_name(name: str, saved_at: str) -> str:
+def snapshots_of(name: str) -> str:
+    """How the names of a checkpoint's snapshots begin."""
+    return f"{PREFIX}{name}-"
+
+
+def snapshot_name(name: str, now: datetime) -> str:
     """What the snapshots of a checkpoint are called: a second one of the same name gets others."""
-    return f"{PREFIX}{name}-{re.sub(r'[^0-9TZ]', '', saved_at)}"
+    return f"{snapshots_of(name)}{now:%Y%m%dT%H%M%S%fZ}"
 
 
 def orphans(kept: Sequence[Kept], snapshots: Sequence[str]) -> list[str]:

@@ -176,7 +176,8 @@ def test_killed_again_and_again(tmp_path: Path, effects: int) -> None:
 def swept(world: World, terraform: SmallTerraform) -> None:
     """What `make sweep ARGS=--yes` does."""
     state = [Instance(address.split(".")[0], entry.values) for address, entry in terraform.state.items()]
-    request = {"uri": "", "lab": "summit", "directory": str(world.lab), **cli_sweep.known(state)}
+    about = {"uri": "", "lab": "summit", "directory": str(world.lab), "snapshots": []}
+    request = {**about, **cli_sweep.known(state)}
     found = sweep.sweep({**request, "remove": []})
     sweep.sweep({**request, "remove": [(item["kind"], item["name"]) for item in found]})
     for path in cli_sweep.files(LabFolder(world.lab), state):

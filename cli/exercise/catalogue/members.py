@@ -14,8 +14,10 @@ JOIN = "systemctl start corosync pacemaker"
 _OTHER = "192.0.2.9"
 # By address or by a name that the node knows.
 _IS_ITSELF = (
-    f"sed -n 's/^[[:space:]]*ring[0-9]*_addr[[:space:]]*:[[:space:]]*//p' {_CONF} | "
-    "xargs -r -n 1 getent ahostsv4 | grep -q '^{idle_address} '"
+    f"( for name in $(sed -n 's/^[[:space:]]*ring[0-9]*_addr[[:space:]]*:[[:space:]]*//p' {_CONF}); do\n"
+    '  [ "$name" != {idle_address} ] || exit 0\n'
+    "  ! getent ahostsv4 \"$name\" | grep -q '^{idle_address} ' || exit 0\n"
+    "done; exit 1 )"
 )
 # Before the rule for what is established: knet's packets go from that port to that port, both ways.
 _CLOSED = "udp dport 5405 drop"

@@ -102,14 +102,11 @@ def test_what_a_killed_save_left_goes_with_the_next_removal(commands: Commands, 
     assert (snapshots(domain), commands.list()) == ([], [])
 
 
-def test_what_a_killed_save_wrote_beside_it_is_no_checkpoint_and_no_part_of_the_next(commands: Commands) -> None:
-    commands.save("a")
-    (commands.folder.checkpoints / "a").rename(commands.folder.checkpoints / ".a.new")
-    assert commands.list() == []
-    commands.folder.settings.unlink()
-    commands.save("a")
-    assert commands.list() == [Shelf(commands.folder).find("a")]
-    assert Shelf(commands.folder).text_then("a", commands.folder.settings) is None, "settings of another time"
+def test_two_saves_within_a_second_are_two(commands: Commands, domain: Any) -> None:
+    first = commands.save("a")
+    assert snapshots(domain) == [first.snapshot]
+    second = commands.save("a")
+    assert (snapshots(domain), commands.list()) == ([second.snapshot], [second])
 
 
 def test_a_name_that_is_not_there_lists_those_that_are(commands: Commands) -> None:

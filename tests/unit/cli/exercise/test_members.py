@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -97,6 +98,11 @@ def test_a_node_finds_itself_in_its_configuration(line: str, is_itself: bool, tm
 
 def test_a_node_may_be_there_by_name(tmp_path: Path) -> None:
     conf = tmp_path / "corosync.conf"
-    conf.write_text("    ring0_addr: localhost\n")
-    asked = script("another-address", idle_address="127.0.0.1").replace("/etc/corosync/corosync.conf", str(conf))
-    subprocess.run(["sh", "-euc", asked], check=True)
+    conf.write_text("    ring0_addr: node1\n    ring0_addr: node3\n")
+    getent = tmp_path / "getent"  # the real one needs an address of this host's own
+    getent.write_text('#!/bin/sh\nprintf "192.168.77.1%s   STREAM %s\\n" "${2#node}" "$2"\n')
+    getent.chmod(0o755)
+    for address, is_itself in (("192.168.77.13", True), ("192.168.77.12", False)):
+        asked = script("another-address", idle_address=address).replace("/etc/corosync/corosync.conf", str(conf))
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        assert (subprocess.run(["sh", "-euc", asked], env=environment, check=False).returncode == 0) == is_itself
