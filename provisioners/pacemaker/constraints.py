@@ -232,9 +232,9 @@ def _simple(element: Element, *known: str) -> bool:
 
 
 def value_of(element: Element) -> str:
-    """Score, or kind, of which the score is the old way to say it."""
+    """Score, or kind, of which the score is the old way to say it. To Pacemaker a score that is not there is 0."""
     if element.tag != "rsc_order":
-        return element.get("score", "INFINITY")
+        return element.get("score", "0")
     old = element.get("score")
     return element.get("kind") or ("Optional" if old is not None and score(old) == 0 else "Mandatory")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from halab.provisioners.pacemaker.constraints import drop, location, observed
+from halab.provisioners.pacemaker.constraints import colocation, drop, location, observed
 from tests.unit.provisioners.pacemaker.samples import cib
 
 FIRST = '<rsc_location id="mine" rsc="web" node="node1" score="1"/>'
@@ -22,3 +22,9 @@ def test_only_that_one_goes() -> None:
     there = cib(constraints=FIRST + WANTED)
     drop(there, location("web", "node1", "100"))
     assert [element.get("id") for element in there.constraints()] == ["mine"]
+
+
+def test_a_colocation_without_a_score_asks_for_nothing() -> None:
+    """As crm_simulate of Pacemaker 2.1.5 and 3.0 has it."""
+    there = cib(constraints='<rsc_colocation id="mine" rsc="web" with-rsc="ip"/>')
+    assert observed(there, colocation("web", "ip", "INFINITY")) == "0"
