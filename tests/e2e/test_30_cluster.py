@@ -9,7 +9,7 @@ from tests.e2e.lab import Lab
 
 def test_all_nodes_are_online_and_quorate(lab: Lab) -> None:
     for node in lab.nodes:
-        assert lab.online(by=node) == set(lab.nodes)
+        lab.until(f"all online to {node}", lambda node=node: lab.online(by=node) == set(lab.nodes))
         assert lab.status(node).find("summary/current_dc").get("with_quorum") == "true"  # type: ignore[union-attr]
 
 

@@ -25,14 +25,14 @@ def test_pvs_vgs_and_lvs_show_the_same_on_every_node(lab: Lab) -> None:
 
 def test_lock_managers_run_on_every_node(lab: Lab) -> None:
     for resource in ("summit-dlm", "summit-lvmlockd"):
-        assert lab.runs_on(resource) == set(lab.nodes)
+        lab.until(f"{resource} on all", lambda resource=resource: lab.runs_on(resource) == set(lab.nodes))
     for node in lab.nodes:
         lab.ask(node, "pgrep", "-x", "dlm_controld")
         assert "gfs0" in lab.ask(node, "dlm_tool", "ls")
 
 
 def test_gfs2_is_mounted_on_every_node_by_the_cluster_alone(lab: Lab) -> None:
-    assert lab.all_mounted()
+    lab.until("GFS2 on all", lab.all_mounted)
     for node in lab.nodes:
         mounted = json.loads(lab.ask(node, "findmnt", "--json", "--types", "gfs2"))["filesystems"]
         assert [m["target"] for m in mounted] == ["/var/www/html"]
