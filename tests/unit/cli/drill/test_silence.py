@@ -36,6 +36,14 @@ def test_a_site_that_was_asked_until_shortly_before_the_end_counts(before_s: flo
     assert judge(_until(run, last - before_s, {"site"})).result == result
 
 
+@pytest.mark.parametrize(("slowness", "result"), [(1.0, ERROR), (3.0, PASS)])
+def test_a_slow_lab_may_be_silent_for_longer(slowness: float, result: str) -> None:
+    run = _passing()
+    last = run.of("site")[-1]["t"]
+    slow = changed(run, lambda e: {**e, "slowness": slowness} if e["kind"] == "run" else e)
+    assert judge(_until(slow, last - 25.0, {"site"})).result == result
+
+
 def test_a_slow_site_is_asked_less_often() -> None:
     run = _passing()
     last = run.of("site")[-1]["t"]
