@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from tests.e2e.lab import Lab
 
 
+def _all_online(lab: Lab, by: str) -> bool:
+    return lab.online(by) == set(lab.nodes)
+
+
 def test_all_nodes_are_online_and_quorate(lab: Lab) -> None:
     for node in lab.nodes:
-        lab.until(f"all online to {node}", lambda node=node: lab.online(by=node) == set(lab.nodes))
+        lab.until(f"all online to {node}", partial(_all_online, lab, node))
         assert lab.status(node).find("summary/current_dc").get("with_quorum") == "true"  # type: ignore[union-attr]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from functools import partial
 from typing import Any
 
 from halab.provisioners.storage.gfs2 import count_journals
@@ -23,9 +24,13 @@ def test_pvs_vgs_and_lvs_show_the_same_on_every_node(lab: Lab) -> None:
         assert vg["vg_attr"].endswith("s"), "the volume group is shared"
 
 
+def _on_all(lab: Lab, resource: str) -> bool:
+    return lab.runs_on(resource) == set(lab.nodes)
+
+
 def test_lock_managers_run_on_every_node(lab: Lab) -> None:
     for resource in ("summit-dlm", "summit-lvmlockd"):
-        lab.until(f"{resource} on all", lambda resource=resource: lab.runs_on(resource) == set(lab.nodes))
+        lab.until(f"{resource} on all", partial(_on_all, lab, resource))
     for node in lab.nodes:
         lab.ask(node, "pgrep", "-x", "dlm_controld")
         assert "gfs0" in lab.ask(node, "dlm_tool", "ls")
