@@ -79,6 +79,7 @@ INSTALLER := tests/e2e/test_installer.py
 MACHINES := $(filter-out $(INSTALLER),$(wildcard tests/e2e/test_[a-z]*.py))
 IN_SANDBOX := HALAB_SANDBOX_PREPARED=1 tests/e2e/sandbox $(BIN)/pytest -m "not long" $(SLOWEST)
 .PHONY: test
+test: export PYTEST_BEGAN := $(shell date +%s)
 test: ## The checks and all tests, with real terraform and real machines in a sandbox
 	@tools/prepare --tools
 	@$(MAKE) --jobs=2 --output-sync=target develop lint

@@ -53,6 +53,7 @@ def lab(environment: dict[str, str]) -> Lab:
 @pytest.fixture(scope="session")
 def first_diff(lab: Lab) -> subprocess.CompletedProcess[str]:
     """The first plan after the deploy, by cdktf itself."""
+    lab.until("health", lab.says_healthy)  # on a busy host a device's first agent may need longer than it is given
     return lab.run("npx", "cdktf", "diff")
 
 

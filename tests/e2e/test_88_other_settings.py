@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.e2e.budget import leave_out_after
 from tests.e2e.lab import HALAB, Lab
 from tests.e2e.planned import diff
 
@@ -24,6 +25,7 @@ def _started(lab: Lab) -> Mapping[str, object]:
 @pytest.fixture(scope="module")
 def started(lab: Lab) -> Mapping[str, object]:
     """Before the deploy."""
+    leave_out_after(minutes=65)
     lab.until("health", lab.says_healthy)
     return _started(lab)
 
