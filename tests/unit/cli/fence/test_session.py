@@ -13,6 +13,7 @@ from halab.cli.fence import session
 from halab.cli.fence.devices import Device
 from halab.cli.fence.firing import Fired, Firing
 from halab.cli.fence.trial import Row, Trial
+from halab.provisioners.engine.errors import HalabError
 
 NODE1, NODE2 = (Device(f"fence-node{n}", "fence_redfish", "node3") for n in (1, 2))
 SBD = Device("fence-sbd", "fence_sbd", "node3")
@@ -110,4 +111,47 @@ def test_without_a_terminal_nothing_is_fired(
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False))
     assert session.trial("", False, False) == 3
     assert "--yes" in capsys.readouterr().err
+    assert told == []
+
+
+@pytest.mark.parametrize(("answer", "code"), [("yes\n", 0), ("Y\n", 0), ("no\n", 3), ("\n", 3), ("", 3)])
+def test_a_terminal_is_asked_and_only_a_yes_fires(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], capsys: pytest.CaptureFixture[str], answer: str, code: int
+) -> None:
+    there(monkeypatch, [SBD], [SBD])
+    terminal = SimpleNamespace(isatty=lambda: True, readline=lambda: answer)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert session.trial("", False, False) == code
+    said = capsys.readouterr()
+    assert said.err.startswith("Each method fences node2 once; it restarts each time. Go on? [y/N] ")
+    assert told == (["fence-sbd node2"] if code == 0 else [])
+    assert said.out.count("fence-sbd") == (2 if code == 0 else 1), "what was tried, then what was fired"
+
+
+@pytest.mark.parametrize("fault", ["", "node2 answers as before"])
+def test_by_hand_it_is_told_what_became_of_it(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    fired = Fired("node2", "node1", 1.0, "stopped, started", fault, ("fence-node2",))
+    monkeypatch.setattr(Firing, "fire", lambda *_: fired)
+    assert session.by_hand("node2", "", False, False) == (1 if fault else 0)
+    said = capsys.readouterr()
+    if fault:
+        assert (said.out, said.err) == ("", f"error: node2 was not fenced: {fault}\n")
+    else:
+        words = "node2 was fenced by fence-node2 in 1.0 s, as node1 had asked. Seen: stopped, started.\n"
+        assert (said.out, said.err) == (words, "")
+
+
+def test_a_name_that_is_no_node_is_refused_by_both(
+    monkeypatch: pytest.MonkeyPatch, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: Firing, name: str) -> None:
+        raise HalabError(f"{name} is no node")
+
+    there(monkeypatch, [SBD], [SBD])
+    monkeypatch.setattr(Firing, "check", refuse)
+    assert session.trial("nobody", True, False) == 1
+    assert session.by_hand("nobody", "", False, False) == 1
+    assert capsys.readouterr().err == "error: nobody is no node\n" * 2
     assert told == []
