@@ -32,6 +32,7 @@ ADVISED = {
 _EMULATED_S = 180
 """Emulated nodes are slow to start anything. An agent that is not in the table gets this everywhere."""
 _FENCE_S, _EMULATED_FENCE_S, _EMULATED_LEVEL_S = 60, 120, 90  # the first is Pacemaker's own stonith-timeout
+_EMULATED_DEVICE_S = 240
 _AGENT_S = {"login_timeout": (5, 20), "shell_timeout": (3, 20), "power_timeout": (20, 60)}
 """Upper limits on KVM, as fencing.py has them for people, and emulated."""
 _TIE_S = (5, 15)
@@ -86,11 +87,12 @@ class Operations:
 
     def of_fencing(self) -> list[Operation]:
         """Of a STONITH device. An agent takes an emulated node 3 s, and ten times that when it has just booted: that is
-        also why it is not asked each minute there."""
-        timeout = self.seconds(_FENCE_S, _EMULATED_FENCE_S)
+        also why it is not asked each minute there. On a busy host its first start, beside all else of a deploy, took
+        longer than a fencing may, and failed the deploy."""
+        times = {"monitor": (self.seconds(60, 300), _EMULATED_FENCE_S), "start": ("0s", _EMULATED_DEVICE_S)}
         return [
-            {"name": "monitor", "interval": self.seconds(60, 300), "timeout": timeout},
-            {"name": "start", "interval": "0s", "timeout": timeout},
+            {"name": name, "interval": interval, "timeout": self.seconds(_FENCE_S, emulated_s)}
+            for name, (interval, emulated_s) in times.items()
         ]
 
     def stonith_timeout(self) -> str:
