@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from halab.provisioners.engine.command import Command, Result, Secret, cmd
-from halab.provisioners.engine.errors import CommandFailed, Interrupted, TimedOut
+from halab.provisioners.engine.errors import ClusterNotRunning, CommandFailed, Interrupted, TimedOut
 from halab.provisioners.engine.platform import Platform, detect
 from halab.provisioners.engine.steps import Await, Run, Step
 
@@ -193,16 +193,25 @@ class Host:
             except TimedOut as late:  # a question that a busy host did not answer in time is asked again
                 asked, seen = self._pace.clock(), str(late)
             else:
-                if wanted.ready(result):
+                if not (seen := self._lacking(wanted, result)):
                     return
-                if why := wanted.failed(result):
-                    raise CommandFailed(f"{self.name}: {wanted.what} will not come", why, rc=result.rc)
-                seen = f"`{wanted.probe}` last exited with {result.rc}: {wanted.seen(result)}"
             if self._pace.clock() - started >= deadline_s:
                 raise TimedOut(f"{self.name}: no {wanted.what} within {deadline_s:.0f} s", seen)
             # The host has something better to do than to answer: an emulated one is asked a fifth of the time at most.
             took_s = self._pace.clock() - asked
             self._pace.sleep(min(max(wanted.interval_s, 4 * took_s), LONGEST_PAUSE_S), wanted.what)
+
+    def _lacking(self, wanted: Await, result: Result) -> str:
+        """What was seen instead of what is waited for, empty when that is there. CommandFailed: it will not come."""
+        try:
+            if wanted.ready(result):
+                return ""
+            why = wanted.failed(result)
+        except ClusterNotRunning as not_yet:  # it starts, or starts again
+            return str(not_yet)
+        if why:
+            raise CommandFailed(f"{self.name}: {wanted.what} will not come", why, rc=result.rc)
+        return f"`{wanted.probe}` last exited with {result.rc}: {wanted.seen(result)}"
 
 
 def _words(step: Step) -> str:

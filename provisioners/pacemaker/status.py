@@ -151,18 +151,21 @@ class ClusterStatus:
 
 @lru_cache(maxsize=8)
 def parse_status(xml: str) -> ClusterStatus:
-    """Raises ClusterNotRunning when crm_mon reached no cluster, UnexpectedOutput when it answered something else."""
+    """Raises ClusterNotRunning when crm_mon reached no cluster, or one that has nothing to show yet; UnexpectedOutput
+    when it answered something else."""
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
         raise UnexpectedOutput("crm_mon gave no XML", f"{error}: {xml[:200]!r}") from error
     status = root.find("status")
+    said = "" if status is None else "; ".join(e.text or "" for e in status.iter("error")) or status.get("message", "")
     if status is not None and status.get("code") != "0":
-        said = "; ".join(e.text or "" for e in status.iter("error")) or status.get("message", "")
         if status.get("code") == str(_NOT_CONNECTED):
             raise ClusterNotRunning("The cluster does not run", said)
         raise UnexpectedOutput("crm_mon failed", said)
     options = root.find("summary/cluster_options")
+    if options is None and root.find("pacemakerd") is not None:  # its daemons have just been started, or started again
+        raise ClusterNotRunning("The cluster does not show anything yet", said)
     if options is None:
         raise UnexpectedOutput("crm_mon gave no summary", xml[:200])
     dc = root.find("summary/current_dc")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from halab.cli.terraform.run import child_environment
+from tests.e2e.budget import leave_out_after
 from tests.e2e.lab import CHECKOUT, STATE, Lab, hypervisor
 
 ARTIFACTS = CHECKOUT / "artifacts"
@@ -25,6 +26,12 @@ def _place(item: pytest.Item) -> tuple[bool, bool, str]:
     if "e2e" not in item.path.parts:
         return False, False, ""
     return True, not {"lab", "duo", "labs", "four"}.isdisjoint(getattr(item, "fixturenames", ())), str(item.path)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The lab's end is always tested."""
+    if item.path.name != "test_90_destroy.py":
+        leave_out_after(minutes=70)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from halab.provisioners.engine.command import Command, Result, cmd
-from halab.provisioners.engine.errors import CommandFailed, ConnectError, TimedOut
+from halab.provisioners.engine.errors import ClusterNotRunning, CommandFailed, ConnectError, TimedOut
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import Await
@@ -37,12 +37,16 @@ class Script:
         raise AssertionError(path)
 
 
+def is_up(result: Result) -> bool:
+    if result.stdout == "begins":
+        raise ClusterNotRunning("it begins")
+    return result.stdout == "up"
+
+
 def wait(*said: str | Exception) -> None:
     script = Script(*said)
     pace = Pace(clock=lambda: script.now_s, pause=lambda _: False)
-    wanted = Await(
-        "start", PROBE, lambda r: r.stdout == "up", 3, failed=lambda r: "it broke" if r.stdout == "x" else None
-    )
+    wanted = Await("start", PROBE, is_up, 3, failed=lambda r: "it broke" if r.stdout == "x" else None)
     Host(script, pace=pace, platform=DEBIAN_13).wait(wanted)
 
 
@@ -52,6 +56,12 @@ def test_it_is_asked_until_it_is_ready() -> None:
 
 def test_an_answer_that_does_not_come_in_time_is_no_answer() -> None:
     wait(LATE, "down", "up")
+
+
+def test_a_cluster_that_begins_is_waited_for() -> None:
+    wait("begins", "down", "up")
+    with pytest.raises(TimedOut, match=r"(?s)no start within 3 s.*it begins"):
+        wait("down", "down", "begins", "up")
 
 
 def test_what_was_seen_last_is_told_at_the_deadline() -> None:

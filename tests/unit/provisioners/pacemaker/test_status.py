@@ -59,6 +59,13 @@ def test_no_cluster_is_not_an_empty_cluster(name: str) -> None:
         parse_status(read(name))
 
 
+def test_daemons_without_a_cib_are_a_cluster_that_begins() -> None:
+    """After its daemons were started anew."""
+    daemons = '<pacemakerd sys_from="pacemakerd" state="running" last_updated="2026-12-01 03:57:52Z"/>'
+    with pytest.raises(ClusterNotRunning, match="does not show anything yet"):
+        parse_status(f'<pacemaker-result>{daemons}<status code="0" message="OK"/></pacemaker-result>')
+
+
 @pytest.mark.parametrize("text", ["", "Cluster Summary:", "<pacemaker-result/>"])
 def test_anything_else_is_an_error(text: str) -> None:
     with pytest.raises(UnexpectedOutput):
