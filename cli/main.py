@@ -80,7 +80,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; docs/status.md says what is in it.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")] = False,
     timeout: Annotated[
-        float | None, typer.Option(min=1, help="Seconds that a machine may take to answer: 5, emulated ones 8.")
+        float | None, typer.Option(min=1, help="Seconds that a machine may take to answer: 5, emulated ones 20.")
     ] = None,
 ) -> None:
     """Look at the lab: machines, cluster, resources, fencing, storage, the site.

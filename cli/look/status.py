@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 HEALTHY, CANNOT_LOOK, UNHEALTHY, NOTHING = 0, 1, 3, 4
 FORMAT = 1
-LIMIT_S, EMULATED_LIMIT_S = 5.0, 8.0
-"""How long a machine may be silent. One that is emulated and busy answers later than others."""
+LIMIT_S, EMULATED_LIMIT_S = 5.0, 20.0
+"""How long a machine may be silent. One that is emulated and busy answers later than others; a mute one costs less,
+since those that answer set the pace."""
 PAUSE_S = 2.0
 """Between two looks of --watch: looking costs the guests some of their processors."""
 

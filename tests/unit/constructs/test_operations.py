@@ -66,8 +66,8 @@ def test_emulated_nodes_have_more() -> None:
         "Filesystem": {"monitor": ("20s", "150s"), **start_and_stop},
         "IPaddr2": {"monitor": ("10s", "60s"), **start_and_stop},
         "apache": {"monitor": ("10s", "60s"), **start_and_stop},
-        "fence_redfish": {"monitor": ("300s", "120s"), "start": ("0s", "240s")},
-        "fence_sbd": {"monitor": ("300s", "120s"), "start": ("0s", "240s")},
+        "fence_redfish": {"monitor": ("300s", "240s"), "start": ("0s", "240s")},
+        "fence_sbd": {"monitor": ("300s", "240s"), "start": ("0s", "240s")},
     }
 
 
