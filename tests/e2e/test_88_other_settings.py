@@ -25,7 +25,7 @@ def _started(lab: Lab) -> Mapping[str, object]:
 @pytest.fixture(scope="module")
 def started(lab: Lab) -> Mapping[str, object]:
     """Before the deploy."""
-    leave_out_after(minutes=65)
+    leave_out_after(minutes=60)
     lab.until("health", lab.says_healthy)
     return _started(lab)
 
