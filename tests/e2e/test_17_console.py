@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from halab.cli.lab.state import instances
 from tests.browser import needs_chromium
+from tests.e2e.budget import leave_out_after
 from tests.e2e.console_page import LONG_MS, SEEN_MS, choose, opened, picture, row_of, say_yes, well
 from tests.e2e.lab import Lab
 
@@ -17,6 +18,7 @@ pytestmark = needs_chromium
 
 
 def test_the_console_shows_and_operates_the_lab(lab: Lab) -> None:
+    leave_out_after(minutes=40)  # a browser beside it starves a slow host's lab
     node = lab.nodes[-1]
     with opened(lab) as page:
         expect(row_of(page, node)).to_contain_text("online")
