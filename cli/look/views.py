@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from halab.cli.look.report import ClusterReport, Fault
 from halab.cli.look.snapshot import Snapshot
 from halab.provisioners.corosync.quorum import quorum
-from halab.provisioners.engine.errors import ClusterNotRunning, UnexpectedOutput
+from halab.provisioners.engine.errors import ClusterNotRunning, TimedOut, UnexpectedOutput
 from halab.provisioners.pacemaker.status import ClusterStatus, parse_status
 
 _QUORUM = (
@@ -154,10 +154,10 @@ def _names(names: Iterable[str]) -> str:
 
 
 def status_of(xml: str) -> ClusterStatus | None:
-    """None where no cluster runs, or its tool gave no answer."""
+    """None where no cluster runs, or its tool gave no answer, or nothing yet."""
     if not xml:
         return None
     try:
         return parse_status(xml)
-    except (ClusterNotRunning, UnexpectedOutput):
+    except (ClusterNotRunning, TimedOut, UnexpectedOutput):
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from halab.provisioners.engine.command import Command, Result, Secret, cmd
-from halab.provisioners.engine.errors import ClusterNotRunning, CommandFailed, Interrupted, TimedOut
+from halab.provisioners.engine.errors import CommandFailed, Interrupted, TimedOut
 from halab.provisioners.engine.platform import Platform, detect
 from halab.provisioners.engine.steps import Await, Run, Step
 
@@ -207,7 +207,7 @@ class Host:
             if wanted.ready(result):
                 return ""
             why = wanted.failed(result)
-        except ClusterNotRunning as not_yet:  # it starts, or starts again
+        except TimedOut as not_yet:  # it answers, and cannot tell yet
             return str(not_yet)
         if why:
             raise CommandFailed(f"{self.name}: {wanted.what} will not come", why, rc=result.rc)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from halab.provisioners.engine.command import cmd
-from halab.provisioners.engine.errors import ClusterNotRunning, UnexpectedOutput
+from halab.provisioners.engine.errors import ClusterNotRunning, TimedOut, UnexpectedOutput
 from halab.provisioners.pacemaker.values import INFINITY, score
 
 _NOT_CONNECTED = 102
@@ -151,8 +151,8 @@ class ClusterStatus:
 
 @lru_cache(maxsize=8)
 def parse_status(xml: str) -> ClusterStatus:
-    """Raises ClusterNotRunning when crm_mon reached no cluster, or one that has nothing to show yet; UnexpectedOutput
-    when it answered something else."""
+    """Raises ClusterNotRunning when crm_mon reached no cluster, TimedOut when it reached one that has nothing to show
+    yet, UnexpectedOutput when it answered something else."""
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError as error:
@@ -164,8 +164,9 @@ def parse_status(xml: str) -> ClusterStatus:
             raise ClusterNotRunning("The cluster does not run", said)
         raise UnexpectedOutput("crm_mon failed", said)
     options = root.find("summary/cluster_options")
-    if options is None and root.find("pacemakerd") is not None:  # its daemons have just been started, or started again
-        raise ClusterNotRunning("The cluster does not show anything yet", said)
+    if options is None and root.find("pacemakerd") is not None:
+        # Its daemons start, or start again. It runs: what is to be deleted there must not be left.
+        raise TimedOut("The cluster does not show anything yet", said)
     if options is None:
         raise UnexpectedOutput("crm_mon gave no summary", xml[:200])
     dc = root.find("summary/current_dc")

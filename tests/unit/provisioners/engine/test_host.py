@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from halab.provisioners.engine.command import Command, Result, cmd
-from halab.provisioners.engine.errors import ClusterNotRunning, CommandFailed, ConnectError, TimedOut
+from halab.provisioners.engine.errors import CommandFailed, ConnectError, TimedOut
 from halab.provisioners.engine.host import Host, Pace
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import Await
@@ -39,7 +39,7 @@ class Script:
 
 def is_up(result: Result) -> bool:
     if result.stdout == "begins":
-        raise ClusterNotRunning("it begins")
+        raise TimedOut("it begins")
     return result.stdout == "up"
 
 
