@@ -29,8 +29,8 @@ ADVISED = {
     "ocf:heartbeat:apache": Advised(start=40, stop=60, monitor=20),
     "systemd": Advised(start=100, stop=100, monitor=100),
 }
-_EMULATED_S = 180
-"""Emulated nodes are slow to start anything. An agent that is not in the table gets this everywhere."""
+_EMULATED_S, _EMULATED_MONITOR_S = 180, 120
+"""Emulated nodes are slow to start anything. An agent that is not in the table gets these everywhere."""
 _FENCE_S, _EMULATED_FENCE_S, _EMULATED_LEVEL_S = 60, 120, 90  # the first is Pacemaker's own stonith-timeout
 _EMULATED_DEVICE_S = 240
 _AGENT_S = {"login_timeout": (5, 20), "shell_timeout": (3, 20), "power_timeout": (20, 60)}
@@ -69,13 +69,15 @@ class Operations:
             {"name": name, "interval": "0s", "timeout": self.seconds(kvm, _EMULATED_S)} for name, kvm in times.items()
         ]
 
-    def monitor(self, agent: str, interval_s: int, emulated_s: int) -> Operation:
-        """Slow machines look less often, too: what is left of them is for those who use the cluster."""
-        return self._monitor(interval_s, self.seconds(_advised(agent, emulated_s).monitor, emulated_s))
+    def monitor(self, agent: str, interval_s: int) -> Operation:
+        """Slow machines look less often, too: what is left of them is for those who use the cluster. A node of a busy
+        host stands still for a minute now and then: that is no failure, and nobody is fenced for it."""
+        advised = _advised(agent, _EMULATED_MONITOR_S)
+        return self._monitor(interval_s, self.seconds(advised.monitor, _EMULATED_MONITOR_S))
 
-    def monitor_or_fence(self, agent: str, interval_s: int, emulated_s: int) -> Operation:
+    def monitor_or_fence(self, agent: str, interval_s: int) -> Operation:
         """For what only a reset of the node can mend."""
-        return {**self.monitor(agent, interval_s, emulated_s), "on_fail": "fence"}
+        return {**self.monitor(agent, interval_s), "on_fail": "fence"}
 
     def read_or_fence(self, interval_s: int, timeout_s: int) -> Operation:
         """A monitor that reads the device, too. A list of mounts says nothing of a LUN that a node has lost."""

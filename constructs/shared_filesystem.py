@@ -72,7 +72,7 @@ class SharedFileSystem(Construct):
                 "vg_access_mode": "lvmlockd",
                 "activation_mode": "shared",
             },
-            "operations": [self._operations.monitor(lvm, 30, 90), *self._operations.start_and_stop(lvm)],
+            "operations": [self._operations.monitor(lvm, 30), *self._operations.start_and_stop(lvm)],
         }
         options = self._settings.image.platform.shared_mount_options
         mount: bindings.ClonePrimitives = {

@@ -94,8 +94,8 @@ DRILLS = (
         "apache2 httpd",
         # An interval, and the monitor's limit; then the agent waits half of the stop's for an end in order, gives its
         # children three signals, and starts anew.
-        Expected(Limit(70, 20), Limit(40, 60)),
-        Limit(60, 50),
+        Expected(Limit(90, 20), Limit(40, 60)),
+        Limit(80, 50),
         watch=Limit(10, 10),
     ),
 )

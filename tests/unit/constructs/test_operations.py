@@ -60,12 +60,12 @@ def test_on_kvm_agents_have_the_times_that_they_advise() -> None:
 def test_emulated_nodes_have_more() -> None:
     start_and_stop = {"start": ("0s", "180s"), "stop": ("0s", "180s")}
     assert operations(synthesized(), "qemu") == {
-        "controld": {"monitor": ("30s", "60s"), **start_and_stop},
-        "lvmlockd": {"monitor": ("30s", "60s"), **start_and_stop},
-        "LVM-activate": {"monitor": ("30s", "90s"), **start_and_stop},
+        "controld": {"monitor": ("30s", "120s"), **start_and_stop},
+        "lvmlockd": {"monitor": ("30s", "120s"), **start_and_stop},
+        "LVM-activate": {"monitor": ("30s", "120s"), **start_and_stop},
         "Filesystem": {"monitor": ("20s", "150s"), **start_and_stop},
-        "IPaddr2": {"monitor": ("10s", "60s"), **start_and_stop},
-        "apache": {"monitor": ("10s", "60s"), **start_and_stop},
+        "IPaddr2": {"monitor": ("10s", "120s"), **start_and_stop},
+        "apache": {"monitor": ("10s", "120s"), **start_and_stop},
         "fence_redfish": {"monitor": ("300s", "240s"), "start": ("0s", "240s")},
         "fence_sbd": {"monitor": ("300s", "240s"), "start": ("0s", "240s")},
     }
