@@ -99,6 +99,6 @@ class FailoverService(Construct):
         return {**names, "vg_access_mode": "lvmlockd", "activation_mode": "shared"}
 
     def _primitive(self, name: str, agent: str, params: dict[str, str]) -> bindings.GroupPrimitives:
-        operations = [self._operations.monitor(agent, 20), *self._operations.start_and_stop(agent)]
+        operations = [self._operations.monitor(agent, 20, 20), *self._operations.start_and_stop(agent)]
         made: bindings.GroupPrimitives = {"name": f"{self._name}-{name}", "agent": agent, "operations": operations}
         return {**made, "params": params} if params else made

@@ -69,23 +69,23 @@ class Operations:
             {"name": name, "interval": "0s", "timeout": self.seconds(kvm, _EMULATED_S)} for name, kvm in times.items()
         ]
 
-    def monitor(self, agent: str, interval_s: int) -> Operation:
-        """Slow machines look less often, too: what is left of them is for those who use the cluster. A node of a busy
-        host stands still for a minute now and then: that is no failure, and nobody is fenced for it."""
+    def monitor(self, agent: str, interval_s: int, emulated_s: int) -> Operation:
+        """Looks each so many seconds: on KVM, and emulated. Slow machines look less often, too: what is left of them is
+        for those who use the cluster. A node of a busy host stands still for a minute now and then: no failure."""
         advised = _advised(agent, _EMULATED_MONITOR_S)
-        return self._monitor(interval_s, self.seconds(advised.monitor, _EMULATED_MONITOR_S))
+        return self._monitor(interval_s, emulated_s, self.seconds(advised.monitor, _EMULATED_MONITOR_S))
 
-    def monitor_or_fence(self, agent: str, interval_s: int) -> Operation:
+    def monitor_or_fence(self, agent: str, interval_s: int, emulated_s: int) -> Operation:
         """For what only a reset of the node can mend."""
-        return {**self.monitor(agent, interval_s), "on_fail": "fence"}
+        return {**self.monitor(agent, interval_s, emulated_s), "on_fail": "fence"}
 
-    def read_or_fence(self, interval_s: int, timeout_s: int) -> Operation:
+    def read_or_fence(self, interval_s: int, emulated_s: int, timeout_s: int) -> Operation:
         """A monitor that reads the device, too. A list of mounts says nothing of a LUN that a node has lost."""
-        monitor = self._monitor(interval_s, self._settings.stretched(timeout_s))
+        monitor = self._monitor(interval_s, emulated_s, self._settings.stretched(timeout_s))
         return {**monitor, "on_fail": "fence", "attributes": {"OCF_CHECK_LEVEL": "10"}}
 
-    def _monitor(self, interval_s: int, timeout: str) -> Operation:
-        return {"name": "monitor", "interval": self._settings.stretched(interval_s), "timeout": timeout}
+    def _monitor(self, interval_s: int, emulated_s: int, timeout: str) -> Operation:
+        return {"name": "monitor", "interval": self.seconds(interval_s, emulated_s), "timeout": timeout}
 
     def of_fencing(self) -> list[Operation]:
         """Of a STONITH device. An agent takes an emulated node 3 s, ten times that when it has just booted, and beside

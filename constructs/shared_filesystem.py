@@ -72,14 +72,17 @@ class SharedFileSystem(Construct):
                 "vg_access_mode": "lvmlockd",
                 "activation_mode": "shared",
             },
-            "operations": [self._operations.monitor(lvm, 30), *self._operations.start_and_stop(lvm)],
+            "operations": [self._operations.monitor(lvm, 30, 30), *self._operations.start_and_stop(lvm)],
         }
         options = self._settings.image.platform.shared_mount_options
         mount: bindings.ClonePrimitives = {
             "name": f"{name}-{fs}",
             "agent": filesystem,
             "params": {"device": lv.path, "directory": MOUNT_POINT, "fstype": "gfs2", "options": options},
-            "operations": [self._operations.read_or_fence(20, _READ_S), *self._operations.start_and_stop(filesystem)],
+            "operations": [
+                self._operations.read_or_fence(20, 40, _READ_S),
+                *self._operations.start_and_stop(filesystem),
+            ],
         }
         return bindings.Clone(
             self,

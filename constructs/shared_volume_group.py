@@ -93,7 +93,7 @@ class SharedVolumeGroup(Construct):
         dlm, lvmlockd = "ocf:pacemaker:controld", "ocf:heartbeat:lvmlockd"
 
         def actions(agent: str) -> list[Operation]:
-            return [operations.monitor_or_fence(agent, 30), *operations.start_and_stop(agent)]
+            return [operations.monitor_or_fence(agent, 30, 30), *operations.start_and_stop(agent)]
 
         return bindings.Clone(
             self,

@@ -110,4 +110,4 @@ class Site(Construct):
         )
 
     def _actions(self, agent: str) -> list[Operation]:
-        return [self._operations.monitor(agent, 10), *self._operations.start_and_stop(agent)]
+        return [self._operations.monitor(agent, 10, 20), *self._operations.start_and_stop(agent)]

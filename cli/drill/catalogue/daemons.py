@@ -84,8 +84,8 @@ DRILLS = (
         ACTIVE,
         "the web server",
         "apache2 httpd",
-        Expected(Limit(10, 10), Limit(30)),
-        watch=Limit(10, 10),
+        Expected(Limit(15, 10), Limit(30)),
+        watch=Limit(15, 10),
     ),
     _stopped(
         "apache-hung",
@@ -96,6 +96,6 @@ DRILLS = (
         # children three signals, and starts anew.
         Expected(Limit(90, 20), Limit(40, 60)),
         Limit(80, 50),
-        watch=Limit(10, 10),
+        watch=Limit(15, 10),
     ),
 )

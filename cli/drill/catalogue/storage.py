@@ -8,8 +8,8 @@ from halab.cli.drill.declaration import ACTIVE, NODES, TARGET, Drill, Expected, 
 _CUT = ("tcp sport 3260-3261 counter drop", "tcp dport 3260-3261 counter drop")  # also a second path
 _REPLACEMENT_S = 120.0
 """A session waits that long for its target."""
-_MONITOR_S = 170.0
-"""An interval of GFS2's monitor, and its timeout."""
+_MONITOR_S = 190.0
+"""An interval of GFS2's monitor on emulated nodes, and its timeout."""
 # The volume's name as device-mapper has it: a dash within a name is doubled.
 _VOLUME = "volume=$(findmnt --noheadings --first-only --types gfs2 --output SOURCE)"
 # A file needs blocks for its own tree, too: GFS2 one in 509. What is left after that is written.

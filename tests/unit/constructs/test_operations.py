@@ -63,9 +63,9 @@ def test_emulated_nodes_have_more() -> None:
         "controld": {"monitor": ("30s", "120s"), **start_and_stop},
         "lvmlockd": {"monitor": ("30s", "120s"), **start_and_stop},
         "LVM-activate": {"monitor": ("30s", "120s"), **start_and_stop},
-        "Filesystem": {"monitor": ("20s", "150s"), **start_and_stop},
-        "IPaddr2": {"monitor": ("10s", "120s"), **start_and_stop},
-        "apache": {"monitor": ("10s", "120s"), **start_and_stop},
+        "Filesystem": {"monitor": ("40s", "150s"), **start_and_stop},
+        "IPaddr2": {"monitor": ("20s", "120s"), **start_and_stop},
+        "apache": {"monitor": ("20s", "120s"), **start_and_stop},
         "fence_redfish": {"monitor": ("300s", "240s"), "start": ("0s", "240s")},
         "fence_sbd": {"monitor": ("300s", "240s"), "start": ("0s", "240s")},
     }
