@@ -18,7 +18,8 @@ CONNECT_S, ANSWER_S = 1.0, 2.0
 # Arguments: the mount point (empty: nothing is written), this writer's file in it, the first number, the floating
 # address, seconds between writes, and how names of this run's files begin: those of earlier runs, which have ended too
 # early, are removed first (empty: they are left).
-# Numbers are acknowledged when they are on the disk. Nothing is written beside GFS2 while it is not mounted.
+# Numbers are acknowledged when they are on the disk. Nothing is written beside GFS2: its directory is opened first, and
+# looked at. By its path it may be the node's own a moment after it was seen mounted.
 WRITER = r"""
 import os, sys, threading, time
 point, file, number, address, pause = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], float(sys.argv[5])
@@ -35,31 +36,49 @@ def watch():
         say("address", int(holds()))
         time.sleep(0.5)
 def mounted():
-    return any(line.split()[1:3] == [point, "gfs2"] for line in open("/proc/mounts"))
-def tidy():
-    for entry in os.scandir(point):
+    for line in open("/proc/self/mountinfo"):
+        mount, _, kind = line.partition(" - ")
+        if mount.split()[4] == point and kind.startswith("gfs2 "):
+            return mount.split()[2]
+def on_gfs2(do):
+    device = mounted()
+    if not device:
+        return False
+    directory = os.open(point, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        at = os.fstat(directory).st_dev
+        if "%d:%d" % (os.major(at), os.minor(at)) != device:
+            return False
+        do(directory)
+        return True
+    finally:
+        os.close(directory)
+def tidy(directory):
+    for entry in os.scandir(directory):
         left = entry.name.startswith(".halab-drill-") and not entry.name.startswith(own)
         if left and not entry.is_dir(follow_symlinks=False):
             try:
-                os.unlink(entry.path)
+                os.unlink(entry.name, dir_fd=directory)
             except FileNotFoundError:
                 pass  # another node's writer was quicker
-if own and mounted():
-    tidy()
+def write(directory):
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600, dir_fd=directory)
+    try:
+        os.write(handle, b"%d\n" % number)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+if own:
+    on_gfs2(tidy)
 threading.Thread(target=watch, daemon=True).start()
 while True:
     began = time.monotonic()
-    if mounted():
-        try:
-            handle = os.open(os.path.join(point, file), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(handle, b"%d\n" % number)
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+    try:
+        if on_gfs2(write):
             say("wrote", number, round(time.monotonic() - began, 4))
-        except OSError as error:
-            say("failed", number, error.errno)
+            number += 1
+    except OSError as error:
+        say("failed", number, error.errno)
         number += 1
     time.sleep(max(0.0, began + pause - time.monotonic()))
 """

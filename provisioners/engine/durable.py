@@ -27,6 +27,22 @@ keep() {{
 FOLDER = '[ -d "${1%/*}/" ] || mkdir -p -m 755 -- "${1%/*}"'
 """A line of shell: the folder of $1 is there."""
 
+PUT = f"""{KEEP}umask 077; {FOLDER}; cat > "$1.halab-new"
+chown -- "$3" "$1.halab-new"; chmod -- "$2" "$1.halab-new"; keep "$1"
+"""
+"""A script: the file $1 has what comes from stdin, at once, and is never seen with another mode ($2) or owner ($3)."""
+
+BELOW = """\
+cd -- "$1"
+[ "$(stat -c %d .)" != "$(stat -c %d ..)" ] || { echo "$1 is not mounted" >&2; exit 1; }
+below=./${2#"$1/"}; shift 2; set -- "$below" "$@"
+"""
+"""Lines of shell before others, with a mount point and a file below it in front of their arguments.
+
+By its path the file may be on the node's own disk a moment after the mount point was looked at. From here on the path
+begins in a directory that is open, so that nobody unmounts it.
+"""
+
 GONE = 'rm -f -- "$1"; [ ! -d "${1%/*}/" ] || sync -- "${1%/*}/"'
 """A line of shell: the file $1 is gone, and does not come back."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from halab.provisioners.engine import batch
 from halab.provisioners.engine.command import Command, Result, Secret
-from halab.provisioners.engine.durable import FOLDER, KEEP
+from halab.provisioners.engine.durable import PUT
 from halab.provisioners.engine.errors import AuthError, ConnectError, ConnectionLost, HostKeyError, TimedOut
 from halab.provisioners.engine.host import Pace
 from halab.provisioners.engine.interrupted import RUN, UNFINISHED, VARIABLE
@@ -33,10 +33,6 @@ _RETRY_S = 0.5
 _CHUNK = 1 << 16
 # How long a machine that did not answer counts as mute for the rest of this process: a refresh asks it dozens of times.
 _MUTE_S = 60.0
-# Atomic: the content goes to a file beside the target with its final mode and owner, then takes its name.
-_PUT = f"""{KEEP}umask 077; {FOLDER}; cat > "$1.halab-new"
-chown -- "$3" "$1.halab-new"; chmod -- "$2" "$1.halab-new"; keep "$1"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,7 @@ class SshTransport:
         return batch.split(commands, self._exchange(Command(("sh", "-s")), text.encode(), timeout_s), mark)
 
     def put(self, path: str, content: bytes, mode: int, owner: str) -> None:
-        command = Command(("sh", "-euc", _PUT, "halab", path, f"{mode:04o}", owner))
+        command = Command(("sh", "-euc", PUT, "halab", path, f"{mode:04o}", owner))
         result = self._exchange(command, content, command.timeout_s * self._pace.time_scale)
         if result.rc != 0:
             raise ConnectError(f"{self.name}: cannot write {path}", result.stderr.strip()[-500:])

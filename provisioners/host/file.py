@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from halab.provisioners.engine.command import Secret, cmd, script
-from halab.provisioners.engine.durable import GONE
+from halab.provisioners.engine.durable import BELOW, GONE, PUT
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, UnexpectedOutput
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
@@ -80,10 +80,6 @@ def _same_mode(seen: str, wanted: str) -> str:
     return wanted if seen == wanted.zfill(4) else seen
 
 
-def _remove(path: str) -> Step:
-    return Run(script(f"# remove a file\n{GONE}", path))
-
-
 class FileItem(Item[FileSpec]):
     """Owns the whole file."""
 
@@ -111,7 +107,7 @@ class FileItem(Item[FileSpec]):
         del platform
         if wanted is None:
             if now is not None:
-                yield _remove(now.path)
+                yield Run(script(f"# remove a file\n{GONE}", now.path))
         elif now != wanted:
             content = wanted.sensitive_content if wanted.sensitive_content is not None else wanted.content or ""
             yield PutFile(wanted.path, content, int(wanted.mode, 8), wanted.owner)
@@ -146,6 +142,7 @@ class ClusterFileItem(Item[ClusterFileSpec]):
         del platform
         if wanted is None:
             if now is not None:
-                yield _remove(now.path)
+                yield Run(script(f"# remove a file below a mount point\n{BELOW}{GONE}", now.mount_point, now.path))
         elif now != wanted:
-            yield PutFile(wanted.path, wanted.content, int(wanted.mode, 8), wanted.owner)
+            words = (wanted.mount_point, wanted.path, wanted.mode.zfill(4), wanted.owner)
+            yield Run(script(f"# write a file below a mount point\n{BELOW}{PUT}", *words, stdin=wanted.content))

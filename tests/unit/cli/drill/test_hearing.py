@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -87,6 +88,20 @@ def test_nothing_is_written_where_gfs2_is_not_mounted(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_written_beneath_a_gfs2_that_was_just_unmounted(tmp_path: Path) -> None:
+    """It was seen mounted, and the directory is the node's own when it is opened."""
+    point = tmp_path / "point"
+    point.mkdir()
+    device = point.stat().st_dev
+    argv = [sys.executable, "-c", _mounted(tmp_path, WRITER, point, device + 1), str(point), "file", "1", "192.0.2.1"]
+    with subprocess.Popen([*argv, "0.1", ".halab-drill-run-"], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        said = [writer.stdout.readline().strip() for _ in range(3)]
+        writer.kill()
+    assert said == ["address 0"] * 3
+    assert list(point.iterdir()) == []
+
+
 def test_an_address_of_this_machine_is_seen(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", WRITER, "", "file", "1", "127.0.0.1", "0.1", ""]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as writer:
@@ -108,11 +123,21 @@ def test_a_writer_that_is_started_again_takes_numbers_of_its_own(tmp_path: Path)
     assert int(writer.argv()[6]) > 100
 
 
+def _mounted(tmp_path: Path, program: str, point: Path, device: int) -> str:
+    """The program, which sees GFS2 of that device mounted there."""
+    mounts = tmp_path / "mountinfo"
+    number = f"{os.major(device)}:{os.minor(device)}"
+    mounts.write_text(
+        f"36 35 98:0 / /mnt rw - ext4 /dev/sda rw\n37 35 {number} / {point} rw shared:9 - gfs2 /dev/vg/lv rw\n"
+    )
+    assert "/proc/self/mountinfo" in program
+    return program.replace("/proc/self/mountinfo", str(mounts))
+
+
 def _reads_one(tmp_path: Path, writer: Writer, point: Path) -> None:
     """Has it write to a folder that looks as if GFS2 were mounted there, until it says that it has."""
-    mounts, argv = tmp_path / "mounts", writer.argv()
-    mounts.write_text(f"/dev/vg/lv {point} gfs2 rw 0 0\n")
-    program = argv[3].replace("/proc/mounts", str(mounts))
+    argv = writer.argv()
+    program = _mounted(tmp_path, argv[3], point, point.stat().st_dev)
     with subprocess.Popen([sys.executable, "-u", "-c", program, *argv[4:]], stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         said = next((line for line in iter(run.stdout.readline, "") if line.startswith("wrote")), "")

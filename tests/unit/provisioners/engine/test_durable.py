@@ -15,7 +15,7 @@ import pytest
 
 from halab.provisioners.corosync import late_start
 from halab.provisioners.corosync.cluster_keys import put_key
-from halab.provisioners.engine import ssh
+from halab.provisioners.engine import durable
 from halab.provisioners.engine.command import Secret
 from halab.provisioners.engine.durable import GONE, KEEP
 from halab.provisioners.engine.managed_block import _WRITE, Block, Whole, write
@@ -150,7 +150,7 @@ def run(argv: Sequence[str], stdin: str = "", *, rc: int = 0) -> str:
 def put(path: Path, content: str, *, rc: int = 0) -> str:
     """Writes as the SSH transport does; its owner is whoever runs the test."""
     owner = f"{getpass.getuser()}:{getgrgid(os.getgid()).gr_name}"
-    return run(("sh", "-euc", ssh._PUT, "halab", str(path), "0640", owner), content, rc=rc)
+    return run(("sh", "-euc", durable.PUT, "halab", str(path), "0640", owner), content, rc=rc)
 
 
 def test_a_file_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, synced: Callable[[], list[str]]) -> None:
@@ -169,6 +169,32 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, synced: Callable[[], li
     assert "No space left" in put(path, "new\n", rc=1)
     assert path.read_text() == "old\n"
     assert synced() == []
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_file_of_the_clusters_is_never_beneath_its_file_system(
+    tmp_path: Path, synced: Callable[[], list[str]], mounted: bool
+) -> None:
+    """It may be unmounted after it was seen mounted: what counts is the directory that is open."""
+    point = tmp_path / "a point"
+    path = point / "folder" / "page"
+    path.parent.mkdir(parents=True)
+    path.write_text("old\n")
+    shim = tmp_path / "bin" / "stat"
+    shim.write_text(f'#!/bin/sh\ncase "$3" in ..) echo 1;; .) echo {2 if mounted else 1};; *) exit 9;; esac\n')
+    shim.chmod(0o755)
+    owner = f"{getpass.getuser()}:{getgrgid(os.getgid()).gr_name}"
+
+    def below(text: str, *words: str) -> str:
+        argv = ("sh", "-euc", f"{durable.BELOW}{text}", "halab", str(point), str(path), *words)
+        return run(argv, "new\n", rc=not mounted)
+
+    said = below(durable.PUT, "0640", owner)
+    assert (path.read_text(), path.stat().st_mode & 0o777 == 0o640) == (("new\n" if mounted else "old\n"), mounted)
+    assert said == ("" if mounted else f"{point} is not mounted\n")
+    below(durable.GONE)
+    assert [one.name for one in path.parent.iterdir()] == ([] if mounted else ["page"])
+    assert (synced() == []) is not mounted
 
 
 def test_several_files_take_two_calls(tmp_path: Path, synced: Callable[[], list[str]]) -> None:

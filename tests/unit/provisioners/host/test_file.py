@@ -8,7 +8,7 @@ from halab.provider.guests import specs
 from halab.provider.protocol import UNKNOWN
 from halab.provider.protocol.planning import plan_values
 from halab.provisioners.engine.command import Secret, script
-from halab.provisioners.engine.durable import GONE
+from halab.provisioners.engine.durable import BELOW, GONE, PUT
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import PutFile, Run
@@ -17,6 +17,7 @@ from halab.provisioners.host.file import ClusterFileItem, ClusterFileSpec, FileI
 FILE, CLUSTER_FILE = FileItem(), ClusterFileItem()
 MOTD = FileSpec(machine="uuid", path="/etc/motd", content="hello\n")
 PASSWORD = FileSpec(machine="uuid", path="/etc/halab/fencing-password", sensitive_content=Secret("s3cret"), mode="0700")
+_WORDS = ("/srv/gfs0", "/srv/gfs0/index.html")
 PAGE = ClusterFileSpec(cluster="summit", mount_point="/srv/gfs0", path="/srv/gfs0/index.html", content="hi")
 
 
@@ -102,7 +103,11 @@ def test_a_cluster_file(guest_host: Callable[..., Any]) -> None:
     host, _ = guest_host("", "644 root:root\nhi", "", (3, ""))
     assert CLUSTER_FILE.observe(host, PAGE) == PAGE
     assert CLUSTER_FILE.observe(host, PAGE) is None
-    assert list(CLUSTER_FILE.steps(DEBIAN_13, None, PAGE)) == [PutFile(PAGE.path, "hi")]
+    written = script(f"# write a file below a mount point\n{BELOW}{PUT}", *_WORDS, "0644", "root:root", stdin="hi")
+    assert list(CLUSTER_FILE.steps(DEBIAN_13, None, replace(PAGE, mode="644"))) == [Run(written)]
+    removed = script(f"# remove a file below a mount point\n{BELOW}{GONE}", *_WORDS)
+    assert list(CLUSTER_FILE.steps(DEBIAN_13, PAGE, None)) == [Run(removed)]
+    assert list(CLUSTER_FILE.steps(DEBIAN_13, PAGE, PAGE)) == []
     assert list(CLUSTER_FILE.check(PAGE)) == []
     assert [field for field, _ in CLUSTER_FILE.check(replace(PAGE, path="/etc/motd"))] == ["path"]
 
