@@ -249,12 +249,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class DrillKind:
-    """A drill that there is, with what must come of it; `proven`: it was carried out on a real lab before."""
+    """A drill that there is, with what must come of it."""
 
     name: str
     does: str
     expected: str
-    proven: bool
 
 
 @dataclass(frozen=True, slots=True)

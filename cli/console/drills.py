@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from halab.cli.console.contract import DrillKind, DrillRun, Drills
 from halab.cli.console.refusing import Refused
-from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS
+from halab.cli.drill.catalogue import DRILLS
 from halab.cli.drill.listing import expected
 from halab.cli.drill.page import page
 from halab.cli.drill.recording import read, runs
@@ -18,9 +18,8 @@ _LAST = 8
 
 
 def drills(place: Place) -> Drills:
-    """The kinds that were carried out on a real lab before come first; of the runs, the last ones."""
-    kinds = sorted(DRILLS.values(), key=lambda one: one.name not in CARRIED_OUT)
-    shown = tuple(DrillKind(one.name, one.does, expected(one), one.name in CARRIED_OUT) for one in kinds)
+    """The kinds that there are; of the runs, the last ones."""
+    shown = tuple(DrillKind(one.name, one.does, expected(one)) for one in DRILLS.values())
     last = list(runs(LabFolder(place.state.parent).drills))[-_LAST:]
     return Drills(shown, tuple(_run(place, folder.name) for folder in reversed(last)))
 

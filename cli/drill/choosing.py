@@ -6,7 +6,7 @@ import random
 import secrets
 from collections.abc import Callable, Sequence
 
-from halab.cli.drill.catalogue import CARRIED_OUT, DRILLS, named
+from halab.cli.drill.catalogue import DRILLS, named
 from halab.cli.drill.declaration import Drill, fits
 from halab.provisioners.engine.errors import ConfigError
 
@@ -23,14 +23,14 @@ def chosen(
 ) -> list[Drill]:
     """The drills that a command line asks for. `tell` hears the seed. ConfigError: for none, or for too much.
 
-    Without names: of those that were carried out, and that fit a lab of so many nodes.
+    Without names: of those that fit a lab of so many nodes.
     """
     if sum((bool(names), every, by_chance)) != 1:
         raise ConfigError("Which drills?", "Give names, or --all, or --random. `halab drill list` shows them.")
     if names:
         return [drill for drill in map(named, names) for _ in range(repeat)]
     nodes = count_nodes()
-    drills = [drill for drill in DRILLS.values() if drill.name in CARRIED_OUT and fits(drill, nodes)]
+    drills = [drill for drill in DRILLS.values() if fits(drill, nodes)]
     if by_chance:
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         tell(f"drills by chance: --seed {seed} --count {count}")

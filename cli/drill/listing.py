@@ -7,7 +7,6 @@ from typing import Any
 
 from rich.table import Table
 
-from halab.cli.drill.catalogue import CARRIED_OUT
 from halab.cli.drill.declaration import Drill, Limit
 
 
@@ -16,10 +15,8 @@ def table(drills: Iterable[Drill]) -> Table:
     shown = Table(box=None, pad_edge=False)
     for column in ("drill", "what happens", "what has to come of it"):
         shown.add_column(column, overflow="fold")
-    for drill in sorted(drills, key=lambda drill: drill.name not in CARRIED_OUT):
-        name = drill.name if drill.name in CARRIED_OUT else f"({drill.name})"
-        shown.add_row(name, drill.does, expected(drill))
-    shown.caption = "(in brackets): never carried out on a real lab yet; only by its name, not with --all or --random"
+    for drill in drills:
+        shown.add_row(drill.name, drill.does, expected(drill))
     return shown
 
 
@@ -44,7 +41,6 @@ def as_data(drill: Drill) -> dict[str, Any]:
     return {
         "name": drill.name,
         "does": drill.does,
-        "carried_out": drill.name in CARRIED_OUT,
         "fenced": list(wanted.fenced),
         "may_be_fenced": list(wanted.may_be_fenced),
         "moves": wanted.moves,

@@ -107,7 +107,7 @@ def _power(lab: Lab, run: str) -> set[tuple[str, str]]:
 @pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in DRILLS if not name.startswith("split-")])  # those want other labs
 def test_a_drill(lab: Lab, name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """Each by its name, also those that `--all` leaves out since nobody has carried them out yet."""
+    """Each by its name."""
     (verdict,) = _carried_out(lab, [name], capfd)
     assert verdict["result"] == "PASS", verdict["reasons"]
 

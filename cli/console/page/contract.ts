@@ -249,7 +249,6 @@ export interface DrillKind {
   readonly name: string;
   readonly does: string;
   readonly expected: string;
-  readonly proven: boolean;
 }
 
 export interface DrillRun {

@@ -69,7 +69,7 @@ function run(one) {
     return el("li", { "data-run": one.name }, el("span", { class: good ? "state good" : "state bad" }, `${good ? "●" : "✕"} ${one.result || "unreadable"}`), ` ${one.told} `, one.result ? el("a", { href: `/api/report?run=${encodeURIComponent(one.name)}`, target: "_blank", rel: "noreferrer" }, `Timeline of ${when}`) : null);
 }
 function kind(dialog, one, may) {
-    const made = el("details", { "data-drill": one.name }, el("summary", {}, el("code", {}, one.name), one.proven ? null : el("span", { class: "tag", title: "It was never carried out on a real lab" }, "new")), el("p", {}, one.does), el("p", { class: "quiet" }, `What has to come of it: ${one.expected}.`));
+    const made = el("details", { "data-drill": one.name }, el("summary", {}, el("code", {}, one.name)), el("p", {}, one.does), el("p", { class: "quiet" }, `What has to come of it: ${one.expected}.`));
     if (!may)
         return made;
     const begin = el("button", { type: "button", class: "open" }, "Start");

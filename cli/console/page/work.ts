@@ -79,7 +79,7 @@ function run(one: DrillRun): HTMLElement {
 
 function kind(dialog: HTMLDialogElement, one: DrillKind, may: boolean): HTMLElement {
   const made = el("details", { "data-drill": one.name },
-    el("summary", {}, el("code", {}, one.name), one.proven ? null : el("span", { class: "tag", title: "It was never carried out on a real lab" }, "new")),
+    el("summary", {}, el("code", {}, one.name)),
     el("p", {}, one.does), el("p", { class: "quiet" }, `What has to come of it: ${one.expected}.`));
   if (!may) return made;
   const begin = el("button", { type: "button", class: "open" }, "Start");

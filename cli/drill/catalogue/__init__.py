@@ -9,10 +9,6 @@ from halab.provisioners.engine.errors import ConfigError
 SUBJECTS = (nodes, daemons, network, fencing, storage, starvation, planned)
 DRILLS: dict[str, Drill] = {drill.name: drill for subject in SUBJECTS for drill in subject.DRILLS}
 
-NOT_YET = frozenset({"reboot-rolling"})
-"""Those that have not passed on a real lab as they are now. They are run by their names only, until they have."""
-CARRIED_OUT = DRILLS.keys() - NOT_YET
-
 
 def named(name: str) -> Drill:
     """The drill of that name. ConfigError."""

@@ -10,16 +10,6 @@ SUBJECTS = (policies, constraints, fencing, members, storage)
 _ALL = sorted((one for subject in SUBJECTS for one in subject.EXERCISES), key=lambda exercise: exercise.level)
 EXERCISES: dict[str, Exercise] = {exercise.name: exercise for exercise in _ALL}
 
-PROVEN = frozenset(
-    {
-        *("forgotten-standby", "stale-preference", "nowhere-to-go", "fencing-off", "remembered-failures"),
-        *("reversed-colocation", "quorum-policy", "missing-order", "wrong-machine"),
-        *("forgotten-maintenance", "started-at-boot", "another-address", "no-password", "closed-port"),
-        *("without-locks", "same-initiator"),
-    }
-)
-"""Those that tests/e2e has broken and repaired on a real lab. Others are listed so."""
-
 
 def named(name: str) -> Exercise:
     """The exercise of that name. ConfigError."""
