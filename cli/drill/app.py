@@ -37,7 +37,7 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def run(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Of drills; list shows them.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All that fit the lab and were proven on one.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All that the lab is made for.")] = False,
     by_chance: Annotated[bool, typer.Option("--random", help="Drills by chance: --count of them.")] = False,
     seed: Annotated[int | None, typer.Option(help="Of --random: the same seed gives the same drills.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many of --random.")] = 3,
@@ -52,10 +52,10 @@ def run(
     Exit codes: 0 all passed, 3 one failed, 1 one could not be carried out, 2 wrong usage.
     """
     from halab.cli.drill.choosing import chosen
-    from halab.cli.drill.session import Wishes, nodes_deployed, session
+    from halab.cli.drill.session import Wishes, here, session
 
     with _errors():
-        drills = chosen(names or [], every, by_chance, seed, count, repeat, nodes_deployed, _tell)
+        drills = chosen(names or [], every, by_chance, seed, count, repeat, here, _tell)
         raise typer.Exit(session(drills, Wishes(restore, keep, as_json, junit), _tell))
 
 

@@ -13,6 +13,8 @@ HALF, TWIN = "half", "twin"
 """Roles. active: the node that serves the site; idle: one that neither serves nor is the DC, if there is one;
 others: all nodes but the active one; half: that one and as many more as make half of four, six and so on; twin: the
 other one of two."""
+GFS2, REDFISH, FENCING, NFTABLES = "gfs2", "redfish", "fencing", "nftables"
+"""What a drill or an exercise may need of a lab: needs.py says how each is called, and whether it is there."""
 ROLES = frozenset({ACTIVE, DC, IDLE, OTHERS, NODES, TARGET, HALF, TWIN})
 
 
@@ -87,6 +89,7 @@ class Drill:
     `lasts`: when it is undone; None: nobody undoes it, the lab heals by itself. `watch`: how long to look at least.
     `in_turn`: machine after machine, the next one when the lab is whole again. `lie`: what is false of what an endpoint
     says that stands beside the lab's own: `done`, that it has switched a machine; `state`, and the machine's state.
+    `needs`: what the lab must have, beside fencing where somebody has to be fenced.
     """
 
     name: str
@@ -98,14 +101,9 @@ class Drill:
     watch: Limit = Limit(5)
     in_turn: bool = False
     lie: Lie | None = None
+    needs: frozenset[str] = frozenset()
 
 
 def halves(nodes: int) -> bool:
     """Whether so many nodes have halves that are more than one node each."""
     return nodes >= 4 and nodes % 2 == 0
-
-
-def fits(drill: Drill, nodes: int) -> bool:
-    """Whether a lab of so many nodes has all that the drill breaks."""
-    roles = {injection.role for injection in drill.injections}
-    return (HALF not in roles or halves(nodes)) and (TWIN not in roles or nodes == 2)

@@ -41,6 +41,7 @@ def as_data(drill: Drill) -> dict[str, Any]:
     return {
         "name": drill.name,
         "does": drill.does,
+        "needs": sorted(drill.needs),
         "fenced": list(wanted.fenced),
         "may_be_fenced": list(wanted.may_be_fenced),
         "moves": wanted.moves,

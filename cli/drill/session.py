@@ -11,6 +11,7 @@ from pathlib import Path
 from halab.cli.checkpoint.commands import Commands
 from halab.cli.drill.declaration import Drill
 from halab.cli.drill.junit import junit
+from halab.cli.drill.needs import Here
 from halab.cli.drill.page import page
 from halab.cli.drill.running import Runner
 from halab.cli.drill.several import summary
@@ -44,9 +45,10 @@ class Wishes:
     junit: Path | None = None
 
 
-def nodes_deployed() -> int:
-    """How many nodes the lab has. NothingDeployed, StateUnusable."""
-    return sum(bool(machine.cluster) for machine in deployed(place().state).machines)
+def here() -> Here:
+    """What the lab is made for. NothingDeployed, StateUnusable, SettingsError."""
+    nodes = sum(bool(machine.cluster) for machine in deployed(place().state).machines)
+    return Here(nodes, lab_settings())
 
 
 def session(drills: Sequence[Drill], wishes: Wishes, tell: Callable[[str], None]) -> int:

@@ -12,11 +12,12 @@ from halab.cli.checkpoint.kept import Shelf
 from halab.cli.drill.catalogue import named as drill_named
 from halab.cli.drill.declaration import ACTIVE, IDLE, NODES
 from halab.cli.drill.guests import Guests, roles
+from halab.cli.drill.needs import lacking
 from halab.cli.drill.session import carried_out, runner_of
 from halab.cli.drill.verdict import PASS
 from halab.cli.exercise.asking import Answer, Examiner, points
 from halab.cli.exercise.catalogue import named
-from halab.cli.exercise.declaration import FENCING, GFS2, NEEDS, NFTABLES, REDFISH, Exercise, Step, filled
+from halab.cli.exercise.declaration import Exercise, Step, filled
 from halab.cli.exercise.kept import UnderWay, keep, under_way
 from halab.cli.look.deployed import Deployed, deployed
 from halab.cli.look.health import refuse_unhealthy, when_healthy
@@ -140,14 +141,7 @@ class Course:
         return look(self.place)
 
     def _refuse_needs(self, exercise: Exercise) -> None:
-        fencing = self.settings.fencing.methods
-        has = {
-            GFS2: self.settings.site.storage == "gfs2",
-            REDFISH: "redfish" in fencing,
-            FENCING: bool(fencing),
-            NFTABLES: self.settings.firewall == "managed" and self.settings.image.platform.firewall == "nftables",
-        }
-        if missing := [NEEDS[need] for need in sorted(exercise.needs) if not has[need]]:
+        if missing := lacking(exercise.needs, self.settings):
             raise ConfigError(f"{exercise.name} is for a lab with {' and '.join(missing)}")
         if len([one for one in self.lab.machines if one.cluster]) < 2:
             raise ConfigError("An exercise needs a lab with two nodes or more", "See node_count.")

@@ -15,14 +15,6 @@ from halab.cli.drill.declaration import ACTIVE, IDLE, NODES
 
 CAST = ("lab", "active", "idle", "fs", "active_uuid", "idle_uuid", "idle_address", "gateway")
 ROLES = frozenset({ACTIVE, IDLE, NODES})
-GFS2, REDFISH, FENCING, NFTABLES = "gfs2", "redfish", "fencing", "nftables"
-NEEDS = {
-    GFS2: "the site on GFS2 (site.storage)",
-    REDFISH: "fencing by Redfish (fencing.method)",
-    FENCING: "fencing (fencing.method)",
-    NFTABLES: "halab's firewall in nftables (firewall; not on EL)",
-}
-"""What an exercise may need of a lab, and how that is called."""
 
 
 @dataclass(frozen=True, slots=True)

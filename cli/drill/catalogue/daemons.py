@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halab.cli.drill.catalogue.nodes import BACK, FAILOVER
-from halab.cli.drill.declaration import ACTIVE, DC, IDLE, Drill, Expected, Guest, Limit
+from halab.cli.drill.declaration import ACTIVE, DC, GFS2, IDLE, Drill, Expected, Guest, Limit
 
 _PIDS = "/run/halab-drill.pids"
 # pidof knows several names of one program: apache2 is httpd on EL.
@@ -20,9 +20,18 @@ def _script(text: str, names: str) -> str:
     return text.format(names=names, file=_PIDS)
 
 
-def _killed(name: str, role: str, what: str, processes: str, expected: Expected, watch: Limit = _SOON) -> Drill:
+def _killed(
+    name: str,
+    role: str,
+    what: str,
+    processes: str,
+    expected: Expected,
+    watch: Limit = _SOON,
+    needs: frozenset[str] = frozenset(),
+) -> Drill:
     guest = Guest(role, _script(_KILL, processes), took=_script(_KILLED, processes))
-    return Drill(name, f"{what} is killed", f"{what} was killed on {{who}}", (guest,), expected, watch=watch)
+    happened = f"{what} was killed on {{who}}"
+    return Drill(name, f"{what} is killed", happened, (guest,), expected, watch=watch, needs=needs)
 
 
 def _stopped(
@@ -70,6 +79,7 @@ DRILLS = (
         "dlm_controld",
         Expected(FAILOVER, BACK, fenced=(IDLE,)),
         watch=Limit(20),
+        needs=frozenset({GFS2}),
     ),
     _killed(
         "lvmlockd-killed",
@@ -78,6 +88,7 @@ DRILLS = (
         "lvmlockd",
         Expected(FAILOVER, BACK, may_be_fenced=(IDLE,)),
         watch=Limit(20),
+        needs=frozenset({GFS2}),
     ),
     _killed(
         "apache-killed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from halab.cli.drill.catalogue.network import BITES, NO_RULES
 from halab.cli.drill.catalogue.nodes import BACK, crash
-from halab.cli.drill.declaration import ACTIVE, OTHERS, Drill, Expected, Guest, Limit, Power
+from halab.cli.drill.declaration import ACTIVE, OTHERS, REDFISH, Drill, Expected, Guest, Limit, Power
 from halab.cli.drill.invariants import FENCING
 
 _RULES = """nft -f - <<END
@@ -47,6 +47,7 @@ DRILLS = (
         (Guest(OTHERS, _RULES, took=_KNOCK, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 10), BACK, fenced=(ACTIVE,), moves=True),
         lasts=Limit(20),
+        needs=frozenset({REDFISH}),
     ),
     Drill(
         "fencing-slow",
@@ -55,6 +56,7 @@ DRILLS = (
         (Guest(OTHERS, _SLOW, took=_KNOCK, undo=NO_RULES), crash(ACTIVE)),
         Expected(Limit(60, 120), Limit(140, 120), fenced=(ACTIVE,), moves=True),
         lasts=Limit(40, 120),
+        needs=frozenset({REDFISH}),
     ),
     Drill(
         "fencing-idle",
@@ -65,6 +67,7 @@ DRILLS = (
         Expected(Limit(60, 120), BACK, fenced=(ACTIVE,), moves=True),
         lasts=Limit(60, 120),
         lie="done",
+        needs=frozenset({REDFISH}),
     ),
     Drill(
         "fencing-lies",
@@ -76,5 +79,6 @@ DRILLS = (
         Expected(Limit(30), Limit(120), fenced=(ACTIVE,), moves=True, finds=FENCING),
         lasts=Limit(60),
         lie="state",
+        needs=frozenset({REDFISH}),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from halab.cli.drill.catalogue.network import ruled
-from halab.cli.drill.declaration import ACTIVE, NODES, TARGET, Drill, Expected, Guest, Limit, Power
+from halab.cli.drill.declaration import ACTIVE, GFS2, NODES, TARGET, Drill, Expected, Guest, Limit, Power
 
 _CUT = ("tcp sport 3260-3261 counter drop", "tcp dport 3260-3261 counter drop")  # also a second path
 _REPLACEMENT_S = 120.0
@@ -58,6 +58,7 @@ DRILLS = (
         (ruled(ACTIVE, *_CUT),),
         Expected(Limit(20, _REPLACEMENT_S + 60), Limit(80, 120), fenced=(ACTIVE,), moves=True),
         lasts=Limit(40, _REPLACEMENT_S + 60),
+        needs=frozenset({GFS2}),
     ),
     Drill(
         "volume-hangs",
@@ -73,6 +74,7 @@ DRILLS = (
         ),
         Expected(Limit(20, _MONITOR_S + 60), Limit(80, 60), fenced=(ACTIVE,), moves=True),
         lasts=Limit(40, _MONITOR_S + 60),
+        needs=frozenset({GFS2}),
     ),
     Drill(
         "volume-fails",
@@ -94,6 +96,7 @@ DRILLS = (
         ),
         Expected(Limit(20, _MONITOR_S + 60), Limit(80, 60), fenced=(ACTIVE,), moves=True),
         lasts=Limit(40, _MONITOR_S + 60),
+        needs=frozenset({GFS2}),
     ),
     Drill(
         "disk-full",
@@ -110,5 +113,6 @@ DRILLS = (
         (_full("/var/www/html", ACTIVE),),
         Expected(Limit(0, 4), Limit(20), moves=False),
         lasts=Limit(0, 20),
+        needs=frozenset({GFS2}),
     ),
 )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
-from halab.cli.drill.declaration import ACTIVE
-from halab.cli.exercise.declaration import GFS2, Configured, Exercise, Healthy, Step, Survives
+from halab.cli.drill.declaration import ACTIVE, GFS2
+from halab.cli.exercise.declaration import Configured, Exercise, Healthy, Step, Survives
 from halab.cli.exercise.meaning import Order, colocations, orders, preferences
 from halab.provisioners.pacemaker.primitives import META, options
 from halab.provisioners.pacemaker.values import INFINITY, score

@@ -6,11 +6,9 @@ import re
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
-from halab.cli.drill.declaration import ACTIVE, NODES
+from halab.cli.drill.declaration import ACTIVE, FENCING, NODES, REDFISH
 from halab.cli.exercise.catalogue.policies import option
 from halab.cli.exercise.declaration import (
-    FENCING,
-    REDFISH,
     Configured,
     Exercise,
     Healthy,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from halab.cli.drill.declaration import IDLE, NODES
-from halab.cli.exercise.declaration import NFTABLES, Exercise, Healthy, OnNodes, Step, Survives
+from halab.cli.drill.declaration import IDLE, NFTABLES, NODES
+from halab.cli.exercise.declaration import Exercise, Healthy, OnNodes, Step, Survives
 from halab.provisioners.host.firewall import NFT_FILE, NFT_MAIN
 
 _CONF = "/etc/corosync/corosync.conf"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
-from halab.cli.drill.declaration import ACTIVE
-from halab.cli.exercise.declaration import GFS2, Configured, Exercise, Healthy, Step, Survives
+from halab.cli.drill.declaration import ACTIVE, GFS2
+from halab.cli.exercise.declaration import Configured, Exercise, Healthy, Step, Survives
 from halab.provisioners.pacemaker.values import score
 
 _TRUE = frozenset({"true", "yes", "on", "1", "y"})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from halab.cli.drill.declaration import IDLE, NODES
+from halab.cli.drill.declaration import GFS2, IDLE, NODES
 from halab.cli.exercise.catalogue.members import JOIN, LEAVE
-from halab.cli.exercise.declaration import GFS2, Exercise, Healthy, OnNodes, Step, Survives
+from halab.cli.exercise.declaration import Exercise, Healthy, OnNodes, Step, Survives
 
 _LVM = "/etc/lvm/lvmlocal.conf"
 _NAME = "/etc/iscsi/initiatorname.iscsi"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 
 from halab.cli.drill.catalogue import DRILLS, SUBJECTS, named
 from halab.cli.drill.choosing import chosen
-from halab.cli.drill.declaration import ROLES, Drill, Guest, fits
+from halab.cli.drill.declaration import FENCING, GFS2, REDFISH, ROLES, Drill, Guest
 from halab.cli.drill.listing import as_data, expected, table
+from halab.cli.drill.needs import NEEDS, Here, unfit
+from halab.constructs.settings import Settings
 from halab.provisioners.engine.errors import ConfigError
 
 ALL = [pytest.param(drill, id=drill.name) for drill in DRILLS.values()]
@@ -23,6 +26,7 @@ def test_names_are_given_once() -> None:
 def test_a_drill_says_who_what_and_what_for(drill: Drill) -> None:
     assert drill.injections
     assert {one.role for one in drill.injections} <= ROLES
+    assert drill.needs <= NEEDS.keys()
     assert set(drill.expected.fenced + drill.expected.may_be_fenced) <= ROLES
     assert drill.happened.format(who="node1", **dict.fromkeys(ROLES, "node2"))
     assert drill.expected.whole.seconds(3) > 0
@@ -99,7 +103,11 @@ def test_an_unknown_drill_is_refused() -> None:
         named("crash-everything")
 
 
-def _nobody_asks() -> int:
+def three() -> Here:
+    return Here(3, Settings())
+
+
+def _nobody_asks() -> Here:
     raise AssertionError("names are enough")
 
 
@@ -108,29 +116,59 @@ def _nobody_asks() -> int:
     [("split-half", {4, 6, 8}), ("split-two", {2}), ("crash-active", {2, 3, 4, 5, 6, 8})],
 )
 def test_some_drills_want_a_lab_of_so_many_nodes(name: str, fitting: set[int]) -> None:
-    assert {nodes for nodes in (2, 3, 4, 5, 6, 8) if fits(DRILLS[name], nodes)} == fitting
+    assert {nodes for nodes in (2, 3, 4, 5, 6, 8) if not unfit(DRILLS[name], Here(nodes, Settings()))} == fitting
 
 
 def test_the_same_seed_gives_the_same_drills() -> None:
-    first = chosen([], False, True, 7, 5, 1, lambda: 3)
-    assert [drill.name for drill in first] == [drill.name for drill in chosen([], False, True, 7, 5, 1, lambda: 3)]
+    first = chosen([], False, True, 7, 5, 1, three)
+    assert [drill.name for drill in first] == [drill.name for drill in chosen([], False, True, 7, 5, 1, three)]
     assert len(first) == 5
 
 
 def test_all_are_those_that_fit_the_lab() -> None:
-    every = [{drill.name for drill in chosen([], True, False, None, 1, 1, partial(int, n))} for n in (2, 3, 4)]
+    labs = [partial(Here, nodes, Settings()) for nodes in (2, 3, 4)]
+    every = [{drill.name for drill in chosen([], True, False, None, 1, 1, lab)} for lab in labs]
     assert [DRILLS.keys() - names for names in every] == [{"split-half"}, {"split-half", "split-two"}, {"split-two"}]
-    assert {drill.name for drill in chosen([], False, True, 7, 50, 1, lambda: 3)} <= every[1]
+    assert {drill.name for drill in chosen([], False, True, 7, 50, 1, three)} <= every[1]
+
+
+_LOCAL = replace(Settings(), site=replace(Settings().site, storage="local"))
+_UNFENCED = replace(_LOCAL, fencing=replace(Settings().fencing, method="none", levels=()))
+_BY_DISK = replace(Settings(), fencing=replace(Settings().fencing, method="sbd", levels=()))
+
+
+def test_a_drill_that_the_lab_is_not_made_for_is_refused_by_the_setting() -> None:
+    def said(name: str, settings: Settings) -> str:
+        with pytest.raises(ConfigError) as raised:
+            chosen([name], False, False, None, 1, 1, lambda: Here(3, settings))
+        return str(raised.value)
+
+    assert "volume-hangs is for a lab with the site on GFS2 (site.storage)" in said("volume-hangs", _LOCAL)
+    assert "crash-active is for a lab with fencing (fencing.method)" in said("crash-active", _UNFENCED)
+    assert "fencing by Redfish (fencing.method)" in said("fencing-lies", _BY_DISK)
+    assert "two nodes (node_count)" in said("split-two", Settings())
+
+
+@pytest.mark.parametrize(
+    ("settings", "without"), [(_LOCAL, {GFS2}), (_BY_DISK, {REDFISH}), (_UNFENCED, {GFS2, REDFISH, FENCING})]
+)
+def test_what_the_lab_is_not_made_for_is_none_of_all(settings: Settings, without: set[str]) -> None:
+    left = {drill.name for drill in chosen([], True, False, None, 1, 1, lambda: Here(3, settings))}
+    whole = {drill.name for drill in chosen([], True, False, None, 1, 1, three)}
+    needy = {drill.name for drill in DRILLS.values() if drill.needs & without}
+    fenced = {drill.name for drill in DRILLS.values() if drill.expected.fenced and FENCING in without}
+    assert left == whole - needy - fenced
+    assert len(left) > 20
 
 
 def test_a_seed_is_told() -> None:
     said: list[str] = []
-    chosen([], False, True, None, 2, 1, lambda: 3, said.append)
+    chosen([], False, True, None, 2, 1, three, said.append)
     assert "--seed" in said[0]
 
 
 def test_drills_are_repeated() -> None:
-    assert [drill.name for drill in chosen(["hang", "pause"], False, False, None, 1, 2, _nobody_asks)] == [
+    assert [drill.name for drill in chosen(["hang", "pause"], False, False, None, 1, 2, three)] == [
         *("hang", "hang", "pause", "pause"),
     ]
 

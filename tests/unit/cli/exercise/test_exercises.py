@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from halab.cli.drill.catalogue import DRILLS
 from halab.cli.drill.declaration import ACTIVE, IDLE, NODES
+from halab.cli.drill.needs import NEEDS
 from halab.cli.exercise.app import app
 from halab.cli.exercise.asking import Answer, Examiner, points
 from halab.cli.exercise.catalogue import EXERCISES, SUBJECTS, named
-from halab.cli.exercise.declaration import CAST, NEEDS, ROLES, Configured, Exercise, OnNodes, Step, Survives, filled
+from halab.cli.exercise.declaration import CAST, ROLES, Configured, Exercise, OnNodes, Step, Survives, filled
 from halab.cli.exercise.kept import UnderWay, keep, under_way
 from halab.cli.look.judgement import judge
 from halab.cli.look.report import Report
