@@ -95,8 +95,10 @@ def journals(lab: Lab) -> int:
     return count_journals(lab.ask("node1", "gfs2_edit", "-p", "journals", f"/dev/vg_{lab.settings.name}/lv_web"))
 
 
-def acls(lab: Lab) -> int:
-    return len(lab.ask("target", "sh", "-euc", "ls -d /sys/kernel/config/target/iscsi/iqn*/tpgt_1/acls/*").split())
+def initiators(lab: Lab) -> list[int]:
+    """How many each of the target's IQNs lets in: the shared LUN's, and the one of SBD's disk."""
+    count = "for one in /sys/kernel/config/target/iscsi/iqn*; do ls $one/tpgt_1/acls | wc -l; done"
+    return [int(number) for number in lab.ask("target", "sh", "-euc", count).split()]
 
 
 def boots(lab: Lab) -> dict[str, str]:
@@ -136,14 +138,14 @@ def test_a_fourth_node_comes_and_goes_without_a_failed_request(
     assert (growing.failed, growing.served_by) == (0, ["node1"])
     healthy(four)
     assert journals(four) == spare, "gfs2_jadd only if there is none to spare"
-    assert acls(four) == 4
+    assert initiators(four) == [4, 4]
     assert diff(four).actions == {}
 
     with under_load(four, "from 4 nodes to 3") as shrinking:
         three.deploy()
     assert (shrinking.failed, shrinking.served_by) == (0, ["node1"])
     healthy(three)
-    assert acls(three) == 3
+    assert initiators(three) == [3, 3]
     assert "fence-node4" not in three.ask("node1", "cibadmin", "--query")
     with hypervisor() as connection:
         assert not [d.name() for d in connection.listAllDomains() if d.name().endswith("node4")]
