@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.lab import Lab, deployed
+from tests.e2e.lab import HALAB, Lab, deployed
 from tests.e2e.planned import diff
 
 pytestmark = pytest.mark.long
+
+_DRILLS = ("standby", "apache-killed", "crash-active", "isolated", "iscsi-blink", "target-reset", "split-two")
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,13 @@ def test_when_the_link_is_cut_the_node_that_serves_survives_and_the_cluster_heal
     assert duo.boot_id(serving) == before[serving]
     events = duo.status(serving).iterfind(f"fence_history/fence_event[@target='{other}']")
     assert "success" in {event.get("status") for event in events}
+
+
+def test_drills_of_two_nodes_without_a_shared_file_system(duo: Lab) -> None:
+    duo.until("health", duo.says_healthy, deadline_s=600)
+    refused = duo.run(str(HALAB), "drill", "run", "volume-hangs")
+    assert (refused.returncode, "site.storage" in refused.stderr) == (1, True)
+    done = duo.run(str(HALAB), "drill", "run", *_DRILLS, "--json", timeout_s=3600)
+    duo.reconnect()
+    verdicts = {one["drill"]: (one["result"], one["reasons"]) for one in json.loads(done.stdout)}
+    assert verdicts == dict.fromkeys(_DRILLS, ("PASS", []))
