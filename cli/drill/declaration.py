@@ -13,7 +13,7 @@ HALF, TWIN = "half", "twin"
 """Roles. active: the node that serves the site; idle: one that neither serves nor is the DC, if there is one;
 others: all nodes but the active one; half: that one and as many more as make half of four, six and so on; twin: the
 other one of two."""
-GFS2, REDFISH, FENCING, NFTABLES = "gfs2", "redfish", "fencing", "nftables"
+GFS2, REDFISH, FENCING, NFTABLES, MAJORITY = "gfs2", "redfish", "fencing", "nftables", "majority"
 """What a drill or an exercise may need of a lab: needs.py says how each is called, and whether it is there."""
 ROLES = frozenset({ACTIVE, DC, IDLE, OTHERS, NODES, TARGET, HALF, TWIN})
 

@@ -12,7 +12,7 @@ from halab.cli.checkpoint.kept import Shelf
 from halab.cli.drill.catalogue import named as drill_named
 from halab.cli.drill.declaration import ACTIVE, IDLE, NODES
 from halab.cli.drill.guests import Guests, roles
-from halab.cli.drill.needs import lacking
+from halab.cli.drill.needs import Here, lacking
 from halab.cli.drill.session import carried_out, runner_of
 from halab.cli.drill.verdict import PASS
 from halab.cli.exercise.asking import Answer, Examiner, points
@@ -141,9 +141,10 @@ class Course:
         return look(self.place)
 
     def _refuse_needs(self, exercise: Exercise) -> None:
-        if missing := lacking(exercise.needs, self.settings):
+        nodes = sum(bool(machine.cluster) for machine in self.lab.machines)
+        if missing := lacking(exercise.needs, Here(nodes, self.settings)):
             raise ConfigError(f"{exercise.name} is for a lab with {' and '.join(missing)}")
-        if len([one for one in self.lab.machines if one.cluster]) < 2:
+        if nodes < 2:
             raise ConfigError("An exercise needs a lab with two nodes or more", "See node_count.")
 
     def _cast(self, active: str) -> dict[str, str]:

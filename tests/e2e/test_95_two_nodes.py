@@ -12,7 +12,7 @@ from tests.e2e.planned import diff
 
 pytestmark = pytest.mark.long
 
-_DRILLS = ("standby", "apache-killed", "crash-active", "isolated", "iscsi-blink", "target-reset", "split-two")
+_DRILLS = ("standby", "apache-killed", "crash-active", "iscsi-blink", "target-reset", "split-two")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from halab.cli.drill.catalogue.nodes import BACK, FAILOVER
-from halab.cli.drill.declaration import ACTIVE, HALF, IDLE, NODES, TWIN, Drill, Expected, Guest, Limit
+from halab.cli.drill.declaration import ACTIVE, HALF, IDLE, MAJORITY, NODES, TWIN, Drill, Expected, Guest, Limit
 
 _RULES = """nft -f - <<END
 table inet halab_drill {{
@@ -75,6 +75,7 @@ DRILLS = (
         (ruled(ACTIVE, _FROM.format(), _TO.format()),),
         _LOST,
         lasts=Limit(60),
+        needs=frozenset({MAJORITY}),
     ),
     Drill(
         "isolated-in",
@@ -99,6 +100,7 @@ DRILLS = (
         (ruled(IDLE, _PAIR_FROM, _PAIR_TO),),
         Expected(Limit(25), Limit(130), may_be_fenced=(NODES,)),
         lasts=Limit(40),
+        needs=frozenset({MAJORITY}),
     ),
     Drill(
         "corosync-port-closed",
@@ -107,6 +109,7 @@ DRILLS = (
         (ruled(ACTIVE, "udp dport 5405 counter drop", "udp dport 5405 counter drop"),),
         _LOST,
         lasts=Limit(60),
+        needs=frozenset({MAJORITY}),
     ),
     Drill(
         "link-flaps",

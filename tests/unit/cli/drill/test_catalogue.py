@@ -128,7 +128,8 @@ def test_the_same_seed_gives_the_same_drills() -> None:
 def test_all_are_those_that_fit_the_lab() -> None:
     labs = [partial(Here, nodes, Settings()) for nodes in (2, 3, 4)]
     every = [{drill.name for drill in chosen([], True, False, None, 1, 1, lab)} for lab in labs]
-    assert [DRILLS.keys() - names for names in every] == [{"split-half"}, {"split-half", "split-two"}, {"split-two"}]
+    of_more = {"isolated", "corosync-port-closed", "pair-cut", "split-half"}
+    assert [DRILLS.keys() - names for names in every] == [of_more, {"split-half", "split-two"}, {"split-two"}]
     assert {drill.name for drill in chosen([], False, True, 7, 50, 1, three)} <= every[1]
 
 
