@@ -249,11 +249,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class DrillKind:
-    """A drill that there is, with what must come of it."""
+    """A drill that there is, with what must come of it. `wants`: what the lab has not of that which it needs."""
 
     name: str
     does: str
     expected: str
+    wants: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,16 @@ from halab.cli.console.contract import DrillKind, DrillRun, Drills
 from halab.cli.console.refusing import Refused
 from halab.cli.drill.catalogue import DRILLS
 from halab.cli.drill.listing import expected
+from halab.cli.drill.needs import Here, unfit
 from halab.cli.drill.page import page
 from halab.cli.drill.recording import read, runs
 from halab.cli.drill.story import sentence
 from halab.cli.drill.verdict import judge
+from halab.cli.lab.state import StateUnusable
+from halab.cli.lab.this_lab import lab_settings
+from halab.cli.look.deployed import NothingDeployed, deployed
 from halab.cli.look.place import Place
+from halab.constructs.settings import SettingsError
 from halab.provider.run.folder import LabFolder
 from halab.provisioners.engine.errors import UnexpectedOutput
 
@@ -19,9 +24,20 @@ _LAST = 8
 
 def drills(place: Place) -> Drills:
     """The kinds that there are; of the runs, the last ones."""
-    shown = tuple(DrillKind(one.name, one.does, expected(one)) for one in DRILLS.values())
+    lab = _here(place)
+    shown = tuple(
+        DrillKind(one.name, one.does, expected(one), tuple(unfit(one, lab)) if lab else ()) for one in DRILLS.values()
+    )
     last = list(runs(LabFolder(place.state.parent).drills))[-_LAST:]
     return Drills(shown, tuple(_run(place, folder.name) for folder in reversed(last)))
+
+
+def _here(place: Place) -> Here | None:
+    """None: there is nothing that can tell. The drills are still shown; to start one says why it cannot."""
+    try:
+        return Here(len(deployed(place.state).nodes), lab_settings())
+    except (NothingDeployed, StateUnusable, SettingsError):
+        return None
 
 
 def _run(place: Place, name: str) -> DrillRun:

@@ -33,7 +33,7 @@ class Guests:
 
     @property
     def nodes(self) -> list[KnownMachine]:
-        return [machine for machine in self.lab.machines if machine.cluster]
+        return self.lab.nodes
 
     def machine(self, name: str) -> KnownMachine:
         """The machine of that name. KeyError."""

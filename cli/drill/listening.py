@@ -191,7 +191,7 @@ def listening(place: Place, lab: Deployed, recorder: Recorder, gfs2: str, addres
 
     TimedOut: a journal, or a writer, does not start. NotHeard, at the end: something was not heard until then.
     """
-    nodes = [machine for machine in lab.machines if machine.cluster]
+    nodes = lab.nodes
     connection = Connection(place.uri)
     names = {machine.uuid: machine.name for machine in lab.machines}
     with ExitStack() as stack:

@@ -47,8 +47,7 @@ class Wishes:
 
 def here() -> Here:
     """What the lab is made for. NothingDeployed, StateUnusable, SettingsError."""
-    nodes = sum(bool(machine.cluster) for machine in deployed(place().state).machines)
-    return Here(nodes, lab_settings())
+    return Here(len(deployed(place().state).nodes), lab_settings())
 
 
 def session(drills: Sequence[Drill], wishes: Wishes, tell: Callable[[str], None]) -> int:

@@ -141,7 +141,7 @@ class Course:
         return look(self.place)
 
     def _refuse_needs(self, exercise: Exercise) -> None:
-        nodes = sum(bool(machine.cluster) for machine in self.lab.machines)
+        nodes = len(self.lab.nodes)
         if missing := lacking(exercise.needs, Here(nodes, self.settings)):
             raise ConfigError(f"{exercise.name} is for a lab with {' and '.join(missing)}")
         if nodes < 2:

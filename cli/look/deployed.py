@@ -57,6 +57,11 @@ class Deployed:
         return [machine.name for machine in self.machines]
 
     @property
+    def nodes(self) -> list[KnownMachine]:
+        """The cluster's: without the target."""
+        return [machine for machine in self.machines if machine.cluster]
+
+    @property
     def emulated(self) -> bool:
         return any(machine.emulated for machine in self.machines)
 

@@ -249,6 +249,7 @@ export interface DrillKind {
   readonly name: string;
   readonly does: string;
   readonly expected: string;
+  readonly wants: readonly string[];
 }
 
 export interface DrillRun {

@@ -70,7 +70,9 @@ function run(one) {
 }
 function kind(dialog, one, may) {
     const made = el("details", { "data-drill": one.name }, el("summary", {}, el("code", {}, one.name)), el("p", {}, one.does), el("p", { class: "quiet" }, `What has to come of it: ${one.expected}.`));
-    if (!may)
+    if (one.wants.length)
+        made.append(el("p", { class: "quiet" }, `It is for a lab with ${one.wants.join(" and ")}.`));
+    if (!may || one.wants.length)
         return made;
     const begin = el("button", { type: "button", class: "open" }, "Start");
     begin.addEventListener("click", () => agree(dialog, one));

@@ -81,7 +81,8 @@ function kind(dialog: HTMLDialogElement, one: DrillKind, may: boolean): HTMLElem
   const made = el("details", { "data-drill": one.name },
     el("summary", {}, el("code", {}, one.name)),
     el("p", {}, one.does), el("p", { class: "quiet" }, `What has to come of it: ${one.expected}.`));
-  if (!may) return made;
+  if (one.wants.length) made.append(el("p", { class: "quiet" }, `It is for a lab with ${one.wants.join(" and ")}.`));
+  if (!may || one.wants.length) return made;
   const begin = el("button", { type: "button", class: "open" }, "Start");
   begin.addEventListener("click", () => agree(dialog, one));
   made.append(el("p", {}, begin));

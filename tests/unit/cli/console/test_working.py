@@ -211,6 +211,48 @@ def test_nothing_but_a_recording_is_shown(working: Stage, name: str) -> None:
     assert _get(working, f"/api/report?run={name}").status_code == 404
 
 
+def _deployed(stage: Stage, *names: str) -> None:
+    """The state of a lab with these nodes, and a target."""
+    rows = [dict(id=name, hostname=name, name=name, address="", cluster="summit") for name in names]
+    rows.append(dict(id="target", hostname="target", name="target", address="", cluster=""))
+    instances = [{"attributes": row} for row in rows]
+    resources = [{"mode": "managed", "type": "halab_machine", "instances": instances}]
+    stage.place.state.write_text(json.dumps({"version": 4, "resources": resources, "outputs": {}}))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "wanted"),
+    [
+        ((), {}),  # nothing can tell
+        (("node1", "node2", "node3"), {"split-half": ["four nodes, or six, eight and so on (node_count)"]}),
+        (("node1", "node2", "node3", "node4"), {"split-half": []}),
+    ],
+)
+def test_a_drill_that_the_lab_is_not_made_for_says_what_it_wants(
+    working: Stage, nodes: tuple[str, ...], wanted: dict[str, list[str]]
+) -> None:
+    if nodes:
+        _deployed(working, *nodes)
+    kinds = {one["name"]: one["wants"] for one in _get(working, "/api/drills").json()["kinds"]}
+    assert {name: kinds[name] for name in wanted} == wanted
+    assert kinds["crash-active"] == []
+    assert nodes or not any(kinds.values())
+
+
+@needs_chromium
+def test_a_drill_that_the_lab_is_not_made_for_is_not_offered(browser: Browser, working: Stage) -> None:
+    _deployed(working, "node1", "node2", "node3")
+    page = browser.new_page()
+    page.goto(f"{working.url}/#{working.access.link('drill')}")
+    page.get_by_role("button", name="Drills").click()
+    kind = page.locator('[data-drill="split-half"]')
+    kind.locator("summary").click()
+    kind.get_by_text("It is for a lab with four nodes, or six, eight and so on (node_count).").wait_for()
+    assert kind.get_by_role("button", name="Start").count() == 0
+    assert violations(page) == []
+    page.close()
+
+
 @needs_chromium
 def test_a_plan_and_a_drill_are_followed_on_the_page(browser: Browser, working: Stage, go: Path) -> None:
     page, wrong = browser.new_page(), list[str]()
