@@ -32,10 +32,15 @@ chown -- "$3" "$1.halab-new"; chmod -- "$2" "$1.halab-new"; keep "$1"
 """
 """A script: the file $1 has what comes from stdin, at once, and is never seen with another mode ($2) or owner ($3)."""
 
-BELOW = """\
-cd -- "$1"
-[ "$(stat -c %d .)" != "$(stat -c %d ..)" ] || { echo "$1 is not mounted" >&2; exit 1; }
-below=./${2#"$1/"}; shift 2; set -- "$below" "$@"
+NOT_MOUNTED = 5
+"""What BELOW exits with where nothing is mounted."""
+BELOW = f"""\
+cd -- "$1" || exit {NOT_MOUNTED}
+[ "$(stat -c %d .)" != "$(stat -c %d ..)" ] || {{
+  echo "nothing is mounted at $1: run it again when the cluster has mounted the file system" >&2
+  exit {NOT_MOUNTED}
+}}
+below=./${{2#"$1/"}}; shift 2; set -- "$below" "$@"
 """
 """Lines of shell before others, with a mount point and a file below it in front of their arguments.
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from halab.provisioners.engine.command import Secret, cmd, script
-from halab.provisioners.engine.durable import BELOW, GONE, PUT
+from halab.provisioners.engine.command import Result, Secret, script
+from halab.provisioners.engine.durable import BELOW, GONE, NOT_MOUNTED, PUT
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict, UnexpectedOutput
 from halab.provisioners.engine.host import Host
 from halab.provisioners.engine.item import Item, attr
@@ -58,12 +58,11 @@ class ClusterFileSpec:
 F = TypeVar("F", FileSpec, ClusterFileSpec)
 
 # A header line, then the text as it is. 3: there is no such file; 4: something else has that name.
-_READ = '# read a file\n[ -e "$1" ] || exit 3; [ -f "$1" ] || exit 4; stat -c "%a %U:%G" -- "$1"; cat -- "$1"'
+_READ = '[ -e "$1" ] || exit 3; [ -f "$1" ] || exit 4; stat -c "%a %U:%G" -- "$1"; cat -- "$1"'
 
 
-def _read(host: Host, path: str) -> tuple[str, str, str] | None:
-    """(mode such as "0644", owner, text) of a file; None when there is none."""
-    result = host.look(script(_READ, path, ok=(0, 3, 4)))
+def _read(host: Host, path: str, result: Result) -> tuple[str, str, str] | None:
+    """(mode such as "0644", owner, text) of a file of which `_READ` was asked; None when there is none."""
     if result.rc == 4:
         raise Conflict(f"{host.name}: {path} is not a file", "Remove what is there, or choose another path.", "path")
     if result.rc == 3:
@@ -95,7 +94,8 @@ class FileItem(Item[FileSpec]):
             yield "content", "Give exactly one of `content` and `sensitive_content`."
 
     def observe(self, host: Host, wanted: FileSpec) -> FileSpec | None:
-        if (found := _read(host, wanted.path)) is None:
+        said = host.look(script(f"# read a file\n{_READ}", wanted.path, ok=(0, 3, 4)))
+        if (found := _read(host, wanted.path, said)) is None:
             return None
         mode, owner, text = found
         seen = replace(wanted, mode=_same_mode(mode, wanted.mode), owner=owner)
@@ -127,13 +127,14 @@ class ClusterFileItem(Item[ClusterFileSpec]):
             yield "path", f"It must be below mount_point ({wanted.mount_point})."
 
     def observe(self, host: Host, wanted: ClusterFileSpec) -> ClusterFileSpec | None:
-        # 1, 32: not a mount point (util-linux before and after 2.37)
-        if host.look(cmd("mountpoint", "-q", "--", wanted.mount_point, ok=(0, 1, 32))).rc != 0:
+        asked = f"# read a file below a mount point\n{BELOW}{_READ}"
+        said = host.look(script(asked, wanted.mount_point, wanted.path, ok=(0, 3, 4, NOT_MOUNTED)))
+        if said.rc == NOT_MOUNTED:
             raise ClusterNotRunning(
                 f"{host.name}: {wanted.mount_point} is not mounted",
                 f"Whether {wanted.path} exists can be seen only when the cluster has mounted the file system there.",
             )
-        if (found := _read(host, wanted.path)) is None:
+        if (found := _read(host, wanted.path, said)) is None:
             return None
         mode, owner, text = found
         return replace(wanted, mode=_same_mode(mode, wanted.mode), owner=owner, content=text)

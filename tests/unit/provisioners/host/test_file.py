@@ -8,7 +8,7 @@ from halab.provider.guests import specs
 from halab.provider.protocol import UNKNOWN
 from halab.provider.protocol.planning import plan_values
 from halab.provisioners.engine.command import Secret, script
-from halab.provisioners.engine.durable import BELOW, GONE, PUT
+from halab.provisioners.engine.durable import BELOW, GONE, NOT_MOUNTED, PUT
 from halab.provisioners.engine.errors import ClusterNotRunning, Conflict
 from halab.provisioners.engine.platform import DEBIAN_13
 from halab.provisioners.engine.steps import PutFile, Run
@@ -94,13 +94,13 @@ def test_exactly_one_content(spec: FileSpec) -> None:
 
 
 def test_a_cluster_file_needs_its_file_system(guest_host: Callable[..., Any]) -> None:
-    host, _ = guest_host((32, "/srv/gfs0 is not a mountpoint"))
+    host, _ = guest_host((NOT_MOUNTED, ""))
     with pytest.raises(ClusterNotRunning, match="not mounted"):
         CLUSTER_FILE.observe(host, PAGE)
 
 
 def test_a_cluster_file(guest_host: Callable[..., Any]) -> None:
-    host, _ = guest_host("", "644 root:root\nhi", "", (3, ""))
+    host, _ = guest_host("644 root:root\nhi", (3, ""))
     assert CLUSTER_FILE.observe(host, PAGE) == PAGE
     assert CLUSTER_FILE.observe(host, PAGE) is None
     written = script(f"# write a file below a mount point\n{BELOW}{PUT}", *_WORDS, "0644", "root:root", stdin="hi")
