@@ -20,12 +20,20 @@ _POLL_S = 2.0
 _SILENT_S = 120.0
 """The target takes part in no failure of the suite's: it answers."""
 
-_BEGIN = """# begin the suite
+_SHARED = "/etc/ssh/ssh_config.d/halab-cts.conf"
+# The suite begins an ssh for each of its questions, several a second. An emulated node is a second at work for each
+# log-in, and writes down a dozen lines, while the suite reads no more than the journal's last 200 at a time.
+_SHARE = "ControlMaster auto\nControlPath /run/halab-cts/ssh-%n\nControlPersist 60\n"
+_BEGIN = f"""# begin the suite
 rm -rf /run/halab-cts
 mkdir -m 700 /run/halab-cts
 cat > /run/halab-cts/run
+printf %s "$1" > {_SHARED}; shift
 touch /run/halab-cts/log
 systemd-run --quiet --collect --unit=halab-cts --setenv=HOME=/root sh /run/halab-cts/run "$@\""""
+_END = f"""# end the suite
+systemctl stop halab-cts 2>/dev/null || [ $? = 5 ]
+rm -f {_SHARED}"""
 _RUN = f"""code=0
 {SUITE} "$@" </dev/null >/run/halab-cts/output 2>&1 || code=$?
 echo $code >/run/halab-cts/code.new
@@ -64,11 +72,12 @@ class Exerciser:
             *("--nodes", " ".join(self._nodes), "--outputfile", "/run/halab-cts/log", "--logfile", "journal"),
             *("--at-boot", "1", "--yes", *options, str(iterations)),
         ]
-        self.guests.host(TARGET).ask(script(_BEGIN, *given, stdin=_RUN))
+        shared = f"Host {' '.join(self._nodes)}\n{_SHARE}"
+        self.guests.host(TARGET).ask(script(_BEGIN, shared, *given, stdin=_RUN))
 
     def stop(self) -> None:
         """End the suite, if it runs. HalabError."""
-        self.guests.host(TARGET).ask(script("# end the suite\nsystemctl stop halab-cts 2>/dev/null || [ $? = 5 ]"))
+        self.guests.host(TARGET).ask(script(_END))
 
     def log(self) -> Iterator[str]:
         """Its log as it is written, in pieces that end with a line; until it has come to its end. HalabError."""
