@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ class Target:
     def __init__(self, *states: str | Exception, log: str = "", has: bool = True) -> None:
         self.states, self.log, self.has, self.forgotten = list(states), log, has, 0
         self.nodes: list[Any] = []
+        self.asked: list[tuple[str, ...]] = []
 
     def host(self, name: str) -> Target:
         return self
@@ -26,6 +28,7 @@ class Target:
 
     def ask(self, command: Command) -> Result:
         words = command.argv
+        self.asked.append(words)
         if words[0] == "test":
             return Result(command, 0 if self.has else 1, "", "")
         if words[0] == "tail":
@@ -71,3 +74,14 @@ def test_a_lab_without_the_suite_is_told_the_setting() -> None:
     guests: Any = Target(has=False)
     with pytest.raises(ConfigError, match="HALAB_IMAGE_EXTRA_PACKAGES=pacemaker-cts"):
         Exerciser(guests).refuse_without_suite()
+
+
+def test_it_is_begun_with_the_options_and_one_connection_to_each_node() -> None:
+    target = Target("")
+    target.nodes = [SimpleNamespace(name=name) for name in ("node1", "node2")]
+    guests: Any = target
+    Exerciser(guests).begin(3, ["--choose", "Stonithd"])
+    (shared, *given) = target.asked[0][target.asked[0].index("halab") + 1 :]
+    assert shared.splitlines()[:2] == ["Host node1 node2", "ControlMaster auto"]
+    assert given[:2] == ["--nodes", "node1 node2"]
+    assert given[-3:] == ["--choose", "Stonithd", "3"]
