@@ -38,6 +38,19 @@ KNOWN = (
     ),
 )
 """What the suite takes for bad news and is none, and why."""
+EXPLAINED = (
+    (
+        re.compile(r"Test \S+\s+FAILED: Unstable cluster nodes exist: .*"),
+        "the suite waits 20 s for a node that does something, however slow its machine is: a node that has come back "
+        "starts its resources for longer",
+    ),
+    (
+        re.compile(r"BadNews: .* pacemaker-based\[.* Local CIB (\d+\.\d+\.\d+)\.\S+ differs from \S+: (?!\1\.).*"),
+        "another node answered before the last update had come to it, since the versions differ; with the same version "
+        "it would be a fault",
+    ),
+)
+"""What is often the reason where something was wrong. It counts all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +139,11 @@ def _known(line: str) -> str:
     return next((why for pattern, why in KNOWN if pattern.fullmatch(line)), "")
 
 
+def explained(line: str) -> str:
+    """What a complaint of the suite's most likely means; empty: nobody knows."""
+    return next((why for pattern, why in EXPLAINED if pattern.fullmatch(line)), "")
+
+
 def is_news(line: str) -> bool:
     """Whether a person who waits wants to see it."""
     return not _known(line) and any(one.fullmatch(line) for one in (_RUNNING, _SEED, _OVERALL, _REASON))
@@ -140,7 +158,7 @@ def as_data(of: Outcome, log: str) -> dict[str, Any]:
         "known": of.known,
         "skipped": of.skipped,
         "doubts": of.doubts,
-        "failed": [asdict(one) for one in of.failed],
+        "failed": [{**asdict(one), "explained": [explained(line) for line in one.why]} for one in of.failed],
         "tests": [one.test for one in of.iterations if one.number],
         "log": log,
     }
@@ -152,7 +170,9 @@ def told(of: Outcome) -> Iterator[str]:
         yield f"{times} complaints that count for nothing: {why}"
     for one in of.failed:
         yield f"{one.test} ({one.node}) [{one.number}]:" if one.number else f"{one.test}:"
-        yield from (f"  {reason}" for reason in one.why)
+        for reason in one.why:
+            yield f"  {reason}"
+            yield from (f"    ({meaning})" for meaning in [explained(reason)] if meaning)
     yield from of.doubts
     count = sum(1 for one in of.iterations if one.number)
     wrong = len({one.number for one in of.failed})

@@ -59,8 +59,31 @@ def test_what_was_wrong_is_told_with_its_test(line: str, overall: str) -> None:
     assert not came.passed
     assert came.failed == [Iteration(2, "Stonithd", "node1", (line,))]
     assert f"  {line}" in told(came)
-    assert as_data(came, "x.log")["failed"] == [{"number": 2, "test": "Stonithd", "node": "node1", "why": (line,)}]
+    assert as_data(came, "x.log")["failed"] == [
+        {"number": 2, "test": "Stonithd", "node": "node1", "why": (line,), "explained": [""]}
+    ]
     assert is_news(line)
+
+
+CIB = "BadNews: 2026-12-01T15:04:29+00:00 node1 pacemaker-based[5905]:  notice: Local CIB 0.20.168.e8f7 differs from "
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("Test SimulStartLite                 FAILED: Unstable cluster nodes exist: ['node3']", "waits 20 s"),
+        (f"{CIB}node2: 0.20.167.a15c 0x555555d63f90", "the last update"),
+        (f"{CIB}node2: 0.20.168.a15c 0x555555d63f90", ""),  # the same version, another content
+        ("Setup failed", ""),
+    ],
+)
+def test_what_was_wrong_is_explained_and_counts(line: str, meaning: str) -> None:
+    came = outcome(said(_log(*BEGUN, line, _overall(failure=1), *SUMMARY)))
+    assert not came.passed
+    (explained,) = as_data(came, "x.log")["failed"][0]["explained"]
+    assert meaning in explained
+    assert bool(meaning) is bool(explained)
+    assert (f"    ({explained})" in told(came)) is bool(meaning)
 
 
 SBD = "BadNews: 2026-11-29T01:45:41+00:00 node1 sbd[3677]:    cluster:    error: "
