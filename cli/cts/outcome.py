@@ -21,7 +21,8 @@ _OVERALL = re.compile(r"Overall Results:(?P<numbers>\{.*\})")
 _SUMMARY = re.compile(r"Test \S+:\s+(?P<numbers>\{.*\})")
 _BAD_NEWS = "BadNews: "
 _REASON = re.compile(
-    r"Test \S+\s+FAILED: .*|Audit \S+ FAILED\.|BadNews: .*|Setup failed|Teardown failed|Exception by .*"
+    r"Test \S+\s+FAILED: .*|Audit \S+ FAILED\.|BadNews: .*|Setup failed|Teardown failed|Exception by .*|"
+    r"Warning: (?:Stale IPC|Pacemaker core|Corosync core) file on .*"
 )
 BEFORE = "before the first test"
 KNOWN = (
@@ -48,6 +49,14 @@ EXPLAINED = (
         re.compile(r"BadNews: .* pacemaker-based\[.* Local CIB (\d+\.\d+\.\d+)\.\S+ differs from \S+: (?!\1\.).*"),
         "another node answered before the last update had come to it, since the versions differ; with the same version "
         "it would be a fault",
+    ),
+    (
+        re.compile(r"BadNews: .* pacemakerd\[.* Could not get executable for PID \d+: No such file or directory.*"),
+        "pacemakerd asked about a daemon that had just ended and was not collected yet (Pacemaker, lib/common/pid.c)",
+    ),
+    (
+        re.compile(r"Warning: Stale IPC file on .*"),
+        "a daemon that was killed, as ComponentFail does, clears nothing away; the suite does it then",
     ),
 )
 """What is often the reason where something was wrong. It counts all the same."""

@@ -74,6 +74,13 @@ CIB = "BadNews: 2026-12-01T15:04:29+00:00 node1 pacemaker-based[5905]:  notice: 
         ("Test SimulStartLite                 FAILED: Unstable cluster nodes exist: ['node3']", "waits 20 s"),
         (f"{CIB}node2: 0.20.167.a15c 0x555555d63f90", "the last update"),
         (f"{CIB}node2: 0.20.168.a15c 0x555555d63f90", ""),  # the same version, another content
+        (
+            "BadNews: 2026-12-01T14:45:39+00:00 node3 pacemakerd[383]:  error: Could not get executable for PID 385: "
+            "No such file or directory",
+            "not collected yet",
+        ),
+        ("Warning: Stale IPC file on node1: drwxrwx---  2 root root 40 Dec  1 14:53 qb-7733-7734-10-eR0KQQ", "killed"),
+        ("Warning: Pacemaker core file on node1: -rw------- 1 root root 40 Dec  1 14:53 core.7733", ""),
         ("Setup failed", ""),
     ],
 )
