@@ -55,6 +55,10 @@ EXPLAINED = (
         "pacemakerd asked about a daemon that had just ended and was not collected yet (Pacemaker, lib/common/pid.c)",
     ),
     (
+        re.compile(r"BadNews: .* corosync\[.* can't mcast to group dlm:\S+ state:1, error:12"),
+        "DLM was stopped and spoke to a group that it was leaving (Corosync, exec/cpg.c)",
+    ),
+    (
         re.compile(r"Warning: Stale IPC file on .*"),
         "a daemon that was killed, as ComponentFail does, clears nothing away; the suite does it then",
     ),

@@ -79,6 +79,11 @@ CIB = "BadNews: 2026-12-01T15:04:29+00:00 node1 pacemaker-based[5905]:  notice: 
             "No such file or directory",
             "not collected yet",
         ),
+        (
+            "BadNews: 2026-12-01T15:32:02+00:00 node1 corosync[475]:   [CPG   ] *** 0x558267d00 can't mcast to group "
+            "dlm:ls:lvm_global state:1, error:12",
+            "leaving",
+        ),
         ("Warning: Stale IPC file on node1: drwxrwx---  2 root root 40 Dec  1 14:53 qb-7733-7734-10-eR0KQQ", "killed"),
         ("Warning: Pacemaker core file on node1: -rw------- 1 root root 40 Dec  1 14:53 core.7733", ""),
         ("Setup failed", ""),
